@@ -1,0 +1,1 @@
+"""How good a registration is: error measures, their statistics, simulated X-rays, benchmarks."""
