@@ -1,0 +1,27 @@
+"""Errors a user can act on: one sentence of what is wrong, one of what to do."""
+
+
+class RadgsError(Exception):
+    """What went wrong and the way out, in two sentences meant for a person.
+
+    Args:
+        problem: One sentence that says what is wrong, naming the file, view or level at fault.
+        remedy: One sentence that says what to do about it.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem} {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+class InputFileError(RadgsError):
+    """A file is missing, unreadable, or not what it claims to be."""
+
+
+class CaseError(RadgsError):
+    """The parts of a case do not fit together: schema, labels, levels, clicks, orientation."""
+
+
+class GeometryError(RadgsError):
+    """A view's geometry, or the arrangement of the views, cannot be used."""
