@@ -1,0 +1,28 @@
+"""Vertebrae as the label map shows them: levels and their names, surface, body centre, anatomical frame.
+
+Every function takes the label map as a ``Volume`` of integers in any orientation, handedness and spacing, and answers
+in that volume's RAS millimetres.
+"""
+
+from radgs.anatomy.frame import body_centre, level_pitch_mm, vertebra_frame
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_label, suggest_numbering
+from radgs.anatomy.surface import label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
+
+#: Edge of the region of interest around a vertebral body, mm.
+ROI_SIZE_MM = 128.0
+
+__all__ = [
+    "LABEL_NUMBERINGS",
+    "LEVELS",
+    "ROI_SIZE_MM",
+    "body_centre",
+    "label_mask",
+    "level_pitch_mm",
+    "sample_triangles",
+    "suggest_label",
+    "suggest_numbering",
+    "surface_mesh",
+    "surface_points",
+    "touches_edge",
+    "vertebra_frame",
+]
