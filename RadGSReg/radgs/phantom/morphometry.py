@@ -1,0 +1,140 @@
+"""Sizes of the lower thoracic and lumbar vertebrae, and how they vary from person to person.
+
+The tables round published adult means: endplates, canal, transverse and spinous processes after Panjabi et al.
+(Spine 1992;17:299), pedicles after Zindrick et al. (Spine 1987;12:160), body heights after Zhou et al. (Eur Spine J
+2000;9:242), facet angles after Masharawi et al. (Spine 2004;29:1755). They are a population to draw from, not a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+#: VerSe numbering of the levels that are drawn; T11 is drawn only as the cut-off neighbour above.
+LABELS = {"T12": 19, "L1": 20, "L2": 21, "L3": 22, "L4": 23, "L5": 24}
+LUMBAR = ("L1", "L2", "L3", "L4", "L5")
+ORDER = ("T11", "T12", *LUMBAR)
+
+
+@dataclass(frozen=True)
+class VertebraShape:
+    """One vertebra's measures, mm and degrees, in its frame (origin: body centre; right, anterior, superior).
+
+    Attributes:
+        width_top, width_bottom: Endplate widths, right to left.
+        depth_top, depth_bottom: Endplate depths, front to back.
+        height_front, height_back: Heights of the body's walls.
+        canal_width, canal_depth: The spinal canal between the pedicles, and from body to lamina.
+        pedicle_width, pedicle_height: The isthmus of a pedicle.
+        transverse_span: Tip to tip across the transverse processes.
+        spinous_length: From the body's back wall to the tip of the spinous process.
+        spinous_height: Height of the spinous process at its tip.
+        spinous_drop: How far the tip's middle lies below the body's centre.
+        facet_angle: Angle of the upper facet joints to the sagittal plane, degrees.
+        facet_spacing: Distance between the centres of the upper facet joints.
+        disc_below: Height of the disc under the vertebra at its middle.
+        waist: Narrowing of the body at mid-height, as a fraction of its radius.
+        dip_top, dip_bottom: Depth of the endplates' hollow.
+    """
+
+    name: str
+    width_top: float
+    width_bottom: float
+    depth_top: float
+    depth_bottom: float
+    height_front: float
+    height_back: float
+    canal_width: float
+    canal_depth: float
+    pedicle_width: float
+    pedicle_height: float
+    transverse_span: float
+    spinous_length: float
+    spinous_height: float
+    spinous_drop: float
+    facet_angle: float
+    facet_spacing: float
+    disc_below: float
+    waist: float = 0.10
+    dip_top: float = 1.6
+    dip_bottom: float = 2.2
+
+    @property
+    def height(self) -> float:
+        """Height of the body at its middle, mm."""
+        return (self.height_front + self.height_back) / 2
+
+    @property
+    def depth(self) -> float:
+        """Mean depth of the endplates, mm."""
+        return (self.depth_top + self.depth_bottom) / 2
+
+    @property
+    def width(self) -> float:
+        """Mean width of the endplates, mm."""
+        return (self.width_top + self.width_bottom) / 2
+
+    @property
+    def back_wall(self) -> float:
+        """Anterior coordinate of the body's back wall in the frame, mm (negative)."""
+        return -self.depth / 2
+
+
+#                     width      depth      height     canal      pedicle    across spinous          facets   disc
+_MEAN = {
+    "T11": VertebraShape("T11", 37, 39, 31, 32, 23.0, 24.5, 20.0, 17.0, 8.0, 16.0, 50, 47, 16, 15, 72, 27, 6.0),
+    "T12": VertebraShape("T12", 40, 42, 32, 33, 24.5, 26.0, 21.5, 17.5, 7.8, 16.0, 48, 45, 19, 13, 68, 27, 7.0),
+    "L1": VertebraShape("L1", 42, 44, 33, 34, 25.8, 27.2, 22.5, 17.5, 8.2, 15.6, 70, 47, 21, 11, 24, 27, 8.0),
+    "L2": VertebraShape("L2", 43, 46, 34, 35, 26.8, 27.6, 23.0, 17.2, 8.8, 15.2, 78, 50, 23, 10, 27, 28, 9.5),
+    "L3": VertebraShape("L3", 45, 48, 35, 35, 27.4, 27.4, 23.8, 17.0, 10.2, 15.0, 88, 51, 23, 9, 33, 30, 10.5),
+    "L4": VertebraShape("L4", 48, 50, 35, 35, 27.6, 26.6, 25.0, 17.6, 12.6, 15.0, 84, 48, 20, 8, 41, 34, 11.5),
+    "L5": VertebraShape("L5", 50, 51, 35, 34, 28.2, 24.0, 27.5, 18.5, 15.5, 14.4, 90, 41, 15, 8, 47, 39, 10.5),
+}
+#: Measures that scale with the person; the others are drawn outright.
+_SIZES = (
+    "width_top",
+    "width_bottom",
+    "depth_top",
+    "depth_bottom",
+    "height_front",
+    "height_back",
+    "canal_width",
+    "canal_depth",
+    "pedicle_width",
+    "pedicle_height",
+    "transverse_span",
+    "spinous_length",
+    "spinous_height",
+    "spinous_drop",
+    "facet_spacing",
+    "disc_below",
+)
+
+
+def draw_shapes(rng: np.random.Generator, osteoporosis: float = 0.0) -> dict[str, VertebraShape]:
+    """One person's vertebrae: a common size, a proportion of one's own, and small differences from level to level.
+
+    Args:
+        rng: Source of the variation.
+        osteoporosis: 0 (none) to 1 (severe); deepens the endplates and may wedge a body by a few mm.
+    """
+    size = 1.0 + 0.055 * np.clip(rng.standard_normal(), -2, 2)
+    own = {name: 1.0 + 0.03 * np.clip(rng.standard_normal(), -2, 2) for name in _SIZES}
+    own["disc_below"] *= 1.0 - 0.12 * abs(rng.standard_normal())
+    shapes = {}
+    for level in ORDER:
+        mean = _MEAN[level]
+        jitter = {name: 1.0 + 0.022 * np.clip(rng.standard_normal(), -2, 2) for name in _SIZES}
+        sizes = {name: getattr(mean, name) * size * own[name] * jitter[name] for name in _SIZES}
+        collapse = osteoporosis * rng.exponential(1.2)
+        sizes["height_front"] = max(sizes["height_front"] - collapse, 0.72 * sizes["height_back"])
+        shapes[level] = replace(
+            mean,
+            **sizes,
+            facet_angle=mean.facet_angle + 4.0 * float(np.clip(rng.standard_normal(), -2, 2)),
+            waist=float(rng.uniform(0.075, 0.13)),
+            dip_top=float(rng.uniform(1.1, 2.0) * (1 + 0.8 * osteoporosis)),
+            dip_bottom=float(rng.uniform(1.6, 2.6) * (1 + 0.8 * osteoporosis)),
+        )
+    return shapes

@@ -1,0 +1,198 @@
+"""The whole phantom: anatomy drawn at random from a seed, and the CT that a scanner would make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from radgs.errors import CaseError
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.phantom.bone import BoneQuality, Hounsfield, blend_bone, refine_distance, vertebra_inside
+from radgs.phantom.curve import SpineCurve, draw_curve
+from radgs.phantom.instruments import draw_screws
+from radgs.phantom.morphometry import LABELS, LUMBAR, ORDER, VertebraShape, draw_shapes
+from radgs.phantom.neighbours import (
+    draw_discs,
+    draw_sacrum,
+    draw_thin_bones,
+    iliac_pieces,
+    rib_pieces,
+    sacral_frame,
+    shell_and_sponge,
+)
+from radgs.phantom.shapes import FAR, Grid, Solid
+from radgs.phantom.torso import Torso, draw_torso
+from radgs.phantom.vertebra import draw_vertebra, upper_joints
+from radgs.volume import Volume
+
+#: Least space between the bones of neighbouring vertebrae, mm.
+BONE_GAP_MM = 1.2
+#: HU range of the image: 12-bit scanners clip metal at the upper end.
+HU_RANGE = (-1024, 3071)
+
+
+@dataclass(frozen=True)
+class PhantomSpine:
+    """A synthetic CT of the lumbar spine with everything known about it.
+
+    Attributes:
+        ct: int16 HU, axes along right, anterior, superior.
+        labels: uint8 on the same grid, VerSe numbering: T12 19, L1 20 ... L5 24; everything else 0.
+        levels: Names and labels of the vertebrae that lie whole in the image and are meant to be registered: L1-L5.
+        frames: True frame_to_ct of T12 and L1-L5 (origin: body centre; axes right, anterior, superior).
+        shapes: The measures of T12 and L1-L5.
+        lordosis_deg: L1-S1 lordosis.
+        scoliosis_deg: Cobb angle of the lumbar curve, positive where it bends to the right.
+    """
+
+    ct: Volume
+    labels: Volume
+    levels: dict[str, int]
+    frames: dict[str, RigidTransform]
+    shapes: dict[str, VertebraShape]
+    lordosis_deg: float
+    scoliosis_deg: float
+
+
+def make_spine(
+    seed: int,
+    *,
+    spacing_mm: float | Sequence[float] = 1.0,
+    osteoporosis: float = 0.0,
+    screws: Sequence[str] = (),
+    lordosis_deg: float | None = None,
+    scoliosis_deg: float | None = None,
+    body_size: float = 1.0,
+    soft_tissue: bool = True,
+    noise_hu: float = 14.0,
+) -> PhantomSpine:
+    """Makes a lumbar spine from a seed; the same arguments always give the same voxels.
+
+    The anatomy depends on the seed alone, not on the spacing: one patient can be scanned twice.
+
+    Args:
+        seed: Chooses the patient.
+        spacing_mm: Voxel size, one number or three along right, anterior, superior.
+        osteoporosis: 0 (healthy adult) to 1 (severe): thinner shells, emptier trabecular bone, dished endplates.
+        screws: Levels with a pair of pedicle screws, for example ("L3", "L4").
+        lordosis_deg: L1-S1 lordosis; drawn from 44 +- 8 degrees when None.
+        scoliosis_deg: Cobb angle; drawn from 0 +- 4 degrees when None.
+        body_size: 1 for a slim to average trunk, about 1.3 for a large one.
+        soft_tissue: False leaves everything but bone, discs and metal at water (0 HU).
+        noise_hu: Standard deviation of the image noise.
+
+    Raises:
+        CaseError: A level of ``screws`` is unknown, the spacing is not usable, or ``osteoporosis`` is outside 0 to 1.
+    """
+    spacing = _checked(spacing_mm, osteoporosis, screws)
+    person, arches, tissue, grain = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4))
+    shapes = draw_shapes(person, osteoporosis)
+    curve = draw_curve(person, shapes, lordosis_deg, scoliosis_deg)
+    quality = BoneQuality.draw(person, osteoporosis)
+    torso = Torso.around(shapes, curve, body_size, person)
+    grid = _grid(spacing, shapes, curve, torso)
+    image = draw_torso(grid, torso, tissue) if soft_tissue else np.zeros(grid.shape, dtype=np.float32)
+    draw_discs(image, grid, shapes, curve)
+    for pieces in (rib_pieces(curve, torso), iliac_pieces(curve)):
+        draw_thin_bones(image, grid, pieces, quality)
+    solids, sacrum = _vertebrae(grid, shapes, curve, arches)
+    for upper, lower in pairwise([*solids.values(), sacrum]):
+        upper.keep_clear_of(lower, BONE_GAP_MM)
+    shell_and_sponge(image, grid, sacrum, quality)
+    labels = _draw_bones(image, grid, shapes, curve, quality, solids, grain)
+    draw_screws(image, grid, shapes, curve, screws, arches)
+    ct = _scan(image, spacing, noise_hu, grain)
+    kept = {level: curve.frames[level] for level in LABELS}
+    return PhantomSpine(
+        ct=grid.volume(ct),
+        labels=grid.volume(labels),
+        levels={level: LABELS[level] for level in LUMBAR},
+        frames=kept,
+        shapes={level: shapes[level] for level in LABELS},
+        lordosis_deg=curve.lordosis_deg,
+        scoliosis_deg=curve.scoliosis_deg,
+    )
+
+
+def _checked(spacing_mm: float | Sequence[float], osteoporosis: float, screws: Sequence[str]) -> FloatArray:
+    spacing = np.broadcast_to(np.asarray(spacing_mm, dtype=float), 3).copy() if np.ndim(spacing_mm) < 2 else np.zeros(3)
+    if not (np.isfinite(spacing) & (spacing >= 0.3) & (spacing <= 5.0)).all():
+        raise CaseError("The phantom's voxel size is not usable.", "Give one to three numbers between 0.3 and 5 mm.")
+    if not 0.0 <= osteoporosis <= 1.0:
+        raise CaseError(f"The osteoporosis of a phantom is {osteoporosis}.", "Give a number between 0 and 1.")
+    unknown = [level for level in screws if level not in LUMBAR]
+    if unknown:
+        raise CaseError(f"The phantom has no level {unknown[0]} for screws.", f"Choose from {', '.join(LUMBAR)}.")
+    return spacing
+
+
+def _grid(spacing: FloatArray, shapes: dict[str, VertebraShape], curve: SpineCurve, torso: Torso) -> Grid:
+    """A grid around the trunk, from below the sacral endplate to just above T12's upper processes."""
+    t12 = shapes["T12"]
+    top = curve.frames["T12"].apply([[0, y, t12.height / 2 + 14] for y in (-40.0, 0.0)])[:, 2].max()
+    bottom = curve.sacrum.apply([0, 0, -38])[2]
+    low = np.array([torso.centre[0] - torso.half_width - 8, torso.centre[1] - torso.half_depth - 8, bottom])
+    high = np.array([torso.centre[0] + torso.half_width + 8, torso.centre[1] + torso.half_depth + 8, top])
+    width, height, depth = (int(n) for n in np.ceil((high - low) / spacing) + 1)
+    return Grid(low, spacing, (width, height, depth))
+
+
+def _vertebrae(
+    grid: Grid, shapes: dict[str, VertebraShape], curve: SpineCurve, rng: np.random.Generator
+) -> tuple[dict[str, Solid], Solid]:
+    """Every vertebra's solid, T11 to L5, and the sacrum's, each sharing its facet joints with its neighbours."""
+    frames = {**curve.frames, "S1": sacral_frame(shapes["L5"], curve)}
+    joints = {level: upper_joints(shapes.get(level, shapes["L5"]), frame, rng) for level, frame in frames.items()}
+    below = dict(zip(ORDER, (*ORDER[1:], "S1"), strict=True))
+    solids = {
+        level: draw_vertebra(grid, shapes[level], frames[level], joints[level], joints[below[level]], rng)
+        for level in ORDER
+    }
+    return solids, draw_sacrum(grid, shapes["L5"], curve, joints["S1"])
+
+
+def _draw_bones(
+    image: Hounsfield,
+    grid: Grid,
+    shapes: dict[str, VertebraShape],
+    curve: SpineCurve,
+    quality: BoneQuality,
+    solids: dict[str, Solid],
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Draws the vertebrae into the image and returns their labels."""
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    for level, solid in solids.items():
+        keep_largest(solid)
+        inside, shell = vertebra_inside(solid.grid, shapes[level], curve.frames[level], quality, rng)
+        distance, width = refine_distance(solid)
+        at = grid.slices_of(solid.grid)
+        blend_bone(image[at], distance, width, shell, quality.cortical_hu, inside)
+        if level in LABELS:
+            labels[at][solid.distance < 0] = LABELS[level]
+    return labels
+
+
+def keep_largest(solid: Solid) -> None:
+    """Removes crumbs: whatever is not joined, face to face, to the largest part of the solid."""
+    parts, count = ndimage.label(solid.distance < 0)
+    if count > 1:
+        sizes = np.bincount(parts.ravel())
+        sizes[0] = 0
+        solid.distance[(parts > 0) & (parts != sizes.argmax())] = FAR
+
+
+def _scan(image: Hounsfield, spacing: FloatArray, noise_hu: float, rng: np.random.Generator) -> NDArray[np.int16]:
+    """What a scanner makes of the image: a point spread of about a millimetre, correlated noise, 12 bits."""
+    blur_mm = np.array([0.45, 0.40, 0.40]) * np.array([max(1.0, spacing[2]), 1.0, 1.0])
+    blurred = ndimage.gaussian_filter(image, blur_mm / spacing[::-1], truncate=3.0)
+    if noise_hu > 0:
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        noise = ndimage.gaussian_filter(noise, 0.6, truncate=2.0)
+        blurred += noise * np.float32(noise_hu / noise.std())
+    return np.clip(np.rint(blurred), *HU_RANGE).astype(np.int16)

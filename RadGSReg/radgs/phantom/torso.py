@@ -1,0 +1,196 @@
+"""The soft tissues around the spine: skin, fat, muscle, vessels, kidneys, liver, spleen and bowel with its gas.
+
+What lies beside the spine is drawn slice by slice along the spine's own course; organs are rounded solids in 3D. HU are
+those of an unenhanced CT.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radgs.geometry import FloatArray
+from radgs.phantom.bone import Hounsfield, coverage
+from radgs.phantom.curve import SpineCurve
+from radgs.phantom.morphometry import VertebraShape
+from radgs.phantom.shapes import Grid, Solid, chain
+
+AIR_HU, FAT_HU, SKIN_HU, MUSCLE_HU = -1000.0, -100.0, 30.0, 55.0
+
+
+@dataclass(frozen=True)
+class Torso:
+    """The trunk's outline and the spine's course through it, mm in RAS.
+
+    Attributes:
+        centre: (2,) right and anterior coordinates of the trunk's middle.
+        half_width, half_depth: Half the trunk's extent across and from back to front.
+        fat_mm: Thickness of the subcutaneous fat.
+        heights: (N,) superior coordinates, ascending, at which the course is given.
+        course: (N, 2) middle of the vertebral bodies there.
+        canal: (N, 2) middle of the spinal canal there.
+        tips: (N, 2) tips of the spinous processes, by height of the vertebra.
+    """
+
+    centre: FloatArray
+    half_width: float
+    half_depth: float
+    fat_mm: float
+    heights: FloatArray
+    course: FloatArray
+    canal: FloatArray
+    tips: FloatArray
+
+    @classmethod
+    def around(
+        cls, shapes: dict[str, VertebraShape], curve: SpineCurve, size: float, rng: np.random.Generator
+    ) -> Torso:
+        """The trunk of a patient: ``size`` 1 is slim to average, 1.3 large (most of the difference is fat)."""
+        rows = []
+        for level, frame in curve.frames.items():
+            shape = shapes[level]
+            canal = [0, shape.back_wall - shape.canal_depth / 2, 0]
+            tip = [0, shape.back_wall - shape.spinous_length, 0]
+            rows.append(np.concatenate([frame.apply([0, 0, 0]), frame.apply(canal)[:2], frame.apply(tip)[:2]]))
+        for drop, back in ((-15.0, 0.0), (-60.0, -8.0)):
+            canal, tip = [0, -26 + back, drop], [0, -48 + back, drop]
+            place = curve.sacrum
+            rows.append(
+                np.concatenate([place.apply([0, -6 + back, drop]), place.apply(canal)[:2], place.apply(tip)[:2]])
+            )
+        table = np.array(rows)
+        table = table[np.argsort(table[:, 2])]
+        fat = 13.0 + 60.0 * max(size - 0.9, 0.0) + float(rng.uniform(-3, 3))
+        half_width = 141.0 * size * (1 + 0.02 * float(rng.standard_normal()))
+        half_depth = 103.0 * size * (1 + 0.02 * float(rng.standard_normal()))
+        back = table[:, 6].min() - 0.7 * fat
+        centre = np.array([0.3 * table[:, 0].mean(), back + half_depth])
+        return cls(centre, half_width, half_depth, fat, table[:, 2], table[:, :2], table[:, 3:5], table[:, 5:7])
+
+    def at(self, height: float, table: FloatArray) -> FloatArray:
+        """A row of the course (2,) at a superior coordinate."""
+        return np.array([np.interp(height, self.heights, table[:, n]) for n in range(2)])
+
+
+class SlicePainter:
+    """Paints soft-edged ellipses into one axial slice, each in its own small window."""
+
+    def __init__(self, image: Hounsfield, grid: Grid) -> None:
+        self.image = image
+        self.origin, self.spacing = grid.origin[:2], grid.spacing[:2]
+
+    def ellipse(self, centre: FloatArray, radii: tuple[float, float], hu: float, power: float = 2.0) -> None:
+        """A superellipse of the given centre (right, anterior) and radii in mm, filled with ``hu``."""
+        part = np.asarray(radii)
+        low = np.maximum(np.floor((centre - part - self.origin) / self.spacing).astype(int), 0)
+        high = np.ceil((centre + part - self.origin) / self.spacing).astype(int) + 1
+        window = self.image[low[1] : max(high[1], 0), low[0] : max(high[0], 0)]
+        if window.size == 0:
+            return
+        x = (self.origin[0] + (low[0] + np.arange(window.shape[1])) * self.spacing[0] - centre[0]) / part[0]
+        y = (self.origin[1] + (low[1] + np.arange(window.shape[0])) * self.spacing[1] - centre[1]) / part[1]
+        radius = (np.abs(x)[None, :] ** power + np.abs(y)[:, None] ** power).astype(np.float32) ** np.float32(1 / power)
+        share = coverage((radius - 1) * np.float32(part.min()), float(self.spacing.mean()))
+        window += share * (np.float32(hu) - window)
+
+
+def draw_torso(grid: Grid, torso: Torso, rng: np.random.Generator) -> Hounsfield:
+    """HU (D, H, W) of the trunk without its bones."""
+    image = np.full(grid.shape, AIR_HU, dtype=np.float32)
+    heights = grid.origin[2] + grid.spacing[2] * np.arange(grid.size[2])
+    for axial in image:
+        _trunk_wall(SlicePainter(axial, grid), torso)
+    draw_organs(image, grid, torso, rng)
+    lean = float(rng.uniform(0.0, 1.0))
+    for k, height in enumerate(heights):
+        _beside_the_spine(SlicePainter(image[k], grid), torso, float(height), lean)
+    return image
+
+
+def _trunk_wall(painter: SlicePainter, torso: Torso) -> None:
+    a, b, fat = torso.half_width, torso.half_depth, torso.fat_mm
+    painter.ellipse(torso.centre, (a, b), SKIN_HU, 2.45)
+    painter.ellipse(torso.centre, (a - 2.0, b - 2.0), FAT_HU, 2.45)
+    painter.ellipse(torso.centre, (a - fat, b - fat), MUSCLE_HU, 2.4)
+    painter.ellipse(torso.centre + [0, 2.0], (a - fat - 13, b - fat - 9), FAT_HU + 5, 2.4)
+
+
+def _beside_the_spine(painter: SlicePainter, torso: Torso, height: float, lean: float) -> None:
+    """Muscles, vessels and the thecal sac of one slice."""
+    body, canal, tip = (torso.at(height, table) for table in (torso.course, torso.canal, torso.tips))
+    down = float(np.interp(height, [torso.heights[2], torso.heights[-1]], [1.0, 0.0]))
+    floor = torso.centre[1] - torso.half_depth + torso.fat_mm
+    for side in (-1, 1):
+        middle = (canal[1] - 14 + floor) / 2 + 3
+        painter.ellipse(np.array([tip[0] + side * 33, middle]), (29.0, max(canal[1] - 10 - middle, 16)), MUSCLE_HU, 2.6)
+        painter.ellipse(np.array([tip[0] + side * 31, middle - 2]), (0.9 + lean, 12.0), -60.0)
+        painter.ellipse(body + [side * (60 + 6 * down), -20], (20.0, 11.0), MUSCLE_HU, 2.2)
+        painter.ellipse(body + [side * (27 + 13 * down), -9 + 3 * down], (5 + 17 * down, 12 + 12 * down), MUSCLE_HU + 3)
+        painter.ellipse(np.array([tip[0] + side * 12, canal[1] - 22]), (10.0, 14.0), MUSCLE_HU - 4, 2.2)
+    split = max(down - 0.75, 0.0) * 70
+    for shift in (-split, split) if split > 3 else (0.0,):
+        painter.ellipse(body + [-8 + shift, 29], (9.5 if split <= 3 else 6.0,) * 2, 45.0)
+    painter.ellipse(body + [15 + (4 if split > 3 else 0), 28], (12.0, 8.5), 42.0)
+    painter.ellipse(canal, (12.0, 9.0), -50.0)
+    painter.ellipse(canal + [0, 0.5], (8.5, 7.0), 25.0)
+
+
+def draw_organs(image: Hounsfield, grid: Grid, torso: Torso, rng: np.random.Generator) -> None:
+    """Liver, spleen, kidneys, stomach, colon and small bowel, drawn into the trunk in place."""
+    top = torso.heights[-2]
+    wide, deep = torso.half_width - torso.fat_mm - 14, torso.half_depth - torso.fat_mm - 10
+    centre = np.array([*torso.centre, 0.0])
+
+    def place(right: float, anterior: float, height: float) -> FloatArray:
+        return centre + [right * wide, anterior * deep, height] + rng.normal(0, 3.0, 3)
+
+    liver = [place(0.48, 0.3, top + 50), place(0.58, -0.02, top + 5), place(0.62, -0.15, top - 50)]
+    _tube(image, grid, chain(liver, [58, 48, 16]), 58.0)
+    _tube(image, grid, chain([place(-0.68, -0.3, top + 40), place(-0.7, -0.3, top - 10)], [30, 20]), 50.0)
+    for side in (-1, 1):
+        kidney = [place(side * 0.46, -0.36, top - 5 - 8 * side), place(side * 0.58, -0.30, top - 70 - 8 * side)]
+        _tube(image, grid, chain(kidney, [23, 24]), 33.0)
+        sinus = 0.5 * (kidney[0] + kidney[1]) - [side * 9, -3, 0]
+        _tube(image, grid, chain([sinus + [0, 0, 10], sinus - [0, 0, 10]], 8.0), -60.0)
+    _bowel(image, grid, [place(-0.3, 0.5, top + 15), place(0.05, 0.55, top - 20)], 27.0, 30.0, 0.35, rng)
+    for right, left_gas in ((0.78, 0.2), (-0.8, 0.1)):
+        run = [place(right, 0.05, top - 60 - 35 * n) for n in range(5)]
+        _bowel(image, grid, run, 17.0, -20.0, left_gas + float(rng.uniform(0, 0.25)), rng)
+    run = [place(right, 0.62, top - 62) for right in np.linspace(-0.7, 0.7, 6)]
+    _bowel(image, grid, run, 16.0, -10.0, float(rng.uniform(0.1, 0.5)), rng)
+    for _ in range(13):
+        start = place(float(rng.uniform(-0.5, 0.5)), float(rng.uniform(0.1, 0.6)), top - float(rng.uniform(85, 220)))
+        steps = rng.normal(0, [22, 12, 14], (3, 3))
+        gas = 0.3 if rng.uniform() < 0.3 else 0.0
+        _bowel(image, grid, list(start + np.cumsum(np.vstack([np.zeros(3), steps]), axis=0)), 11.5, 25.0, gas, rng)
+
+
+def _tube(image: Hounsfield, grid: Grid, pieces: list, hu: float | NDArray) -> None:
+    bounds = [piece.bounds(2.0) for piece in pieces]
+    window = grid.window(np.min([low for low, _ in bounds], axis=0), np.max([high for _, high in bounds], axis=0))
+    if window is None:
+        return
+    solid = Solid(window)
+    solid.add(pieces, blend_mm=6.0)
+    part = image[grid.slices_of(window)]
+    part += coverage(solid.distance, float(grid.spacing.mean())) * (hu - part)
+
+
+def _bowel(
+    image: Hounsfield,
+    grid: Grid,
+    points: list[FloatArray],
+    radius: float,
+    hu: float,
+    gas: float,
+    rng: np.random.Generator,
+) -> None:
+    """A loop of bowel: a wall, contents, and gas (a part ``gas`` of its calibre) that has risen to the front."""
+    radii = radius * rng.uniform(0.75, 1.15, len(points))
+    _tube(image, grid, chain(points, radii), 42.0)
+    _tube(image, grid, chain(points, radii - 2.5), hu + float(rng.normal(0, 12)))
+    if gas > 0:
+        risen = [p + [0, (1 - gas) * (r - 3.0), 0] for p, r in zip(points, radii, strict=True)]
+        _tube(image, grid, chain(risen, np.maximum(gas * (radii - 3.5), 1.0)), -900.0)
