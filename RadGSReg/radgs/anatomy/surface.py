@@ -60,8 +60,8 @@ def surface_mesh(labels: Volume, label: int) -> tuple[FloatArray, NDArray[np.int
         smooth = mask.array.astype(np.float32)
     vertices_kji, triangles, _, _ = marching_cubes(smooth, level=0.5, gradient_direction="descent")
     vertices = mask.to_ras(vertices_kji[:, ::-1])
-    # Reading (k, j, i) backwards mirrors once; a right-handed index_to_ras leaves it so, a left-handed one undoes it.
-    if np.linalg.det(mask.index_to_ras[:3, :3]) > 0:
+    # Marching cubes turns the triangles outwards for a right-handed reading of (i, j, k); a left-handed one mirrors.
+    if np.linalg.det(mask.index_to_ras[:3, :3]) < 0:
         triangles = triangles[:, ::-1]
     return vertices, np.ascontiguousarray(triangles, dtype=np.int64)
 
