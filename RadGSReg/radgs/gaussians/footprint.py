@@ -1,0 +1,214 @@
+"""How each Gaussian appears on a detector: the coefficients of its exact line integral around its own centre.
+
+Let m be the Gaussian's centre seen from the source and d0 the vector from the source to the detector point where that centre
+projects, m = s d0. The ray through the pixel (du, dv) away from there has direction d = d0 + du B + dv C, with B and C the
+detector's column and row steps. With P = V^T V, the exponent at the ray's closest point is
+
+    q = |V d x V m|^2 / |V d|^2 = N(du, dv) / A(du, dv),
+
+because V d x V m = du (V B x V m) + dv (V C x V m). N and A are quadratic polynomials, N without a constant or linear term:
+nothing cancels, however far the source is. The line integral is density sqrt(2 pi / A) |d| exp(-q / 2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from radgs.gaussians.model import RadiativeGaussians
+from radgs.xray import ViewGeometry
+
+#: Gaussians whose centre is not at least this far in front of the source plane are not seen, mm.
+NEAREST_MM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Detectors:
+    """One view, seen from the Gaussians' frame under B poses.
+
+    Attributes:
+        sources: (B, 3) focal spots, mm.
+        bases: (B, 3, 3) columns: column step, row step, and the vector from the source to pixel (0, 0), mm.
+        shape: Rows and columns.
+    """
+
+    sources: Tensor
+    bases: Tensor
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, geometry: ViewGeometry, rotations: Tensor, translations: Tensor) -> Detectors:
+        """The view under object-to-world poses: what moves the object forwards moves the view backwards.
+
+        Args:
+            geometry: The view in world.
+            rotations: (B, 3, 3) object-to-world rotations.
+            translations: (B, 3) object-to-world translations, mm.
+        """
+        source = torch.as_tensor(geometry.source_ras, dtype=rotations.dtype, device=rotations.device)
+        detector = torch.as_tensor(geometry.detector_to_ras, dtype=rotations.dtype, device=rotations.device)
+        basis = torch.stack([detector[:3, 0], detector[:3, 1], detector[:3, 3] - source], dim=1)
+        back = rotations.transpose(1, 2)
+        sources = (back @ (source - translations)[:, :, None]).squeeze(-1)
+        return cls(sources, back @ basis, geometry.shape)
+
+    def ray_lengths(self) -> Tensor:
+        """(H, W) distances from the source to every pixel, mm; the same under every pose."""
+        rows, columns = self.shape
+        steps = {"dtype": self.bases.dtype, "device": self.bases.device}
+        across, down, corner = self.bases[0].unbind(dim=1)
+        directions = corner + torch.arange(columns, **steps)[:, None] * across
+        return (directions + torch.arange(rows, **steps)[:, None, None] * down).norm(dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Footprints:
+    """Coefficients of M line integrals, in the image's floating-point type; every attribute is (M,).
+
+    N = n11 du^2 + 2 n12 du dv + n22 dv^2 and A = a0 + 2 a1 du + 2 a2 dv + a11 du^2 + 2 a12 du dv + a22 dv^2.
+
+    Attributes:
+        pose: Index of the pose each belongs to.
+        column, row: Pixel nearest to the centre's projection (integers).
+        column_offset, row_offset: Centre's projection minus that pixel, so that du = column - column - column_offset.
+        amplitude: density sqrt(2 pi).
+        depth_ratio: s, the centre's depth as a fraction of the detector's.
+        skew1, skew2: (V B x V m) . (V C x V B) and (V C x V m) . (V C x V B), for derivatives in the source's position.
+        first_row, last_row: Rows the Gaussian reaches within the cutoff, not clipped to the image.
+    """
+
+    pose: Tensor
+    column: Tensor
+    row: Tensor
+    column_offset: Tensor
+    row_offset: Tensor
+    amplitude: Tensor
+    depth_ratio: Tensor
+    n11: Tensor
+    n12: Tensor
+    n22: Tensor
+    a0: Tensor
+    a1: Tensor
+    a2: Tensor
+    a11: Tensor
+    a12: Tensor
+    a22: Tensor
+    skew1: Tensor
+    skew2: Tensor
+    first_row: Tensor
+    last_row: Tensor
+
+    def __len__(self) -> int:
+        return self.pose.shape[0]
+
+
+def setup_dtype(device: torch.device) -> torch.dtype:
+    """Floating-point type for the per-Gaussian work: double wherever the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def footprints(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float | None) -> Footprints:
+    """Projects every Gaussian under every pose; those behind the source plane are left out.
+
+    Args:
+        gaussians: N Gaussians; their dtype is the image's.
+        detectors: B poses of one view, in ``setup_dtype``.
+        cutoff_sigma: Where Gaussians end, in standard deviations; None: nowhere.
+    """
+    image_dtype = gaussians.dtype
+    precise = gaussians.to(dtype=detectors.bases.dtype)
+    from_source = precise.means - detectors.sources[:, None]  # (B, N, 3)
+    to_pixel = torch.linalg.inv(detectors.bases)
+    projected = from_source @ to_pixel.transpose(1, 2)
+    pose, index = torch.nonzero(
+        projected[..., 2].detach() * _source_to_plane(detectors)[:, None] > NEAREST_MM, as_tuple=True
+    )
+
+    centre = from_source[pose, index]
+    projected = projected[pose, index]
+    depth_ratio = projected[:, 2]
+    across, down = projected[:, 0] / depth_ratio, projected[:, 1] / depth_ratio
+    column, row = across.detach().round(), down.detach().round()
+
+    whitening = precise.whitening()[index]
+    bases = detectors.bases[pose]
+
+    def whiten(vectors: Tensor) -> Tensor:
+        return (whitening @ vectors[:, :, None]).squeeze(-1)
+
+    v_centre = whiten(centre)
+    v_axis = v_centre / depth_ratio[:, None]
+    v_column, v_row = whiten(bases[:, :, 0]), whiten(bases[:, :, 1])
+    moment1, moment2 = torch.linalg.cross(v_column, v_centre), torch.linalg.cross(v_row, v_centre)
+    swirl = torch.linalg.cross(v_row, v_column)
+
+    def dot(first: Tensor, second: Tensor) -> Tensor:
+        return (first * second).sum(dim=-1).to(image_dtype)
+
+    first_row, last_row = _row_reach(precise, detectors, cutoff_sigma, pose, index, projected.detach())
+    return Footprints(
+        pose=pose,
+        column=column,
+        row=row,
+        column_offset=(across - column).to(image_dtype),
+        row_offset=(down - row).to(image_dtype),
+        amplitude=(precise.densities[index] * math.sqrt(2 * math.pi)).to(image_dtype),
+        depth_ratio=depth_ratio.to(image_dtype),
+        n11=dot(moment1, moment1),
+        n12=dot(moment1, moment2),
+        n22=dot(moment2, moment2),
+        a0=dot(v_axis, v_axis),
+        a1=dot(v_axis, v_column),
+        a2=dot(v_axis, v_row),
+        a11=dot(v_column, v_column),
+        a12=dot(v_column, v_row),
+        a22=dot(v_row, v_row),
+        skew1=dot(moment1, swirl),
+        skew2=dot(moment2, swirl),
+        first_row=first_row,
+        last_row=last_row,
+    )
+
+
+def _source_to_plane(detectors: Detectors) -> Tensor:
+    """(B,) distance of the source from the detector plane, mm."""
+    across, down, corner = detectors.bases.unbind(dim=2)
+    normal = torch.linalg.cross(across, down)
+    return (normal * corner).sum(dim=-1).abs() / normal.norm(dim=-1)
+
+
+@torch.no_grad()
+def _row_reach(
+    gaussians: RadiativeGaussians,
+    detectors: Detectors,
+    cutoff_sigma: float | None,
+    pose: Tensor,
+    index: Tensor,
+    projected: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """First and last row (M,) of each Gaussian's exact outline: the dual conic Pi (m m^T - k^2 Sigma) Pi^T.
+
+    Where the ellipsoid of ``cutoff_sigma`` reaches the source plane its outline is no ellipse: it may touch every row.
+    """
+    everywhere = torch.full_like(projected[:, 0], torch.inf)
+    if cutoff_sigma is None:
+        return -everywhere, everywhere
+    axes = (gaussians.rotations() * torch.exp(gaussians.log_scales)[:, None, :])[index]
+    depth = projected[:, 2]
+    down = projected[:, 1] / depth
+    to_pixel = torch.linalg.inv(detectors.bases)[pose]
+    depth_axis = (to_pixel[:, 2:3] @ axes).squeeze(1)
+    # Rows counted from the centre's projection, where m has coordinates (0, 0, s) and nothing cancels.
+    row_axis = (to_pixel[:, 1:2] @ axes).squeeze(1) - down[:, None] * depth_axis
+    variance = cutoff_sigma**2
+    c22 = -variance * (row_axis**2).sum(dim=-1)
+    c23 = -variance * (row_axis * depth_axis).sum(dim=-1)
+    c33 = depth**2 - variance * (depth_axis**2).sum(dim=-1)
+    spread = (c23**2 - c22 * c33).clamp_min(0).sqrt()
+    bounded = c33 > 1e-9 * depth**2
+    low = torch.where(bounded, down + (c23 - spread) / c33, -everywhere)
+    high = torch.where(bounded, down + (c23 + spread) / c33, everywhere)
+    return low, high

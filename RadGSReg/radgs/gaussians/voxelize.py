@@ -1,0 +1,160 @@
+"""Radiative Gaussians to voxels: their attenuation at the voxel centres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn import functional
+
+from radgs.gaussians.model import RadiativeGaussians
+from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first
+
+
+def voxelize(
+    gaussians: RadiativeGaussians,
+    index_to_ras: ArrayLike | Tensor,
+    shape: tuple[int, int, int],
+    cutoff_sigma: float = 4.5,
+) -> Tensor:
+    """Attenuation at every voxel centre; differentiable (once) in every parameter of the Gaussians.
+
+    Args:
+        gaussians: In the volume's RAS.
+        index_to_ras: (4, 4) homogeneous map from (i, j, k, 1) to RAS mm: any affine grid, sheared and anisotropic too.
+        shape: Voxels along k, j, i.
+        cutoff_sigma: Gaussians end where (x - mean)^T P (x - mean) > cutoff^2.
+
+    Returns:
+        (D, H, W) attenuation, 1/mm, indexed [k, j, i].
+    """
+    affine = torch.as_tensor(index_to_ras, dtype=torch.float64).to(gaussians.means)
+    steps, origin = affine[:3, :3], affine[:3, 3]
+    centres = (gaussians.means - origin) @ torch.linalg.inv(steps).transpose(0, 1)
+    whitening = gaussians.whitening() @ steps
+    precisions = whitening.transpose(1, 2) @ whitening
+    return _Voxelize.apply(centres, precisions, gaussians.densities, tuple(shape), cutoff_sigma)
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelRuns:
+    """Runs of voxels along i, longest first; along a run q = q0 + 2 q1 di + q2 di^2.
+
+    Attributes:
+        gaussian: (R,) index of the Gaussian.
+        start: (R,) index of the first voxel in the stored volume.
+        length: (R,) voxels.
+        stride: Voxels from one stored row to the next; more than a row, so that runs may leave the volume.
+        offsets: (R, 3) first voxel's index (i, j, k) minus the Gaussian's centre.
+        exponent: (R, 3) coefficients q0, q1, q2.
+    """
+
+    gaussian: Tensor
+    start: Tensor
+    length: Tensor
+    stride: int
+    offsets: Tensor
+    exponent: Tensor
+
+    @classmethod
+    def of(cls, centres: Tensor, precisions: Tensor, shape: tuple[int, int, int], cutoff_sigma: float) -> VoxelRuns:
+        """The runs of all Gaussians, clipped to the volume on every side but the high end of i."""
+        slices, rows, columns = shape
+        gaussian, k = _slices_reached(centres, precisions, slices, cutoff_sigma)
+        dk = k - centres[:, 2].index_select(0, gaussian)
+        parent, j = _rows_reached(centres, precisions, gaussian, dk, rows, cutoff_sigma)
+        gaussian, k, dk = (values.index_select(0, parent) for values in (gaussian, k, dk))
+        centre = centres.index_select(0, gaussian)
+        p = precisions.view(-1, 9).index_select(0, gaussian)
+        dj = j - centre[:, 1]
+        q1 = p[:, 1] * dj + p[:, 2] * dk
+        q0 = p[:, 4] * dj**2 + 2 * p[:, 5] * dj * dk + p[:, 8] * dk**2
+        low, high = chord(q0 - cutoff_sigma**2, q1, p[:, 0])
+        first, stop = integer_range(centre[:, 0] + low, centre[:, 0] + high, columns)
+        length, order = longest_first(stop - first)
+        stride = columns + (int(length[0]) if len(length) else 0)
+        start = (k * rows + j) * stride + first
+        table = torch.stack([first - centre[:, 0], dj, dk, q0, q1, p[:, 0]], dim=1).index_select(0, order)
+        gaussian, start = gaussian.index_select(0, order), start.index_select(0, order)
+        return cls(gaussian, start, length, stride, table[:, :3], table[:, 3:])
+
+
+def _slices_reached(centres: Tensor, precisions: Tensor, slices: int, cutoff_sigma: float) -> tuple[Tensor, Tensor]:
+    """Pairs (R,) of Gaussian and slice index k."""
+    extent = cutoff_sigma * torch.linalg.inv(precisions)[:, 2, 2].sqrt()
+    return enumerate_ranges(*integer_range(centres[:, 2] - extent, centres[:, 2] + extent, slices))
+
+
+def _rows_reached(
+    centres: Tensor, precisions: Tensor, gaussian: Tensor, dk: Tensor, rows: int, cutoff_sigma: float
+) -> tuple[Tensor, Tensor]:
+    """Pairs (R',) of slice pair and row index j: where the exponent's minimum along i is within the cutoff."""
+    p = precisions
+    jj = p[:, 1, 1] - p[:, 0, 1] ** 2 / p[:, 0, 0]
+    jk = p[:, 1, 2] - p[:, 0, 1] * p[:, 0, 2] / p[:, 0, 0]
+    kk = p[:, 2, 2] - p[:, 0, 2] ** 2 / p[:, 0, 0]
+    jj, jk, kk, centre = torch.stack([jj, jk, kk, centres[:, 1]], dim=1).index_select(0, gaussian).unbind(1)
+    low, high = chord(kk * dk**2 - cutoff_sigma**2, jk * dk, jj)
+    return enumerate_ranges(*integer_range(centre + low, centre + high, rows))
+
+
+class _Voxelize(torch.autograd.Function):
+    """Sum over runs; the backward pass reduces every run to its moments instead of keeping what autograd would."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        centres: Tensor,
+        precisions: Tensor,
+        densities: Tensor,
+        shape: tuple[int, int, int],
+        cutoff_sigma: float,
+    ) -> Tensor:
+        runs = VoxelRuns.of(centres, precisions, shape, cutoff_sigma)
+        density = densities.index_select(0, runs.gaussian)
+        stored = densities.new_zeros(shape[0] * shape[1] * runs.stride)
+        for part, longest in chunks(runs.length):
+            steps = torch.arange(longest, device=stored.device)
+            values = run_profiles(runs, part, steps, cutoff_sigma).mul_(density[part, None])
+            stored.index_add_(0, (runs.start[part, None] + steps).view(-1), values.view(-1))
+        ctx.save_for_backward(precisions, densities)
+        ctx.runs, ctx.cutoff_sigma, ctx.shape = runs, cutoff_sigma, shape
+        return stored.view(shape[0], shape[1], runs.stride)[:, :, : shape[2]].contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        precisions, densities = ctx.saved_tensors
+        runs: VoxelRuns = ctx.runs
+        stored = functional.pad(gradients[0], (0, runs.stride - ctx.shape[2])).reshape(-1)
+        moments = densities.new_zeros(len(densities), 10)
+        for part, longest in chunks(runs.length):
+            steps = torch.arange(longest, device=stored.device)
+            weights = run_profiles(runs, part, steps, ctx.cutoff_sigma)
+            weights *= stored[runs.start[part, None] + steps]
+            moments.index_add_(0, runs.gaussian[part], _moments(weights, steps, runs.offsets[part]))
+        weighted = densities[:, None] * moments
+        second = weighted[:, [4, 5, 6, 5, 7, 8, 6, 8, 9]].view(-1, 3, 3)
+        centres_gradient = (precisions @ weighted[:, 1:4, None]).squeeze(-1)
+        return centres_gradient, -0.5 * second, moments[:, 0], None, None
+
+
+def run_profiles(runs: VoxelRuns, part: slice, steps: Tensor, cutoff_sigma: float) -> Tensor:
+    """(r, L) values exp(-q / 2) along some runs, zero beyond the cutoff."""
+    di = runs.offsets[part, :1] + steps.to(runs.offsets.dtype)
+    q0, q1, q2 = (-0.5 * runs.exponent[part, :, None]).unbind(1)
+    exponent = torch.addcmul(q0, torch.addcmul(2 * q1, q2, di), di)
+    return functional.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
+
+
+def _moments(weights: Tensor, steps: Tensor, offsets: Tensor) -> Tensor:
+    """(r, 10) sums of w, w x and w x x^T (ii, ij, ik, jj, jk, kk) along runs, x = (di, dj, dk)."""
+    powers = steps.to(weights.dtype)[:, None] ** torch.arange(3, device=steps.device)
+    zeroth, first, second = (weights @ powers).unbind(1)
+    di, dj, dk = offsets.unbind(1)
+    along = first + di * zeroth
+    square = second + 2 * di * first + di**2 * zeroth
+    columns = [zeroth, along, dj * zeroth, dk * zeroth, square, dj * along, dk * along]
+    return torch.stack([*columns, dj**2 * zeroth, dj * dk * zeroth, dk**2 * zeroth], dim=1)
