@@ -21,6 +21,7 @@ from radgs.anatomy import (
 )
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform, angle_between
+from radgs.phantom import make_spine
 from radgs.volume import Volume, isotropic_grid
 
 LABEL = 22
@@ -218,6 +219,15 @@ def test_moving_the_label_map_moves_the_frame_with_it(angles, shift):
     expected, found = motion @ vertebra_frame(labels, LABEL), vertebra_frame(moved, LABEL)
     assert np.degrees(expected.geodesic_angle_to(found)) < 1.0
     assert np.linalg.norm(expected.translation - found.translation) < 0.5
+
+
+def test_the_frames_of_a_scoliotic_spine_are_the_ones_it_was_built_with():
+    spine = make_spine(3, spacing_mm=1.5, scoliosis_deg=20.0, soft_tissue=False)
+    assert suggest_numbering(spine.labels) == "VerSe"
+    for name, label in spine.levels.items():
+        found, true = vertebra_frame(spine.labels, label), spine.frames[name]
+        assert np.degrees(found.geodesic_angle_to(true)) < 2.0, name
+        assert np.linalg.norm(found.translation - true.translation) < 1.5, name
 
 
 def resampled_after(labels: Volume, label: int, motion: RigidTransform) -> Volume:
