@@ -1,0 +1,61 @@
+# `make demo` and `make test` need only make and Python 3.11 or newer. Everything is installed, pinned, in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= demo-result
+ARGS ?=
+
+BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
+# One stamp for one content of the lock, one package description and one place: a second call installs nothing.
+KEY := $(shell { cat $(LOCK) pyproject.toml; pwd; } | cksum | tr ' ' '-')
+INSTALLED := $(VENV)/.installed-$(KEY)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format wheel install clean distclean
+
+help: ## this table
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in demo-result/
+	@rm -f $(OUT)/result.json
+	$(BIN)/radgs demo --out $(OUT) || test -s $(OUT)/result.json
+
+test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+lint: $(INSTALLED) ## ruff (rules and format) and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## let ruff format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+wheel: $(INSTALLED) ## build the engine's wheel into dist/
+	rm -rf build dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+
+install: $(INSTALLED) ## make .venv and install the pinned versions, nothing more
+
+clean: ## remove builds, caches and the demo's result
+	rm -rf build dist RadGSReg/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(OUT)
+	find RadGSReg Testing Resources -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv
+	rm -rf $(VENV)
+
+# torch first and alone: nothing else may choose its build.
+$(INSTALLED):
+	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 or newer is missing: apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) -V) is too old: name a Python 3.11 or newer, as in 'make demo PYTHON=python3.12'" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "Python's venv is missing: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing the pinned versions into $(VENV), once; this takes a few minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install $$(grep '^torch==' $(LOCK))
+	$(PIP) install -r $(LOCK)
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
