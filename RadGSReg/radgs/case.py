@@ -1,0 +1,222 @@
+"""What goes into a registration: a CT with labelled vertebrae, calibrated X-rays, and where to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from radgs.checks import check_case
+from radgs.errors import CaseError
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
+from radgs.io.volumes import read_ct, read_labels, write_volume
+from radgs.io.xray_images import read_xray, write_xray
+from radgs.volume import Volume
+from radgs.xray import Triangulation, ViewGeometry, XRayView, triangulate
+
+
+@dataclass(frozen=True)
+class Level:
+    """A vertebra to be registered: what the user calls it, and its value in the label map."""
+
+    name: str
+    label: int
+
+
+@dataclass(frozen=True, eq=False)
+class InitialPose:
+    """Where a level's registration starts.
+
+    Attributes:
+        clicks: Per view, the vertebral body's centre as (column, row).
+        ct_to_world: A pose to start from; clicks, where there are any, replace its translation.
+    """
+
+    clicks: dict[str, tuple[float, float]] = field(default_factory=dict)
+    ct_to_world: RigidTransform | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WorldOrientation:
+    """The patient's directions in the world, as the user named them.
+
+    Attributes:
+        superior: (3,) direction towards the head.
+        anterior: (3,) direction towards the front.
+    """
+
+    superior: FloatArray
+    anterior: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationCase:
+    """Everything one registration needs.
+
+    Attributes:
+        ct: float32 Hounsfield units.
+        labels: Label map, whole numbers, possibly on another grid than the CT.
+        levels: The vertebrae to be registered.
+        views: Two X-rays or more.
+        initial: Per level, where to start.
+        truth: Per level, the true ``ct_to_world``; only ever used for scoring.
+        sha256: Of the case.json and the files it names; None for a case that was not read from files.
+        world_orientation: The patient's directions in the world, where stated; otherwise the world's axes are RAS.
+    """
+
+    ct: Volume
+    labels: Volume
+    levels: tuple[Level, ...]
+    views: tuple[XRayView, ...]
+    initial: dict[str, InitialPose] = field(default_factory=dict)
+    truth: dict[str, RigidTransform] = field(default_factory=dict)
+    sha256: str | None = None
+    world_orientation: WorldOrientation | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> RegistrationCase:
+        """Reads a case.json (or the one in a folder) with all its files, and validates it.
+
+        Raises:
+            InputFileError: A file is missing, unreadable, or not what it should be.
+            CaseError: The parts of the case do not fit together.
+            GeometryError: A view's geometry, or the views' arrangement, cannot be used.
+        """
+        file = read_case_file(Path(path))
+        case = cls(
+            ct=read_ct(file.ct),
+            labels=read_labels(file.labels),
+            levels=tuple(Level(name, label) for name, label in file.levels),
+            views=tuple(_read_view(entry) for entry in file.views),
+            initial={
+                level: InitialPose(file.clicks.get(level, {}), file.initial_poses.get(level))
+                for level in (*file.clicks, *file.initial_poses)
+            },
+            truth=file.truth,
+            sha256=file.sha256(),
+            world_orientation=None if file.world_orientation is None else WorldOrientation(*file.world_orientation),
+        )
+        case.validate()
+        return case
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the case as case.json with ct.nii.gz, labels.nii.gz and one .nrrd of line integrals per view.
+
+        Returns:
+            Path of the case.json.
+
+        Raises:
+            InputFileError: A file cannot be written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        orientation = self.world_orientation
+        file = CaseFile(
+            path=folder / "case.json",
+            ct=folder / "ct.nii.gz",
+            labels=folder / "labels.nii.gz",
+            levels=tuple((level.name, level.label) for level in self.levels),
+            views=tuple(_view_entry(view, folder / f"{view.name}.nrrd") for view in self.views),
+            clicks={name: initial.clicks for name, initial in self.initial.items() if initial.clicks},
+            initial_poses={name: i.ct_to_world for name, i in self.initial.items() if i.ct_to_world is not None},
+            truth=self.truth,
+            world_orientation=None if orientation is None else (orientation.superior, orientation.anterior),
+        )
+        write_volume(file.ct, self.ct)
+        write_volume(file.labels, self.labels)
+        for view, entry in zip(self.views, file.views, strict=True):
+            write_xray(entry.image, view)
+        write_case_file(file)
+        return file.path
+
+    def validate(self) -> None:
+        """Refuses bad input at the door, each with its own sentence.
+
+        Raises:
+            InputFileError: The CT, the labels or an X-ray are not what they should be.
+            CaseError: The parts of the case do not fit together.
+            GeometryError: A view's geometry, or the views' arrangement, cannot be used.
+        """
+        check_case(self)
+
+    def level(self, name: str) -> Level:
+        """The level of that name.
+
+        Raises:
+            CaseError: There is none.
+        """
+        for level in self.levels:
+            if level.name == name:
+                return level
+        known = ", ".join(level.name for level in self.levels)
+        raise CaseError(f"The case has no level {name}.", f"Choose one of {known}.")
+
+    def triangulation(self, level_name: str) -> Triangulation | None:
+        """Where the rays through a level's clicks meet; None without clicks.
+
+        Raises:
+            CaseError: A click names a view that the case does not have.
+            GeometryError: The rays are nearly parallel.
+        """
+        initial = self.initial.get(level_name)
+        if initial is None or not initial.clicks:
+            return None
+        geometries = {view.name: view.geometry for view in self.views}
+        for view in initial.clicks:
+            if view not in geometries:
+                known = ", ".join(geometries)
+                raise CaseError(
+                    f"Level {level_name} has a click in a view {view} that the case does not have.",
+                    f"Its views are {known}.",
+                )
+        return triangulate([geometries[view] for view in initial.clicks], list(initial.clicks.values()))
+
+    def triangulated_centre(self, level_name: str) -> FloatArray | None:
+        """(3,) point in the world, mm, that a level's clicks mark; None without clicks.
+
+        Raises:
+            CaseError: A click names a view that the case does not have.
+            GeometryError: The rays are nearly parallel.
+        """
+        triangulation = self.triangulation(level_name)
+        return None if triangulation is None else triangulation.point
+
+    def start_pose(self, level_name: str, body_centre: ArrayLike) -> RigidTransform:
+        """The ``ct_to_world`` from which a level starts.
+
+        The rotation is the given pose's, or the identity; the clicks, where there are any, place the body's centre.
+
+        Args:
+            level_name: Which level.
+            body_centre: (3,) centre of its vertebral body in the CT, RAS mm.
+
+        Raises:
+            CaseError: The level has neither clicks nor a pose.
+        """
+        initial = self.initial.get(level_name, InitialPose())
+        centre = self.triangulated_centre(level_name)
+        if centre is None:
+            if initial.ct_to_world is None:
+                raise CaseError(
+                    f"Level {level_name} has no place to start from.",
+                    "Click on its body in every view, or give a pose.",
+                )
+            return initial.ct_to_world
+        rotation = np.eye(3) if initial.ct_to_world is None else initial.ct_to_world.rotation
+        return RigidTransform(rotation, centre - rotation @ np.asarray(body_centre, dtype=np.float64))
+
+
+def _read_view(entry: ViewEntry) -> XRayView:
+    xray = read_xray(entry.image, entry.pixel_type)
+    rows, columns = xray.image.shape
+    geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
+    given = entry.pixel_type == "attenuation" and entry.conversion is not None
+    return XRayView(entry.name, xray.image, geometry, str(entry.conversion) if given else xray.conversion)
+
+
+def _view_entry(view: XRayView, image: Path) -> ViewEntry:
+    geometry = view.geometry
+    return ViewEntry(view.name, image, "attenuation", geometry.source_ras, geometry.detector_to_ras, view.conversion)

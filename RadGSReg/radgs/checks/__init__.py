@@ -1,0 +1,5 @@
+"""Bad input, told at the door: every way in which a case cannot be registered, each with its own sentence."""
+
+from radgs.checks.case import check_case
+
+__all__ = ["check_case"]

@@ -1,0 +1,194 @@
+"""case.json, schema radgs.case/1: its fields read and written, and the files that it names."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from radgs.errors import CaseError
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.io.json_fields import JsonObject, json_text, read_json_object
+
+CASE_SCHEMA = "radgs.case/1"
+
+ORIENTATION_QUESTION = (
+    'Which directions of the world are the patient\'s superior and anterior? Write them as "world_orientation": '
+    '{"superior": [x, y, z], "anterior": [x, y, z]}.'
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ViewEntry:
+    """One member of ``views``.
+
+    Attributes:
+        name: The view's name.
+        image: Path of the image file.
+        pixel_type: What its pixel values are.
+        source_ras: (3,) focal spot, RAS mm.
+        detector_to_ras: (4, 4) map from (column, row, 0, 1) to RAS mm.
+        conversion: How line integrals came about before they were written, where they were.
+    """
+
+    name: str
+    image: Path
+    pixel_type: str
+    source_ras: FloatArray
+    detector_to_ras: FloatArray
+    conversion: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CaseFile:
+    """The fields of a case.json, with paths resolved and nothing that they name opened yet.
+
+    Attributes:
+        path: The case.json itself.
+        ct: CT volume, a file or a folder with a DICOM series.
+        labels: Label map.
+        levels: Name and label of every level.
+        views: The X-rays.
+        clicks: Per level and view, the vertebral body's centre as (column, row).
+        initial_poses: Per level, ``ct_to_world`` to start from.
+        truth: Per level, the true ``ct_to_world``, for scoring only.
+        world_orientation: (3,) superior and (3,) anterior direction in the world, where the file states them.
+    """
+
+    path: Path
+    ct: Path
+    labels: Path
+    levels: tuple[tuple[str, int], ...]
+    views: tuple[ViewEntry, ...]
+    clicks: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    initial_poses: dict[str, RigidTransform] = field(default_factory=dict)
+    truth: dict[str, RigidTransform] = field(default_factory=dict)
+    world_orientation: tuple[FloatArray, FloatArray] | None = None
+
+    def sha256(self) -> str:
+        """SHA-256 over the bytes of case.json and of the files it names: CT, labels, then the images in their order.
+
+        A folder counts as its files in the order of their names.
+        """
+        digest = hashlib.sha256()
+        for named in (self.path, self.ct, self.labels, *(view.image for view in self.views)):
+            files = sorted(named.rglob("*")) if named.is_dir() else [named]
+            for file in files:
+                if file.is_file():
+                    with file.open("rb") as stream:
+                        while chunk := stream.read(1 << 20):
+                            digest.update(chunk)
+        return digest.hexdigest()
+
+
+def read_case_file(path: Path) -> CaseFile:
+    """Reads the fields of a case.json (or of the case.json in a folder).
+
+    Raises:
+        InputFileError: Missing, or not JSON.
+        CaseError: Another schema, a field missing or of a wrong type, or a world said to be of unknown orientation.
+        GeometryError: A transform is not rigid.
+    """
+    path = path / "case.json" if path.is_dir() else path
+    top = read_json_object(path, CASE_SCHEMA, CaseError)
+    folder = path.parent
+    levels = tuple((entry.text("name"), entry.integer("label")) for entry in top.objects("levels"))
+    clicks, poses = _read_initial(top, levels)
+    return CaseFile(
+        path=path,
+        ct=folder / top.text("ct"),
+        labels=folder / top.text("labels"),
+        levels=levels,
+        views=tuple(_read_view(entry, folder) for entry in top.objects("views")),
+        clicks=clicks,
+        initial_poses=poses,
+        truth={name: truth.rigid("ct_to_world") for name, truth in top.object("truth").members()}
+        if "truth" in top
+        else {},
+        world_orientation=_read_orientation(top),
+    )
+
+
+def write_case_file(case: CaseFile) -> None:
+    """Writes a case.json to ``case.path``; the files it names are written as paths relative to it where they can be."""
+    folder = case.path.parent
+
+    def relative(path: Path) -> str:
+        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+    initial: dict[str, dict[str, Any]] = {}
+    for level, by_view in case.clicks.items():
+        initial.setdefault(level, {})["clicks"] = {view: list(pixel) for view, pixel in by_view.items()}
+    for level, pose in case.initial_poses.items():
+        initial.setdefault(level, {})["ct_to_world"] = pose.matrix.tolist()
+    values: dict[str, Any] = {
+        "schema": CASE_SCHEMA,
+        "ct": relative(case.ct),
+        "labels": relative(case.labels),
+        "levels": [{"name": name, "label": label} for name, label in case.levels],
+        "views": [_view_values(view, relative(view.image)) for view in case.views],
+        "initial": initial,
+    }
+    if case.truth:
+        values["truth"] = {level: {"ct_to_world": pose.matrix.tolist()} for level, pose in case.truth.items()}
+    if case.world_orientation is not None:
+        superior, anterior = case.world_orientation
+        values["world_orientation"] = {"superior": superior.tolist(), "anterior": anterior.tolist()}
+    case.path.write_text(json_text(values), encoding="utf-8")
+
+
+def _view_values(view: ViewEntry, image: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"name": view.name, "image": image, "pixel_type": view.pixel_type}
+    if view.conversion is not None:
+        values["conversion"] = view.conversion
+    return values | {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+
+
+def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
+    return ViewEntry(
+        name=entry.text("name"),
+        image=folder / entry.text("image"),
+        pixel_type=entry.text("pixel_type", "auto"),
+        source_ras=entry.numbers("source_ras", 3),
+        detector_to_ras=entry.numbers("detector_to_ras", 4, 4),
+        conversion=entry.text("conversion") if "conversion" in entry else None,
+    )
+
+
+def _read_initial(
+    top: JsonObject, levels: tuple[tuple[str, int], ...]
+) -> tuple[dict[str, dict[str, tuple[float, float]]], dict[str, RigidTransform]]:
+    """Clicks and poses per level; ``clicks`` directly under ``initial`` belong to the one level there is."""
+    clicks: dict[str, dict[str, tuple[float, float]]] = {}
+    poses: dict[str, RigidTransform] = {}
+    if "initial" not in top:
+        return clicks, poses
+    initial = top.object("initial")
+    if "clicks" in initial:
+        if len(levels) != 1:
+            raise CaseError(
+                f"{top.file}: 'initial.clicks' does not say for which of the {len(levels)} levels it is.",
+                'With several levels, write "initial": {"L3": {"clicks": ...}, ...}.',
+            )
+        entries = [(levels[0][0], initial)]
+    else:
+        entries = list(initial.members())
+    for level, entry in entries:
+        if "clicks" in entry:
+            by_view = entry.object("clicks")
+            pixels = {view: by_view.numbers(view, 2).tolist() for view in by_view.values}
+            clicks[level] = {view: (column, row) for view, (column, row) in pixels.items()}
+        if "ct_to_world" in entry:
+            poses[level] = entry.rigid("ct_to_world")
+    return clicks, poses
+
+
+def _read_orientation(top: JsonObject) -> tuple[FloatArray, FloatArray] | None:
+    """The stated superior and anterior directions; None where the file says nothing and the schema's contract holds."""
+    if "world_orientation" not in top:
+        return None
+    if top.values["world_orientation"] in (None, "unknown"):
+        raise CaseError(f"{top.file}: the orientation of the world is unknown.", ORIENTATION_QUESTION)
+    orientation = top.object("world_orientation")
+    return orientation.numbers("superior", 3), orientation.numbers("anterior", 3)
