@@ -39,6 +39,7 @@ wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build
 
 install: $(INSTALLED) ## make .venv and install the pinned versions, nothing more
+	@echo "$(VENV) is ready."
 
 clean: ## remove builds, caches and the demo's result
 	rm -rf build dist RadGSReg/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(OUT)
