@@ -40,12 +40,12 @@ class BoneQuality:
         """Bone of a person with the given osteoporosis, 0 (healthy adult) to 1 (severe)."""
         own = float(np.clip(rng.standard_normal(), -2, 2))
         return cls(
-            trabecular_hu=(1 - osteoporosis) * 185.0 + osteoporosis * 60.0 + 14.0 * own,
-            arch_hu=(1 - osteoporosis) * 300.0 + osteoporosis * 150.0 + 15.0 * own,
-            cortical_hu=1050.0 - 200.0 * osteoporosis + 40.0 * own,
-            body_shell_mm=1.0 - 0.4 * osteoporosis,
-            arch_shell_mm=1.9 - 0.7 * osteoporosis,
-            texture_hu=45.0 - 5.0 * osteoporosis,
+            trabecular_hu=(1 - osteoporosis) * 175.0 + osteoporosis * 60.0 + 18.0 * own,
+            arch_hu=(1 - osteoporosis) * 280.0 + osteoporosis * 140.0 + 15.0 * own,
+            cortical_hu=960.0 - 180.0 * osteoporosis + 40.0 * own,
+            body_shell_mm=0.8 - 0.3 * osteoporosis,
+            arch_shell_mm=1.7 - 0.65 * osteoporosis,
+            texture_hu=52.0 - 7.0 * osteoporosis,
         )
 
 
@@ -98,6 +98,8 @@ def vertebra_inside(
     mean = mean - 0.75 * quality.trabecular_hu * vein
     inside = mean + arch * (quality.arch_hu - mean) + quality.texture_hu * texture(grid, rng)
     shell = quality.body_shell_mm + arch * (quality.arch_shell_mm - quality.body_shell_mm)
+    # Real shells are uneven: worn thin in places, thickened under load, the endplates more than the walls.
+    shell = shell * (1 + 0.5 * (1 - arch) * level**6) * np.exp(0.32 * patches(grid, 3.0, rng) - 0.05)
     return inside.astype(np.float32), shell.astype(np.float32)
 
 
@@ -107,9 +109,13 @@ def texture(grid: Grid, rng: np.random.Generator) -> Hounsfield:
     fine = ndimage.gaussian_filter(
         rng.standard_normal(grid.shape, dtype=np.float32), np.array([1.5, 0.65, 0.65]) / spacing, truncate=2.5
     )
-    step = tuple(max(1, round(2.5 / s)) for s in spacing)
+    return (0.8 * fine / fine.std() + 0.6 * patches(grid, 2.5, rng)).astype(np.float32)
+
+
+def patches(grid: Grid, size_mm: float, rng: np.random.Generator) -> Hounsfield:
+    """Smooth noise of unit variance whose features are about two and a half times ``size_mm`` across."""
+    step = tuple(max(1, round(size_mm / s)) for s in grid.spacing[::-1])
     coarse_shape = tuple(-(-n // s) + 1 for n, s in zip(grid.shape, step, strict=True))
     coarse = ndimage.gaussian_filter(rng.standard_normal(coarse_shape, dtype=np.float32), 1.0, truncate=2.5)
-    patches = ndimage.zoom(coarse, step, order=1)[tuple(slice(0, n) for n in grid.shape)]
-    pattern = 0.8 * fine / fine.std() + 0.6 * patches / patches.std()
-    return pattern.astype(np.float32)
+    coarse /= coarse.std()
+    return ndimage.zoom(coarse, step, order=1)[tuple(slice(0, n) for n in grid.shape)]

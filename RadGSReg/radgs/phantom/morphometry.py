@@ -36,6 +36,8 @@ class VertebraShape:
         disc_below: Height of the disc under the vertebra at its middle.
         waist: Narrowing of the body at mid-height, as a fraction of its radius.
         dip_top, dip_bottom: Depth of the endplates' hollow.
+        rim: Flare of the endplates' rims, as a fraction of the body's radius.
+        spurs: Expected number of osteophytes.
     """
 
     name: str
@@ -59,6 +61,8 @@ class VertebraShape:
     waist: float = 0.10
     dip_top: float = 1.6
     dip_bottom: float = 2.2
+    rim: float = 0.02
+    spurs: float = 0.0
 
     @property
     def height(self) -> float:
@@ -83,13 +87,13 @@ class VertebraShape:
 
 #                     width      depth      height     canal      pedicle    across spinous          facets   disc
 _MEAN = {
-    "T11": VertebraShape("T11", 37, 39, 31, 32, 23.0, 24.5, 20.0, 17.0, 8.0, 16.0, 50, 47, 16, 15, 72, 27, 6.0),
-    "T12": VertebraShape("T12", 40, 42, 32, 33, 24.5, 26.0, 21.5, 17.5, 7.8, 16.0, 48, 45, 19, 13, 68, 27, 7.0),
-    "L1": VertebraShape("L1", 42, 44, 33, 34, 25.8, 27.2, 22.5, 17.5, 8.2, 15.6, 70, 47, 21, 11, 24, 27, 8.0),
-    "L2": VertebraShape("L2", 43, 46, 34, 35, 26.8, 27.6, 23.0, 17.2, 8.8, 15.2, 78, 50, 23, 10, 27, 28, 9.5),
-    "L3": VertebraShape("L3", 45, 48, 35, 35, 27.4, 27.4, 23.8, 17.0, 10.2, 15.0, 88, 51, 23, 9, 33, 30, 10.5),
-    "L4": VertebraShape("L4", 48, 50, 35, 35, 27.6, 26.6, 25.0, 17.6, 12.6, 15.0, 84, 48, 20, 8, 41, 34, 11.5),
-    "L5": VertebraShape("L5", 50, 51, 35, 34, 28.2, 24.0, 27.5, 18.5, 15.5, 14.4, 90, 41, 15, 8, 47, 39, 10.5),
+    "T11": VertebraShape("T11", 37, 39, 31, 32, 23.0, 24.5, 20.0, 16.0, 8.0, 16.0, 50, 47, 17, 19, 72, 27, 6.0),
+    "T12": VertebraShape("T12", 40, 42, 32, 33, 24.5, 26.0, 21.5, 16.5, 7.8, 16.0, 48, 46, 20, 17, 68, 28, 7.0),
+    "L1": VertebraShape("L1", 42, 44, 33, 34, 25.8, 27.2, 22.5, 16.5, 8.2, 15.6, 70, 49, 25, 14, 24, 28, 8.0),
+    "L2": VertebraShape("L2", 43, 46, 34, 35, 26.8, 27.6, 23.0, 16.2, 8.8, 15.2, 78, 52, 27, 14, 27, 29, 9.5),
+    "L3": VertebraShape("L3", 45, 48, 35, 35, 27.4, 27.4, 23.8, 16.0, 10.2, 15.0, 88, 53, 27, 13, 33, 31, 10.5),
+    "L4": VertebraShape("L4", 48, 50, 35, 35, 27.6, 26.6, 25.0, 16.6, 12.6, 15.0, 84, 49, 24, 12, 41, 35, 11.5),
+    "L5": VertebraShape("L5", 50, 51, 35, 34, 28.2, 24.0, 27.5, 17.5, 15.5, 14.4, 92, 41, 18, 10, 47, 40, 10.5),
 }
 #: Measures that scale with the person; the others are drawn outright.
 _SIZES = (
@@ -127,12 +131,15 @@ def draw_shapes(rng: np.random.Generator, osteoporosis: float = 0.0) -> dict[str
         mean = _MEAN[level]
         jitter = {name: 1.0 + 0.022 * np.clip(rng.standard_normal(), -2, 2) for name in _SIZES}
         sizes = {name: getattr(mean, name) * size * own[name] * jitter[name] for name in _SIZES}
+        spurs = 0.0 if level == "T11" else float(rng.uniform(0.0, 2.5))
         collapse = osteoporosis * rng.exponential(1.2)
         sizes["height_front"] = max(sizes["height_front"] - collapse, 0.72 * sizes["height_back"])
         shapes[level] = replace(
             mean,
             **sizes,
             facet_angle=mean.facet_angle + 4.0 * float(np.clip(rng.standard_normal(), -2, 2)),
+            rim=float(rng.uniform(0.0, 0.045)),
+            spurs=spurs,
             waist=float(rng.uniform(0.075, 0.13)),
             dip_top=float(rng.uniform(1.1, 2.0) * (1 + 0.8 * osteoporosis)),
             dip_bottom=float(rng.uniform(1.6, 2.6) * (1 + 0.8 * osteoporosis)),

@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.phantom.bone import BoneQuality, Hounsfield, blend_bone, coverage, refine_distance
+from radgs.phantom.bone import BoneQuality, Hounsfield, blend_bone, coverage, refine_distance, texture
 from radgs.phantom.curve import SpineCurve
+from radgs.phantom.facets import FacetJoint, cut_at_joint
 from radgs.phantom.morphometry import ORDER, VertebraShape
 from radgs.phantom.shapes import Grid, Solid, SphereMesh, chain, placed, quad, triangle
 from radgs.phantom.torso import Torso
-from radgs.phantom.vertebra import FacetJoint, articular_process
+from radgs.phantom.vertebra import window_around
 
 DISC_HU = 85.0
 NUCLEUS_HU = 70.0
@@ -54,12 +55,7 @@ def sacral_frame(l5: VertebraShape, curve: SpineCurve) -> RigidTransform:
 def draw_sacrum(grid: Grid, l5: VertebraShape, curve: SpineCurve, joints: dict[int, FacetJoint]) -> Solid:
     """The upper sacrum: body of S1 tapering to S2, wings, crest, and the superior processes that meet L5."""
     frame = curve.sacrum
-    low, high = np.array([-70.0, -75.0, -75.0]), np.array([70.0, 35.0, 22.0])
-    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
-    around = frame.apply(corners)
-    window = grid.window(around.min(axis=0), around.max(axis=0))
-    if window is None:
-        raise ValueError("the sacrum lies outside the grid")
+    window = window_around(grid, frame, [-70.0, -75.0, -75.0], [70.0, 35.0, 22.0])
     bone = Solid(window)
     bone.add(placed(_sacral_pieces(l5), frame), blend_mm=5.0)
     x, y, z = window.local(frame)
@@ -76,7 +72,7 @@ def draw_sacrum(grid: Grid, l5: VertebraShape, curve: SpineCurve, joints: dict[i
             *quad([tips[0], tips[1], feet[1], feet[0]], [3.6, 3.6, 5.0, 5.0]),
             triangle(root, feet[0], feet[1], [8.0, 5.0, 5.0]),
         ]
-        bone.add_distance(window, articular_process(window, pieces, joint, 1), blend_mm=3.0)
+        bone.add_distance(window, cut_at_joint(window, pieces, joint, 1), blend_mm=3.0)
     return bone
 
 
@@ -154,18 +150,23 @@ def iliac_pieces(curve: SpineCurve) -> list[SphereMesh]:
     return pieces
 
 
-def draw_thin_bones(image: Hounsfield, grid: Grid, pieces: list[SphereMesh], quality: BoneQuality) -> None:
+def draw_thin_bones(
+    image: Hounsfield, grid: Grid, pieces: list[SphereMesh], quality: BoneQuality, rng: np.random.Generator
+) -> None:
     """Draws ribs or crests into the image in place, joined where they meet."""
     bounds = [piece.bounds(4.0) for piece in pieces]
     window = grid.window(np.min([b[0] for b in bounds], axis=0), np.max([b[1] for b in bounds], axis=0))
     if window is not None:
         bone = Solid(window)
         bone.add(pieces, blend_mm=1.5)
-        shell_and_sponge(image, grid, bone, quality)
+        shell_and_sponge(image, grid, bone, quality, rng)
 
 
-def shell_and_sponge(image: Hounsfield, grid: Grid, bone: Solid, quality: BoneQuality) -> None:
-    """Draws a bone that has no label into the image in place: a compact shell around plain spongy bone."""
+def shell_and_sponge(
+    image: Hounsfield, grid: Grid, bone: Solid, quality: BoneQuality, rng: np.random.Generator
+) -> None:
+    """Draws a bone that has no label into the image in place: a compact shell around spongy bone."""
     distance, width = refine_distance(bone)
     part = image[grid.slices_of(bone.grid)]
-    blend_bone(part, distance, width, 0.8 * quality.arch_shell_mm, quality.cortical_hu, 0.7 * quality.arch_hu)
+    inside = 0.7 * quality.arch_hu + quality.texture_hu * texture(bone.grid, rng)
+    blend_bone(part, distance, width, 0.8 * quality.arch_shell_mm, quality.cortical_hu, inside)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.volume import Volume
@@ -172,6 +173,23 @@ class Solid:
     def cut(self, distance: Distance, blend_mm: float = 1.0) -> None:
         """Removes another solid, given by its distance on this grid, rounding the new edge."""
         self.distance = smooth_max(self.distance, -distance, blend_mm)
+
+    def roughen(self, frame_to_ct: RigidTransform, depth_mm: float, rng: np.random.Generator) -> None:
+        """Makes the surface uneven, as real bone is, by smooth noise that belongs to a frame and not to the grid.
+
+        Args:
+            frame_to_ct: The frame in which the noise stands.
+            depth_mm: Standard deviation of the surface's displacement.
+            rng: Source of the noise.
+        """
+        lattice_mm, half_extent_mm = 4.0, 100.0
+        count = round(2 * half_extent_mm / lattice_mm) + 1
+        noise = ndimage.gaussian_filter(rng.standard_normal((count, count, count), dtype=np.float32), 0.7)
+        near = np.abs(self.distance) < 3.0
+        k, j, i = np.nonzero(near)
+        points = frame_to_ct.inverse().apply(self.grid.origin + np.stack([i, j, k], axis=1) * self.grid.spacing)
+        at = (points + half_extent_mm).T / lattice_mm
+        self.distance[near] += depth_mm / noise.std() * ndimage.map_coordinates(noise, at, order=1, mode="nearest")
 
     def keep_clear_of(self, other: Solid, gap_mm: float) -> None:
         """Draws both solids back from where they touch, until ``gap_mm`` lies between them."""

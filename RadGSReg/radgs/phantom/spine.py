@@ -14,6 +14,7 @@ from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.phantom.bone import BoneQuality, Hounsfield, blend_bone, refine_distance, vertebra_inside
 from radgs.phantom.curve import SpineCurve, draw_curve
+from radgs.phantom.facets import upper_joints
 from radgs.phantom.instruments import draw_screws
 from radgs.phantom.morphometry import LABELS, LUMBAR, ORDER, VertebraShape, draw_shapes
 from radgs.phantom.neighbours import (
@@ -27,7 +28,7 @@ from radgs.phantom.neighbours import (
 )
 from radgs.phantom.shapes import FAR, Grid, Solid
 from radgs.phantom.torso import Torso, draw_torso
-from radgs.phantom.vertebra import draw_vertebra, upper_joints
+from radgs.phantom.vertebra import draw_vertebra
 from radgs.volume import Volume
 
 #: Least space between the bones of neighbouring vertebrae, mm.
@@ -99,11 +100,11 @@ def make_spine(
     image = draw_torso(grid, torso, tissue) if soft_tissue else np.zeros(grid.shape, dtype=np.float32)
     draw_discs(image, grid, shapes, curve)
     for pieces in (rib_pieces(curve, torso), iliac_pieces(curve)):
-        draw_thin_bones(image, grid, pieces, quality)
+        draw_thin_bones(image, grid, pieces, quality, tissue)
     solids, sacrum = _vertebrae(grid, shapes, curve, arches)
     for upper, lower in pairwise([*solids.values(), sacrum]):
         upper.keep_clear_of(lower, BONE_GAP_MM)
-    shell_and_sponge(image, grid, sacrum, quality)
+    shell_and_sponge(image, grid, sacrum, quality, tissue)
     labels = _draw_bones(image, grid, shapes, curve, quality, solids, grain)
     draw_screws(image, grid, shapes, curve, screws, arches)
     ct = _scan(image, spacing, noise_hu, grain)
@@ -134,7 +135,11 @@ def _checked(spacing_mm: float | Sequence[float], osteoporosis: float, screws: S
 def _grid(spacing: FloatArray, shapes: dict[str, VertebraShape], curve: SpineCurve, torso: Torso) -> Grid:
     """A grid around the trunk, from below the sacral endplate to just above T12's upper processes."""
     t12 = shapes["T12"]
-    top = curve.frames["T12"].apply([[0, y, t12.height / 2 + 14] for y in (-40.0, 0.0)])[:, 2].max()
+    top = (
+        curve.frames["T12"]
+        .apply([[x, y, t12.height / 2 + 14] for x in (-22.0, 22.0) for y in (-42.0, 0.0)])[:, 2]
+        .max()
+    )
     bottom = curve.sacrum.apply([0, 0, -38])[2]
     low = np.array([torso.centre[0] - torso.half_width - 8, torso.centre[1] - torso.half_depth - 8, bottom])
     high = np.array([torso.centre[0] + torso.half_width + 8, torso.centre[1] + torso.half_depth + 8, top])
