@@ -1,13 +1,14 @@
 """How each Gaussian appears on a detector: the coefficients of its exact line integral around its own centre.
 
-Let m be the Gaussian's centre seen from the source and d0 the vector from the source to the detector point where that centre
-projects, m = s d0. The ray through the pixel (du, dv) away from there has direction d = d0 + du B + dv C, with B and C the
-detector's column and row steps. With P = V^T V, the exponent at the ray's closest point is
+Let m be the Gaussian's centre seen from the source and d0 the vector from the source to the detector point where that
+centre projects, m = s d0. The ray through the pixel (du, dv) away from there has direction d = d0 + du B + dv C, with B
+and C the detector's column and row steps. With P = V^T V, the exponent at the ray's closest point is
 
     q = |V d x V m|^2 / |V d|^2 = N(du, dv) / A(du, dv),
 
-because V d x V m = du (V B x V m) + dv (V C x V m). N and A are quadratic polynomials, N without a constant or linear term:
-nothing cancels, however far the source is. The line integral is density sqrt(2 pi / A) |d| exp(-q / 2).
+because V d x V m = du (V B x V m) + dv (V C x V m). N and A are quadratic polynomials, N without a constant or linear
+term: nothing cancels, however far the source is. The line integral is density sqrt(2 pi / A) |d| exp(-q / 2).
+docs/radiative-gaussians.md derives it.
 """
 
 from __future__ import annotations
@@ -58,10 +59,9 @@ class Detectors:
     def ray_lengths(self) -> Tensor:
         """(H, W) distances from the source to every pixel, mm; the same under every pose."""
         rows, columns = self.shape
-        steps = {"dtype": self.bases.dtype, "device": self.bases.device}
         across, down, corner = self.bases[0].unbind(dim=1)
-        directions = corner + torch.arange(columns, **steps)[:, None] * across
-        return (directions + torch.arange(rows, **steps)[:, None, None] * down).norm(dim=-1)
+        u, v = (torch.arange(n).to(self.bases) for n in (columns, rows))
+        return (corner + u[:, None] * across + v[:, None, None] * down).norm(dim=-1)
 
 
 @dataclass(frozen=True, eq=False)

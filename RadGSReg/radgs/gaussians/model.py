@@ -18,7 +18,7 @@ class RadiativeGaussians:
         means: (N, 3) centres, mm, in the frame the object lives in.
         log_scales: (N, 3) logarithms of the standard deviations along the Gaussian's own axes, mm.
         quaternions: (N, 4) rotation from the Gaussian's own axes to the frame, (w, x, y, z), of any length but zero.
-        densities: (N,) attenuation at the centre, 1/mm; negative where the object attenuates less than its surroundings.
+        densities: (N,) attenuation at the centre, 1/mm; negative where the object attenuates less than around it.
     """
 
     means: Tensor
@@ -39,10 +39,12 @@ class RadiativeGaussians:
 
     @property
     def dtype(self) -> torch.dtype:
+        """Floating-point type of all tensors."""
         return self.means.dtype
 
     @property
     def device(self) -> torch.device:
+        """Where the tensors are."""
         return self.means.device
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> RadiativeGaussians:
@@ -63,7 +65,7 @@ class RadiativeGaussians:
 
     def rotations(self) -> Tensor:
         """(N, 3, 3) rotations from each Gaussian's own axes to the frame."""
-        return roma.unitquat_to_rotmat(roma.quat_normalize(_wxyz_to_xyzw(self.quaternions)))
+        return roma.unitquat_to_rotmat(roma.quat_normalize(roma.quat_wxyz_to_xyzw(self.quaternions)))
 
     def whitening(self) -> Tensor:
         """(N, 3, 3) maps V with P = V^T V: V (x - mean) measures offsets in standard deviations."""
@@ -93,14 +95,6 @@ class RadiativeGaussians:
         rotation = torch.as_tensor(rotation, dtype=self.dtype, device=self.device)
         translation = torch.as_tensor(translation, dtype=self.dtype, device=self.device)
         turn = roma.rotmat_to_unitquat(rotation).expand(len(self), 4)
-        quaternions = _xyzw_to_wxyz(roma.quat_product(turn, _wxyz_to_xyzw(self.quaternions)))
+        quaternions = roma.quat_xyzw_to_wxyz(roma.quat_product(turn, roma.quat_wxyz_to_xyzw(self.quaternions)))
         means = self.means @ rotation.transpose(0, 1) + translation
         return RadiativeGaussians(means, self.log_scales, quaternions, self.densities)
-
-
-def _wxyz_to_xyzw(quaternions: Tensor) -> Tensor:
-    return quaternions.roll(-1, dims=-1)
-
-
-def _xyzw_to_wxyz(quaternions: Tensor) -> Tensor:
-    return quaternions.roll(1, dims=-1)

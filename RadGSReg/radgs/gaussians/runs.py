@@ -1,7 +1,8 @@
 """Runs: the pixels or voxels that Gaussians reach, as stretches along the fastest axis of an array.
 
-Runs are sorted by length and worked through in chunks of equal work, so large and small Gaussians cost what they cover and
-none is ever cut short. A run may be longer than the chord it covers: an exact test on the exponent decides what counts.
+Runs are sorted by length and worked through in chunks of equal work, so large and small Gaussians cost what they cover
+and none is ever cut short. A run may be longer than the chord it covers: an exact test on the exponent decides what
+counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""X-ray splatting: exact line integrals through radiative Gaussians, summed. No affine approximation, no compositing."""
+"""X-ray splatting: exact line integrals through radiative Gaussians; no affine approximation, no compositing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def splat(
 ) -> Tensor:
     """Line integrals through the Gaussians along the ray of every pixel.
 
-    Differentiable in every parameter of the Gaussians, and so in their pose (``RadiativeGaussians.transformed``). Gaussians
-    whose centre is not in front of the source are not seen; one that contains the source counts with its whole line.
+    Differentiable in every parameter of the Gaussians, and so in their pose (``RadiativeGaussians.transformed``).
+    Gaussians whose centre is not in front of the source are not seen; one that contains the source counts with its
+    whole line.
 
     Args:
         gaussians: In the frame of ``geometry``; their dtype and device are the image's.
@@ -66,8 +67,9 @@ def splat_poses(
     Returns:
         (B, H, W) line integrals.
     """
-    exact = {"dtype": setup_dtype(gaussians.device), "device": gaussians.device}
-    rotations, translations = torch.as_tensor(rotations, **exact), torch.as_tensor(translations, **exact)
+    exact = setup_dtype(gaussians.device)
+    rotations = torch.as_tensor(rotations, dtype=exact, device=gaussians.device)
+    translations = torch.as_tensor(translations, dtype=exact, device=gaussians.device)
     detectors = Detectors.of(geometry, rotations, translations)
     prints = footprints(gaussians, detectors, cutoff_sigma)
     poses = rotations.shape[0]

@@ -1,7 +1,7 @@
 """The X-ray of a set of Gaussians together with its derivative in their pose, in one analytic pass.
 
-A line integral depends on its ray alone, so the pose enters through the ray: four numbers per pixel (source and direction, each
-across the ray) hold all six derivatives. They are summed over the Gaussians; the twist follows per pixel.
+A line integral depends on its ray alone, so the pose enters through the ray: four numbers per pixel (source and
+direction, each across the ray) hold all six derivatives. They are summed over the Gaussians; the twist follows per pixel.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.nn import functional
 
 from radgs.gaussians.footprint import Detectors, Footprints, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
@@ -67,18 +66,22 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float)
         inverse = parabola(runs.denominator[part], du).reciprocal_()
         exponent = parabola(-0.5 * runs.numerator[part], du).mul_(inverse)
         spread = 1 + 2 * exponent  # 1 - q
-        values = functional.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
+        values = torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
         values *= inverse.sqrt().mul_(amplitude[part, None])
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()
 
-        def line(name: int, part: slice = part, du: Tensor = du) -> Tensor:
-            return torch.addcmul(lines[part, name, :1], lines[part, name, 1:], du)
-
-        curve = torch.addcmul(lines[part, 5, :1], line(6), du)
-        across = torch.addcmul(line(0), spread, line(1))
-        down = torch.addcmul(line(2), spread, line(3))
-        for channel, factor in enumerate((across, down, line(4), curve), start=1):
+        column, column_a, row, row_a, source_column, constant, slope = (
+            torch.addcmul(values_and_slopes[:, :1], values_and_slopes[:, 1:], du)
+            for values_and_slopes in lines[part].unbind(1)
+        )
+        factors = (
+            column.addcmul_(spread, column_a),
+            row.addcmul_(spread, row_a),
+            source_column,
+            constant.addcmul_(slope, du),
+        )
+        for channel, factor in enumerate(factors, start=1):
             stored[channel].index_add_(0, index, factor.mul_(weights).view(-1))
     return stored.view(5, shape[0], runs.stride)[:, :, : shape[1]]
 

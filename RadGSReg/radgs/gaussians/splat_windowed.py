@@ -1,7 +1,7 @@
 """X-ray splatting within the cutoff, fast in plain PyTorch: only the pixels each Gaussian reaches.
 
-A Gaussian's outline at the cutoff is a conic; each image row it crosses becomes a run of pixels. Runs may leave the image on
-the right: images are stored with a margin that is thrown away.
+A Gaussian's outline at the cutoff is a conic; each image row it crosses becomes a run of pixels. Runs may leave the
+image on the right: images are stored with a margin that is thrown away.
 """
 
 from __future__ import annotations

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.gaussians.footprint import setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first
 
@@ -31,12 +34,54 @@ def voxelize(
     Returns:
         (D, H, W) attenuation, 1/mm, indexed [k, j, i].
     """
-    affine = torch.as_tensor(index_to_ras, dtype=torch.float64).to(gaussians.means)
-    steps, origin = affine[:3, :3], affine[:3, 3]
-    centres = (gaussians.means - origin) @ torch.linalg.inv(steps).transpose(0, 1)
-    whitening = gaussians.whitening() @ steps
-    precisions = whitening.transpose(1, 2) @ whitening
+    centres, precisions = _in_index_units(gaussians, index_to_ras)
     return _Voxelize.apply(centres, precisions, gaussians.densities, tuple(shape), cutoff_sigma)
+
+
+@torch.no_grad()
+def profile_matrix(
+    gaussians: RadiativeGaussians,
+    index_to_ras: ArrayLike | Tensor,
+    shape: tuple[int, int, int],
+    cutoff_sigma: float = 4.5,
+) -> csr_matrix:
+    """Every Gaussian at density one as a row of voxels: the matrix of ``voxelize``, which is linear in the densities.
+
+    Args:
+        gaussians: N Gaussians in the volume's RAS; densities do not matter.
+        index_to_ras: As in ``voxelize``.
+        shape: As in ``voxelize``.
+        cutoff_sigma: As in ``voxelize``.
+
+    Returns:
+        (N, D * H * W) sparse matrix, dimensionless.
+    """
+    runs = VoxelRuns.of(*_in_index_units(gaussians, index_to_ras), shape, cutoff_sigma)
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for part, longest in chunks(runs.length):
+        steps = torch.arange(longest, device=runs.start.device)
+        values = run_profiles(runs, part, steps, cutoff_sigma)
+        stored = runs.start[part, None] + steps
+        row, column = stored // runs.stride, stored % runs.stride
+        inside = (values > 0) & (column < shape[2])
+        member = runs.gaussian[part, None].expand_as(values)
+        parts.append((values[inside], member[inside], (row * shape[2] + column)[inside]))
+    size = (len(gaussians), shape[0] * shape[1] * shape[2])
+    if not parts:
+        return csr_matrix(size, dtype=np.float32)
+    entries, members, voxels = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
+    return csr_matrix((entries, (members.astype(np.int32), voxels.astype(np.int32))), shape=size)
+
+
+def _in_index_units(gaussians: RadiativeGaussians, index_to_ras: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Centres (N, 3) and precisions (N, 3, 3) measured in voxels along i, j, k."""
+    exact = setup_dtype(gaussians.device)
+    affine = torch.as_tensor(index_to_ras, dtype=exact, device=gaussians.device)
+    steps, origin = affine[:3, :3], affine[:3, 3]
+    precise = gaussians.to(dtype=exact)
+    centres = (precise.means - origin) @ torch.linalg.inv(steps).transpose(0, 1)
+    whitening = precise.whitening() @ steps
+    return centres.to(gaussians.dtype), (whitening.transpose(1, 2) @ whitening).to(gaussians.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +191,7 @@ def run_profiles(runs: VoxelRuns, part: slice, steps: Tensor, cutoff_sigma: floa
     di = runs.offsets[part, :1] + steps.to(runs.offsets.dtype)
     q0, q1, q2 = (-0.5 * runs.exponent[part, :, None]).unbind(1)
     exponent = torch.addcmul(q0, torch.addcmul(2 * q1, q2, di), di)
-    return functional.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
+    return torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
 
 
 def _moments(weights: Tensor, steps: Tensor, offsets: Tensor) -> Tensor:
