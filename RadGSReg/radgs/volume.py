@@ -46,8 +46,12 @@ class Volume:
     def sample(self, points: ArrayLike, order: int = 1, outside: float = 0.0) -> NDArray:
         """Values at (..., 3) RAS points by spline interpolation of the given order; ``outside`` beyond the grid."""
         indices = self.to_index(points)
-        coordinates = np.moveaxis(indices[..., ::-1], -1, 0)
-        return ndimage.map_coordinates(self.array, coordinates, order=order, mode="constant", cval=outside)
+        # Rounding must not push a point on the outermost voxel centres off the grid.
+        on_grid = np.clip(indices, 0.0, np.asarray(self.size) - 1.0)
+        indices = np.where(np.abs(indices - on_grid) < 1e-6, on_grid, indices)
+        coordinates = np.moveaxis(np.atleast_2d(indices)[..., ::-1], -1, 0)
+        values = ndimage.map_coordinates(self.array, coordinates, order=order, mode="constant", cval=outside)
+        return values.reshape(indices.shape[:-1])
 
     def resampled_to(self, grid: Volume, order: int = 1, outside: float = 0.0) -> Volume:
         """This volume's values on another volume's grid."""

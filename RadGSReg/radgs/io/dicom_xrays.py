@@ -16,7 +16,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_modality_lut
 
 from radgs.errors import InputFileError
-from radgs.io.line_integrals import QUESTION, KnownPixelType, border_sense
+from radgs.io.line_integrals import QUESTION, KnownPixelType, bone_sense, guess_pixel_type
 from radgs.io.volumes import read_image_array
 
 
@@ -30,6 +30,7 @@ class DicomXRay:
         relationship: LIN, LOG, DISP, or empty where the file does not say.
         sign: 1 when larger values mean more beam, -1 when they mean less, None where the file does not say.
         ceiling: The largest value the stored bits can express, after the Modality LUT.
+        for_processing: Whether the file says that its values are raw rather than made to be looked at.
     """
 
     values: NDArray
@@ -37,6 +38,7 @@ class DicomXRay:
     relationship: str
     sign: int | None
     ceiling: float
+    for_processing: bool = False
 
     @property
     def displayed(self) -> NDArray:
@@ -56,12 +58,15 @@ class DicomXRay:
         if self.relationship == "LOG":
             values = self.ceiling - self.values if rises else self.values
             return values, "display", "DICOM says logarithm of the beam's intensity, turned so that bone is bright"
+        if self.for_processing and not self.relationship:
+            kind, because = guess_pixel_type(self.values)
+            return self.values, kind, f"DICOM values for processing, {because}"
         shown = f"DICOM {self.photometric} display values"
-        sense = border_sense(self.displayed)
-        if sense == "dark":
-            return self.displayed, "display", f"{shown}, dark at the border as air is where bone is bright"
-        if sense == "bright":
-            return self.ceiling - self.displayed, "display", f"{shown}, bright at the border as air is, so inverted"
+        bone = bone_sense(self.displayed)
+        if bone == "bright":
+            return self.displayed, "display", f"{shown}, bone bright"
+        if bone == "dark":
+            return self.ceiling - self.displayed, "display", f"{shown}, bone dark and so inverted"
         raise InputFileError(
             "Neither the DICOM attributes nor the image tell whether bone is bright or dark in it.", QUESTION
         )
@@ -97,6 +102,7 @@ def read_dicom_xray(path: Path) -> DicomXRay:
         relationship=str(dataset.get("PixelIntensityRelationship", "") or "").upper(),
         sign=None if sign is None else int(sign),
         ceiling=_ceiling(dataset, values),
+        for_processing=str(dataset.get("PresentationIntentType", "")).upper() == "FOR PROCESSING",
     )
 
 
