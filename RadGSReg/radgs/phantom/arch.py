@@ -106,11 +106,11 @@ def _transverse(shape: VertebraShape, mark: Landmarks, side: int) -> list[Sphere
         ]
     if shape.name.startswith("T"):
         return chain([root, tip], [5.2, 4.6])
-    knee = root + 0.5 * (tip - root) + [0, 0.8, -0.6]
+    knee = root + 0.5 * (tip - root) + [0, 0.8, -0.4]
     rise = np.array([0.0, 0.0, 3.0])
     return [
-        *quad([root + 1.3 * rise, knee + 0.9 * rise, knee - rise, root - 1.4 * rise], [3.0, 2.5, 2.5, 3.0]),
-        *quad([knee + 0.9 * rise, tip + 0.7 * rise, tip - 0.8 * rise, knee - rise], [2.5, 2.3, 2.3, 2.5]),
+        *quad([root + 1.1 * rise, knee + 0.8 * rise, knee - 0.9 * rise, root - 1.3 * rise], [3.0, 2.4, 2.4, 3.0]),
+        *quad([knee + 0.8 * rise, tip + 0.45 * rise, tip - 0.5 * rise, knee - 0.9 * rise], [2.4, 2.1, 2.1, 2.4]),
     ]
 
 
@@ -126,8 +126,8 @@ def _spinous(
     bottom = np.array([off, tip_y + 6.0, middle - reach + 3.5])
     heel = np.array([0.3 * off, 0.5 * (ridge_bottom[1] + bottom[1]), 0.35 * ridge_bottom[2] + 0.65 * bottom[2]])
     return [
-        *quad([ridge_top, top, bottom, heel], [2.9, 2.5, 2.9, 2.5]),
-        triangle(ridge_top, heel, ridge_bottom, [2.9, 2.5, 3.0]),
-        triangle(top, back, bottom, [2.6, 3.4, 3.6]),
-        *chain([heel, bottom], [2.4, 3.8]),
+        *quad([ridge_top, top, bottom, heel], [3.3, 2.8, 3.2, 2.9]),
+        triangle(ridge_top, heel, ridge_bottom, [3.3, 2.9, 3.3]),
+        triangle(top, back, bottom, [2.9, 3.8, 4.0]),
+        *chain([heel, bottom], [2.8, 4.2]),
     ]

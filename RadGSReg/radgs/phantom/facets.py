@@ -77,7 +77,7 @@ def superior_process(
     """Signed distance of a superior articular process with its mammillary knob, on a window of the grid."""
     place = joint.frame_to_ct
     inset = -INSET_MM
-    tips = [place.apply([inset - 0.4, -3.5, 4.5]), place.apply([inset - 0.4, 3.5, 4.5])]
+    tips = [place.apply([inset - 0.4, -3.5, 3.8]), place.apply([inset - 0.4, 3.5, 3.8])]
     feet = [place.apply([inset - 0.5, -4.5, -4.5]), place.apply([inset - 0.5, 4.5, -4.5])]
     pillar = frame_to_ct.apply(mark.pillar)
     pieces = [
@@ -86,8 +86,8 @@ def superior_process(
     ]
     if not shape.name.startswith("T"):
         outward = np.sign(mark.pillar[0])
-        knob = place.apply([inset - 2.5, 0.0, 0.0]) + frame_to_ct.rotation @ np.array([outward * 1.0, -4.5, 0.0])
-        pieces += chain([0.5 * (feet[0] + feet[1]), knob], [4.6, 3.4])
+        knob = place.apply([inset - 2.5, 0.0, 0.0]) + frame_to_ct.rotation @ np.array([outward * 1.0, -5.0, -1.0])
+        pieces += chain([0.5 * (feet[0] + feet[1]), knob], [5.0, 4.3])
     return cut_at_joint(window, pieces, joint, 1)
 
 

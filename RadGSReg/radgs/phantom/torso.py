@@ -113,11 +113,11 @@ def draw_torso(grid: Grid, torso: Torso, rng: np.random.Generator) -> Hounsfield
 
 def _mottle(image: Hounsfield, grid: Grid, torso: Torso, rng: np.random.Generator) -> None:
     """Gives soft tissue its slight unevenness, and the muscles of the back their streaks of fat, in place."""
-    noise = patches(grid, 4.0, rng)
-    fatty = float(rng.uniform(15.0, 60.0))
+    noise = patches(grid, 3.0, rng)
+    fatty = float(rng.uniform(30.0, 120.0))
     back = grid.axes()[1] < torso.centre[1]
     muscle = (np.abs(image - MUSCLE_HU) < 8) & back
-    streaks = np.clip(noise - 0.9, 0, 1.2) * muscle
+    streaks = np.clip(noise - 0.6, 0, 1.2) * muscle
     image += np.where(image > -500, 9.0 * noise, 0).astype(np.float32) - np.float32(fatty) * streaks
 
 

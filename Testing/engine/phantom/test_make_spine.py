@@ -26,7 +26,9 @@ def brittle_spine() -> PhantomSpine:
 def body_interior(spine: PhantomSpine, level: str) -> np.ndarray:
     """HU in the middle of a vertebral body, away from its shell and the basivertebral vein."""
     rng = np.random.default_rng(0)
-    points = rng.uniform([-8, -2, 5], [8, 10, 8], (400, 3))
+    points = rng.uniform([-12, -4, 3], [12, 9, 4.5], (2000, 3)) * np.where(
+        rng.uniform(size=(2000, 1)) < 0.5, [1, 1, -1], 1
+    )
     return spine.ct.sample(spine.frames[level].apply(points), outside=-1000)
 
 
