@@ -41,10 +41,10 @@ class BoneQuality:
         own = float(np.clip(rng.standard_normal(), -2, 2))
         return cls(
             trabecular_hu=(1 - osteoporosis) * 175.0 + osteoporosis * 60.0 + 18.0 * own,
-            arch_hu=(1 - osteoporosis) * 280.0 + osteoporosis * 140.0 + 15.0 * own,
-            cortical_hu=960.0 - 180.0 * osteoporosis + 40.0 * own,
+            arch_hu=(1 - osteoporosis) * 260.0 + osteoporosis * 130.0 + 15.0 * own,
+            cortical_hu=920.0 - 160.0 * osteoporosis + 40.0 * own,
             body_shell_mm=0.8 - 0.3 * osteoporosis,
-            arch_shell_mm=1.7 - 0.65 * osteoporosis,
+            arch_shell_mm=1.5 - 0.5 * osteoporosis,
             texture_hu=52.0 - 7.0 * osteoporosis,
         )
 
@@ -99,7 +99,7 @@ def vertebra_inside(
     inside = mean + arch * (quality.arch_hu - mean) + quality.texture_hu * texture(grid, rng)
     shell = quality.body_shell_mm + arch * (quality.arch_shell_mm - quality.body_shell_mm)
     # Real shells are uneven: worn thin in places, thickened under load, the endplates more than the walls.
-    shell = shell * (1 + 0.5 * (1 - arch) * level**6) * np.exp(0.32 * patches(grid, 3.0, rng) - 0.05)
+    shell = shell * (1 + 0.35 * (1 - arch) * level**6) * np.exp(0.32 * patches(grid, 3.0, rng) - 0.05)
     return inside.astype(np.float32), shell.astype(np.float32)
 
 
