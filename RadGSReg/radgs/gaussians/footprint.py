@@ -66,9 +66,11 @@ class Detectors:
 
 @dataclass(frozen=True, eq=False)
 class Footprints:
-    """Coefficients of M line integrals, in the image's floating-point type; every attribute is (M,).
+    """Coefficients of M line integrals; every attribute is (M,).
 
     N = n11 du^2 + 2 n12 du dv + n22 dv^2 and A = a0 + 2 a1 du + 2 a2 dv + a11 du^2 + 2 a12 du dv + a22 dv^2.
+
+    Positions are in the precision of the setup, coefficients and offsets in that of the image.
 
     Attributes:
         pose: Index of the pose each belongs to.
@@ -156,7 +158,7 @@ def footprints(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma
         column_offset=(across - column).to(image_dtype),
         row_offset=(down - row).to(image_dtype),
         amplitude=(precise.densities[index] * math.sqrt(2 * math.pi)).to(image_dtype),
-        depth_ratio=depth_ratio.to(image_dtype),
+        depth_ratio=depth_ratio,
         n11=dot(moment1, moment1),
         n12=dot(moment1, moment2),
         n22=dot(moment2, moment2),

@@ -1,9 +1,9 @@
 """Gaussians as .ply files in the layout that 3D Gaussian splatting tools share.
 
-Properties, little-endian float32, in this order: x y z (mm), nx ny nz (zero), f_dc_0 f_dc_1 f_dc_2 (a grey for viewers),
+Properties, little-endian float32, in order: x y z (mm), nx ny nz (zero), f_dc_0 f_dc_1 f_dc_2 (a grey for viewers),
 opacity, scale_0 scale_1 scale_2 (logarithms of standard deviations in mm), rot_0 .. rot_3 (quaternion w x y z).
 
-``opacity`` holds the density in 1/mm as it is, signed and without the sigmoid that optical splatting applies: X-rays have
+``opacity`` holds the density in 1/mm as it is, signed, without the sigmoid of optical splatting: X-rays have
 no opacity. float32 Gaussians come back bit for bit.
 """
 

@@ -1,10 +1,14 @@
 """The X-ray of a set of Gaussians together with its derivative in their pose, in one analytic pass.
 
-A line integral depends on its ray alone, so the pose enters through the ray: four numbers per pixel (source and
-direction, each across the ray) hold all six derivatives. They are summed over the Gaussians; the twist follows per pixel.
+A line integral depends on its ray alone, so the pose enters through the ray: four numbers per pixel (a point on the ray
+and its direction, each across the ray) hold all six derivatives. They are summed over the Gaussians; the twist comes
+last. The point is taken at the object's depth: from the source, a turn of the object would be the small difference of
+two large motions.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from numpy.typing import ArrayLike
@@ -46,18 +50,49 @@ def splat_with_pose_jacobian(
     translation = torch.as_tensor(pose.translation, dtype=dtype, device=device)
     detectors = Detectors.of(geometry, rotation[None], translation[None])
     prints = footprints(gaussians, detectors, cutoff_sigma)
-    sums = _accumulate(prints, geometry.shape, cutoff_sigma) * detectors.ray_lengths().to(gaussians.dtype)
-    identity = torch.eye(3, dtype=dtype, device=device)
-    world = Detectors.of(geometry, identity[None], torch.zeros_like(identity[:1]))
+    pivot = _Pivot.at(gaussians.means.to(dtype).mean(dim=0), detectors)
+    sums = _accumulate(prints, geometry.shape, cutoff_sigma, pivot.depth_ratio)
+    sums *= detectors.ray_lengths().to(gaussians.dtype)
     fixed = torch.as_tensor(centre, dtype=dtype, device=device)
-    return sums[0], _twist_derivative(sums, world.bases[0], world.sources[0] - fixed)
+    return sums[0], _twist_derivative(sums, pivot, rotation, rotation.T @ (fixed - translation))
 
 
-def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float) -> Tensor:
-    """(5, H, W) sums per unit ray length: value, derivatives in direction and in source, along column and row steps."""
+@dataclass(frozen=True, eq=False)
+class _Pivot:
+    """Where rays are held: the points at a fraction of their length, in the frame of the Gaussians.
+
+    Attributes:
+        depth_ratio: The fraction, 1 at the detector.
+        point: (3,) the point on the ray through ``pixel``, mm.
+        pixel: (2,) column and row.
+        basis: (3, 3) columns: column step, row step, and the vector from the source to ``pixel``, mm.
+    """
+
+    depth_ratio: Tensor
+    point: Tensor
+    pixel: Tensor
+    basis: Tensor
+
+    @classmethod
+    def at(cls, point: Tensor, detectors: Detectors) -> _Pivot:
+        """The pivot at a point (3,); at pixel (0, 0) itself if there are no Gaussians or the point is not in view."""
+        source, basis = detectors.sources[0], detectors.bases[0]
+        projected = torch.linalg.inv(basis) @ (point - source)
+        if not bool(projected[2] > 0):
+            point, projected = source + basis[:, 2], torch.eye(3).to(basis)[2]
+        pixel = projected[:2] / projected[2]
+        through = (point - source) / projected[2]
+        return cls(projected[2], point, pixel, torch.stack([basis[:, 0], basis[:, 1], through], dim=1))
+
+
+def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float, depth_ratio: Tensor) -> Tensor:
+    """(5, H, W) sums per unit ray length: the value and its derivatives.
+
+    Along column and row steps, first of the direction with the ray held at ``depth_ratio``, then of the ray as a whole.
+    """
     runs = PixelRuns.of(prints, shape, cutoff_sigma)
     amplitude = prints.amplitude.index_select(0, runs.gaussian)
-    lines = _derivative_lines(prints, runs)
+    polynomials = _derivative_polynomials(prints, runs, depth_ratio)
     stored = prints.a0.new_zeros(5, shape[0] * runs.stride)
     for part, longest in chunks(runs.length):
         steps = torch.arange(longest, device=stored.device)
@@ -70,68 +105,67 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float)
         values *= inverse.sqrt().mul_(amplitude[part, None])
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()
-
-        column, column_a, row, row_a, source_column, constant, slope = (
-            torch.addcmul(values_and_slopes[:, :1], values_and_slopes[:, 1:], du)
-            for values_and_slopes in lines[part].unbind(1)
+        turn_column, turn_row, shift_column, shift_row, length_column, length_row = (
+            torch.addcmul(line[:, :1], torch.addcmul(line[:, 1:2], line[:, 2:], du), du)
+            for line in lines[part].unbind(1)
         )
-        factors = (
-            column.addcmul_(spread, column_a),
-            row.addcmul_(spread, row_a),
-            source_column,
-            constant.addcmul_(slope, du),
-        )
-        for channel, factor in enumerate(factors, start=1):
+        turn_column.addcmul_(spread, length_column)
+        turn_row.addcmul_(spread, length_row)
+        for channel, factor in enumerate((turn_column, turn_row, shift_column, shift_row), start=1):
             stored[channel].index_add_(0, index, factor.mul_(weights).view(-1))
     return stored.view(5, shape[0], runs.stride)[:, :, : shape[1]]
 
 
-def _derivative_lines(prints: Footprints, runs: PixelRuns) -> Tensor:
-    """(R, 7, 2) straight lines (constant, slope) in du that the logarithmic derivatives are made of.
+def _derivative_polynomials(prints: Footprints, runs: PixelRuns, depth_ratio: Tensor) -> Tensor:
+    """(R, 6, 3) polynomials in du (constant, slope, curvature) that the logarithmic derivatives are made of.
 
-    With half derivatives N_u, N_v, A_u, A_v of N and A and e = skew1 du + skew2 dv, in order:
-    N_u; A_u; N_v; A_v; N_u / s - dv e; the constant of N_v / s + du e; and that one's remainder divided by du.
+    With half derivatives N_u, N_v, A_u, A_v of N and A, e = skew1 du + skew2 dv, s each Gaussian's own depth ratio and
+    h the one where rays are held: (1 - h/s) N_u + h dv e; (1 - h/s) N_v - h du e; N_u/s - dv e; N_v/s + du e; A_u; A_v.
     """
-    names = ("n12", "n22", "a2", "a12", "a22", "depth_ratio", "skew1", "skew2")
-    table = torch.stack([getattr(prints, name) for name in names], dim=1).index_select(0, runs.gaussian)
-    n12, n22, a2, a12, a22, depth_ratio, skew1, skew2 = table.unbind(1)
+    relative = torch.stack([1 / prints.depth_ratio, 1 - depth_ratio / prints.depth_ratio], dim=1).to(prints.a0.dtype)
+    names = ("n12", "n22", "a2", "a12", "a22", "skew1", "skew2")
+    table = torch.stack([getattr(prints, name) for name in names] + list(relative.unbind(1)), dim=1)
+    n12, n22, a2, a12, a22, skew1, skew2, inverse, lag = table.index_select(0, runs.gaussian).unbind(1)
+    held = depth_ratio.to(table.dtype)
     dv, n1, n2 = runs.offsets[:, 1], runs.numerator[:, 1], runs.numerator[:, 2]
     zero = torch.zeros_like(dv)
-    lines = [
-        (n1, n2),
-        (runs.denominator[:, 1], runs.denominator[:, 2]),
-        (n22 * dv, n12),
-        (a2 + a22 * dv, a12),
-        (n1 / depth_ratio - skew2 * dv**2, n2 / depth_ratio - skew1 * dv),
-        (n22 * dv / depth_ratio, zero),
-        (n12 / depth_ratio + skew2 * dv, skew1),
+    coefficients = [
+        (n1 * lag + held * skew2 * dv**2, n2 * lag + held * skew1 * dv, zero),
+        (n22 * dv * lag, n12 * lag - held * skew2 * dv, -held * skew1),
+        (n1 * inverse - skew2 * dv**2, n2 * inverse - skew1 * dv, zero),
+        (n22 * dv * inverse, n12 * inverse + skew2 * dv, skew1),
+        (runs.denominator[:, 1], runs.denominator[:, 2], zero),
+        (a2 + a22 * dv, a12, zero),
     ]
-    return torch.stack([torch.stack(pair, dim=1) for pair in lines], dim=1)
+    return torch.stack([torch.stack(polynomial, dim=1) for polynomial in coefficients], dim=1)
 
 
-def _twist_derivative(sums: Tensor, basis: Tensor, lever: Tensor) -> Tensor:
+def _twist_derivative(sums: Tensor, pivot: _Pivot, rotation: Tensor, centre: Tensor) -> Tensor:
     """(6, H, W) derivatives in the object's twist: moving the object forwards moves every ray backwards.
 
     Args:
         sums: (5, H, W) from ``_accumulate``, times the ray lengths.
-        basis: (3, 3) columns: column step, row step, source to pixel (0, 0), world mm.
-        lever: (3,) source minus the twist's centre, mm.
+        pivot: Where the rays were held.
+        rotation: (3, 3) object-to-world: twists are in world.
+        centre: (3,) the twist's centre in the frame of the Gaussians, mm.
     """
-    value, toward_column, toward_row, source_column, source_row = sums
-    row, column = (torch.arange(n, dtype=sums.dtype, device=sums.device) for n in value.shape)
-    u, v = column[None, :], row[:, None]
-    # A vector y0 B + y1 C + y2 (corner) is (y0 - u y2) B + (y1 - v y2) C + y2 d; along d the source's motion changes
-    # nothing and the direction's only rescales 1/|d|.
-    source = torch.stack([source_column, source_row, -u * source_column - v * source_row])
-    direction = torch.stack([toward_column, toward_row, -u * toward_column - v * toward_row - value])
-    channels = torch.cat([source, direction, direction * u, direction * v])
+    value, turn_column, turn_row, shift_column, shift_row = sums
+    rows, columns = value.shape
+    u = torch.arange(columns, device=sums.device)[None, :].sub(pivot.pixel[0]).to(sums.dtype)
+    v = torch.arange(rows, device=sums.device)[:, None].sub(pivot.pixel[1]).to(sums.dtype)
+    # A vector y0 B + y1 C + y2 (pivot's ray) is (y0 - u y2) B + (y1 - v y2) C + y2 d; a shift along d changes nothing,
+    # and a longer d only rescales 1/|d|.
+    shift = torch.stack([shift_column, shift_row, -u * shift_column - v * shift_row])
+    turn = torch.stack([turn_column, turn_row, -u * turn_column - v * turn_row - value])
+    channels = torch.cat([shift, shift * u, shift * v, turn, turn * u, turn * v])
 
-    to_basis = torch.linalg.inv(basis)
-    across, down, corner = (to_basis @ _cross_matrix(vector) for vector in basis.unbind(dim=1))
-    turns = torch.cat([to_basis @ _cross_matrix(lever), corner, across, down])
-    shifts = torch.cat([-to_basis, torch.zeros_like(turns[:9])])
-    twist = torch.cat([turns, shifts], dim=1).to(sums.dtype)
-    return (twist.T @ channels.reshape(12, -1)).view(6, *value.shape)
+    to_basis = torch.linalg.inv(pivot.basis)
+    across, down, through = (to_basis @ _cross_matrix(vector) for vector in pivot.basis.unbind(dim=1))
+    lever = to_basis @ _cross_matrix(pivot.point - centre)
+    turns = torch.cat([lever, pivot.depth_ratio * across, pivot.depth_ratio * down, through, across, down])
+    shifts = torch.cat([-to_basis, torch.zeros_like(turns[3:])])
+    twist = torch.cat([turns @ rotation.T, shifts @ rotation.T], dim=1).to(sums.dtype)
+    return (twist.T @ channels.reshape(18, -1)).view(6, rows, columns)
 
 
 def _cross_matrix(vector: Tensor) -> Tensor:
