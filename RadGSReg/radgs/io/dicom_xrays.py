@@ -6,6 +6,7 @@ Sign (0028,1041). The VOI window is never applied: it changes contrast only, and
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def read_dicom_xray(path: Path) -> DicomXRay:
         InputFileError: Unreadable, without pixels, or with pixels whose compression cannot be undone.
     """
     try:
-        dataset = pydicom.dcmread(path)
+        with warnings.catch_warnings():  # what is wrong with the file is told below, in our own words
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path)
     except (InvalidDicomError, OSError, EOFError, ValueError) as problem:
         raise InputFileError(
             f"{path} is not a DICOM file that can be read.", "Check that the file is complete."

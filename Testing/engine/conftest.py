@@ -1,0 +1,62 @@
+"""A small, complete case whose every part the tests can spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from radgs.case import InitialPose, Level, RegistrationCase
+from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.volume import Volume, isotropic_grid
+from radgs.xray import ViewGeometry, XRayView
+
+#: Where the block that plays the vertebra stands in its CT, RAS mm.
+BLOCK_CENTRE = np.array([10.0, 20.0, 30.0])
+
+TRUTH = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [4.0, -7.0, 12.0])
+
+
+def c_arm(direction: Sequence[float], isocentre: FloatArray, pixels: int = 128, pixel_mm: float = 2.0) -> ViewGeometry:
+    """A view along ``direction``, source 600 mm before and detector 400 mm behind the isocentre, rows towards the feet."""
+    forward = unit(np.asarray(direction, dtype=float))
+    right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
+    detector_to_ras = np.eye(4)
+    detector_to_ras[:3, 0] = right * pixel_mm
+    detector_to_ras[:3, 1] = np.cross(forward, right) * pixel_mm
+    detector_to_ras[:3, 2] = forward
+    middle = isocentre + 400.0 * forward
+    detector_to_ras[:3, 3] = middle - detector_to_ras[:3, :2] @ np.full(2, (pixels - 1) / 2)
+    return ViewGeometry(isocentre - 600.0 * forward, detector_to_ras, (pixels, pixels))
+
+
+@pytest.fixture(scope="session")
+def small_case() -> RegistrationCase:
+    """A block of bone in soft tissue in air, seen from the front and from the side, clicked where it truly stands."""
+    grid = isotropic_grid(BLOCK_CENTRE + [2.0, 0.0, 1.0], [90.0, 100.0, 80.0], 2.0)
+    k, j, i = np.indices(grid.array.shape)
+    away = np.abs(grid.to_ras(np.stack([i, j, k], axis=-1)) - BLOCK_CENTRE)
+    block = (away < [18.0, 16.0, 14.0]).all(axis=-1)
+    hu = np.where(block, 250.0, np.where(away.max(axis=-1) < 38.0, 40.0, -1000.0)).astype(np.float32)
+    hu += np.random.default_rng(0).normal(0, 10, hu.shape).round().astype(np.float32)
+
+    centre = TRUTH.apply(BLOCK_CENTRE)
+    geometries = {"AP": c_arm([0.1, -1.0, 0.05], centre + 5.0), "LAT": c_arm([-1.0, 0.1, -0.1], centre - 5.0)}
+    rng = np.random.default_rng(1)
+    return RegistrationCase(
+        ct=Volume(hu, grid.index_to_ras),
+        labels=Volume(block.astype(np.uint8) * np.uint8(29), grid.index_to_ras),
+        levels=(Level("L3", 29),),
+        views=tuple(
+            XRayView(name, rng.gamma(4.0, 0.7, geometry.shape).astype(np.float32), geometry)
+            for name, geometry in geometries.items()
+        ),
+        initial={"L3": InitialPose({name: _pixel(g, centre) for name, g in geometries.items()})},
+        truth={"L3": TRUTH},
+    )
+
+
+def _pixel(geometry: ViewGeometry, point: FloatArray) -> tuple[float, float]:
+    column, row = geometry.project(point)
+    return float(column), float(row)

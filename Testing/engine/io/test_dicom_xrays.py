@@ -1,0 +1,137 @@
+"""DICOM X-rays: the attributes decide what values mean, and bone always comes out bright."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+
+from radgs.errors import InputFileError
+from radgs.io.xray_images import read_xray
+
+CEILING = 4095
+
+
+def line_integrals(rows: int = 120, columns: int = 100) -> np.ndarray:
+    """A trunk that thins out sideways to air, with four vertebrae in its middle."""
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    trunk = 4.0 * np.sqrt(np.clip(1 - (x / 0.97) ** 2, 0, None))
+    return trunk + (np.abs(x) < 0.22) * (np.cos(4 * np.pi * y) > -0.6)
+
+
+def exposure() -> np.ndarray:
+    return np.round(4000 * np.exp(-line_integrals())).astype(np.uint16)
+
+
+def bone_bright() -> np.ndarray:
+    return np.round(line_integrals() * 700).astype(np.uint16)
+
+
+def write(path: Path, values: np.ndarray, **attributes: Any) -> Path:
+    """A DX image of 12 stored bits with the attributes given."""
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.Modality = "DX"
+    if values.ndim == 3:
+        dataset.NumberOfFrames = values.shape[0]
+    dataset.Rows, dataset.Columns = values.shape[-2:]
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+    dataset.PixelData = values.astype(np.uint16).tobytes()
+    for name, value in attributes.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def agreement(image: np.ndarray) -> float:
+    return float(np.corrcoef(image.ravel(), line_integrals().ravel())[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("values", "attributes", "said"),
+    [
+        (exposure(), {"PixelIntensityRelationship": "LIN"}, "linear in the beam's intensity"),
+        (exposure(), {"PixelIntensityRelationship": "LIN", "PixelIntensityRelationshipSign": 1}, "linear"),
+        (CEILING - exposure(), {"PixelIntensityRelationship": "LIN", "PixelIntensityRelationshipSign": -1}, "linear"),
+        (bone_bright(), {"PixelIntensityRelationship": "LOG", "PixelIntensityRelationshipSign": -1}, "logarithm"),
+        (
+            CEILING - bone_bright(),
+            {"PixelIntensityRelationship": "LOG", "PixelIntensityRelationshipSign": 1},
+            "logarithm",
+        ),
+        (CEILING - bone_bright(), {"PixelIntensityRelationship": "LOG"}, "logarithm"),
+        (bone_bright(), {}, "DICOM MONOCHROME2 display values, bone bright"),
+        (bone_bright(), {"PixelIntensityRelationship": "DISP"}, "DICOM MONOCHROME2 display values, bone bright"),
+        (
+            CEILING - bone_bright(),
+            {"PhotometricInterpretation": "MONOCHROME1"},
+            "MONOCHROME1 display values, bone bright",
+        ),
+        (exposure(), {"PresentationIntentType": "FOR PROCESSING"}, "for processing, guessed: bone dark"),
+    ],
+)
+def test_auto_reads_the_attributes_and_bone_comes_out_bright(
+    values: np.ndarray, attributes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    read = read_xray(write(tmp_path / "ap.dcm", values, **attributes), "auto")
+    assert agreement(read.image) > 0.99
+    assert said in read.conversion
+
+
+def test_bone_shown_dark_is_inverted(tmp_path: Path) -> None:
+    read = read_xray(write(tmp_path / "ap.dcm", exposure(), PixelIntensityRelationship="DISP"), "auto")
+    assert agreement(read.image) > 0.7  # exposure's own curve, turned over
+    assert "bone dark and so inverted" in read.conversion
+
+
+def test_display_means_as_displayed(tmp_path: Path) -> None:
+    path = write(tmp_path / "ap.dcm", CEILING - bone_bright(), PhotometricInterpretation="MONOCHROME1")
+    assert agreement(read_xray(path, "display").image) > 0.99
+
+
+def test_what_the_user_states_goes_before_the_attributes(tmp_path: Path) -> None:
+    path = write(tmp_path / "ap.dcm", exposure(), PixelIntensityRelationship="DISP")
+    read = read_xray(path, "intensity")
+    assert agreement(read.image) > 0.99
+    assert "as stated" in read.conversion
+
+
+def test_rescaled_values_are_line_integrals_as_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "ap.dcm", bone_bright(), RescaleSlope="0.002", RescaleIntercept="-0.5", RescaleType="US")
+    np.testing.assert_allclose(read_xray(path, "attenuation").image, bone_bright() * 0.002 - 0.5, atol=1e-5)
+
+
+def test_the_display_window_does_not_clip(tmp_path: Path) -> None:
+    path = write(tmp_path / "ap.dcm", bone_bright(), WindowCenter="2000", WindowWidth="500")
+    assert agreement(read_xray(path, "display").image) > 0.99
+
+
+def test_a_file_is_dicom_by_its_content(tmp_path: Path) -> None:
+    path = write(tmp_path / "IM000001", exposure(), PixelIntensityRelationship="LIN")
+    assert agreement(read_xray(path, "auto").image) > 0.99
+
+
+def test_a_dicom_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 4000, (60, 60))
+    (tmp_path / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 40)
+    (tmp_path / "text.dcm").write_text("not DICOM at all")
+    write(tmp_path / "noise.dcm", noise)
+    write(tmp_path / "cine.dcm", np.stack([noise, noise]))
+    for name, said in {
+        "broken.dcm": "can be read",
+        "text.dcm": "can be read",
+        "noise.dcm": "Neither the DICOM attributes nor the image tell",
+        "cine.dcm": "holds 2 x 60 x 60 values",
+    }.items():
+        pixel_type = "auto" if name == "noise.dcm" else "intensity"
+        with pytest.raises(InputFileError, match=said) as told:
+            read_xray(tmp_path / name, pixel_type)
+        assert name in told.value.problem
