@@ -106,8 +106,7 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()
         turn_column, turn_row, shift_column, shift_row, length_column, length_row = (
-            torch.addcmul(line[:, :1], torch.addcmul(line[:, 1:2], line[:, 2:], du), du)
-            for line in lines[part].unbind(1)
+            torch.addcmul(c[:, :1], torch.addcmul(c[:, 1:2], c[:, 2:], du), du) for c in polynomials[part].unbind(1)
         )
         turn_column.addcmul_(spread, length_column)
         turn_row.addcmul_(spread, length_row)
