@@ -19,7 +19,7 @@ TRUTH = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [4.0, -7.0, 12.0]
 
 
 def c_arm(direction: Sequence[float], isocentre: FloatArray, pixels: int = 128, pixel_mm: float = 2.0) -> ViewGeometry:
-    """A view along ``direction``, source 600 mm before and detector 400 mm behind the isocentre, rows towards the feet."""
+    """A view along ``direction``: source 600 mm before the isocentre, detector 400 mm behind, rows towards the feet."""
     forward = unit(np.asarray(direction, dtype=float))
     right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
     detector_to_ras = np.eye(4)
