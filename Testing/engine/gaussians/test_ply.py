@@ -29,27 +29,10 @@ def test_the_file_has_the_layout_that_splatting_tools_share(make_gaussians: Make
     assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
     assert "element vertex 5" in lines
     names = [line.split()[2] for line in lines if line.startswith("property float ")]
-    assert names == (
-        [
-            "x",
-            "y",
-            "z",
-            "nx",
-            "ny",
-            "nz",
-            "f_dc_0",
-            "f_dc_1",
-            "f_dc_2",
-            "opacity",
-            "scale_0",
-            "scale_1",
-            "scale_2",
-            "rot_0",
-            "rot_1",
-            "rot_2",
-            "rot_3",
-        ]
-    )
+    assert names == [
+        *("x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity"),
+        *("scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"),
+    ]
     table = np.frombuffer(body, dtype="<f4").reshape(5, len(names))
     np.testing.assert_array_equal(table[:, 9], gaussians.densities.numpy())
     np.testing.assert_array_equal(table[:, 13:], gaussians.quaternions.numpy())

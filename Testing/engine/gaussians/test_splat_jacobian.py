@@ -75,3 +75,18 @@ def test_moving_towards_the_source_changes_least(make_gaussians: MakeGaussians, 
     shifts = jacobian[3:].reshape(3, -1)
     weakest = torch.linalg.eigh(shifts @ shifts.T).eigenvectors[:, 0]
     assert abs(weakest.numpy() @ view.central_direction) > 0.999
+
+
+def test_no_gaussians_have_no_derivative(make_gaussians: MakeGaussians, make_view: MakeView) -> None:
+    image, jacobian = splat_with_pose_jacobian(make_gaussians(0), make_view(), CENTRE)
+    assert image.abs().max() == 0
+    assert jacobian.shape == (6, *make_view().shape)
+    assert jacobian.abs().max() == 0
+
+
+def test_behind_the_source_there_is_no_derivative(make_gaussians: MakeGaussians, make_view: MakeView) -> None:
+    view = make_view()
+    behind = RigidTransform(np.eye(3), 2 * view.source_ras)
+    image, jacobian = splat_with_pose_jacobian(make_gaussians(5), view, CENTRE, behind)
+    assert image.abs().max() == 0
+    assert jacobian.abs().max() == 0
