@@ -6,6 +6,8 @@ does not matter, so virtual detectors (``ViewGeometry.crop_geometry``) are rende
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -54,8 +56,9 @@ class VolumeRenderer:
             geometry: The view.
             step_mm: Distance between samples along a ray; by default the finest voxel spacing.
         """
-        samples, steps, _ = self._sample(pose, geometry, step_mm or self._step_mm, channels=1)
-        return samples[0].sum(dim=0) * steps
+        rays = self._rays(pose, geometry, step_mm or self._step_mm)
+        samples = self._sample(rays, channels=1)
+        return rays.image(samples.sum(dim=1) * rays.step)[0]
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: ArrayLike, step_mm: float | None = None
@@ -66,55 +69,95 @@ class VolumeRenderer:
         attenuation in world axes and x the sample, d/dv = -int g and d/dw = -int (x - centre) x g: one pass over the
         volume instead of one per parameter.
         """
-        samples, steps, points = self._sample(pose, geometry, step_mm or self._step_mm, channels=4)
-        rotation = torch.as_tensor(pose.rotation, dtype=torch.float32, device=samples.device)
-        gradient = torch.einsum("ab,bshw->ashw", rotation, samples[1:])
-        origin, direction, first, step = points
-        lever = torch.as_tensor(geometry.source_ras - np.asarray(centre), dtype=torch.float32, device=samples.device)
-        count = samples.shape[1]
-        distance = first + step * torch.arange(count, device=samples.device)[:, None, None]
-        force = gradient.sum(dim=1)
-        moment_arm = (gradient * distance).sum(dim=1)
-        torque = torch.linalg.cross(lever[:, None, None].expand_as(force), force, dim=0) + torch.linalg.cross(
-            direction, moment_arm, dim=0
-        )
-        return samples[0].sum(dim=0) * steps, -torch.cat([torque, force]) * steps
+        rays = self._rays(pose, geometry, step_mm or self._step_mm)
+        samples = self._sample(rays, channels=4)
+        device = samples.device
+        rotation = torch.as_tensor(pose.rotation, dtype=torch.float32, device=device)
+        lever = torch.as_tensor(geometry.source_ras - np.asarray(centre), dtype=torch.float32, device=device)
+        force = rotation @ samples[1:].sum(dim=1)
+        moment = rotation @ (samples[1:] * rays.distances).sum(dim=1)
+        torque = torch.linalg.cross(lever[:, None].expand_as(force), force, dim=0)
+        torque = torque + torch.linalg.cross(rays.direction, moment, dim=0)
+        image = rays.image(torch.cat([samples[:1].sum(dim=1), -torque, -force]) * rays.step)
+        return image[0], image[1:]
 
-    def _sample(self, pose: RigidTransform, geometry: ViewGeometry, step_mm: float, channels: int):
-        """Samples the channels along every ray, between its entry into and exit from the volume.
-
-        Returns:
-            Samples (C, S, H, W); step length per ray (H, W) in mm; the rays in the world: origin (3,), unit direction
-            (3, H, W), distance of the first sample (H, W) and between samples (H, W), mm.
-        """
-        device = self._channels.device
-        rows, columns = np.meshgrid(*(np.arange(n) for n in geometry.shape), indexing="ij")
-        directions = geometry.back_project(np.stack([columns, rows], axis=-1))
+    def _rays(self, pose: RigidTransform, geometry: ViewGeometry, step_mm: float) -> _Rays:
+        """The rays that meet the volume, cut to equal steps between where they enter and leave it."""
         world_to_index = self._ras_to_index @ pose.inverse().matrix
-        origin_index = world_to_index[:3, :3] @ geometry.source_ras + world_to_index[:3, 3]
+        directions = geometry.pixel_directions
+        origin = world_to_index[:3, :3] @ geometry.source_ras + world_to_index[:3, 3]
         direction_index = directions @ world_to_index[:3, :3].T
 
         # Beyond the outermost voxel centres the interpolation fades to zero within one voxel.
         with np.errstate(divide="ignore", invalid="ignore"):
-            low = (-1.0 - origin_index) / direction_index
-            high = (self._extent + 1.0 - origin_index) / direction_index
-        near = np.maximum(np.nanmax(np.minimum(low, high), axis=-1), 0.0)
-        far = np.maximum(np.nanmin(np.maximum(low, high), axis=-1), near)
-        count = max(1, int(np.ceil((far - near).max() / step_mm)))
+            low, high = (-1.0 - origin) / direction_index, (self._extent + 1.0 - origin) / direction_index
+        near = np.maximum(np.minimum(low, high).max(axis=-1), 0.0)
+        far = np.maximum(low, high).min(axis=-1)
+        hit = np.flatnonzero(far > near)
+        near, far = near[hit], far[hit]
+        count = max(1, int(np.ceil((far - near).max(initial=0.0) / step_mm)))
         step = (far - near) / count
         first = near + step / 2
 
-        def tensor(values: FloatArray) -> Tensor:
-            return torch.as_tensor(np.ascontiguousarray(values), dtype=torch.float32, device=device)
-
         # In normalised coordinates of grid_sample (align_corners=True): -1 and 1 are the outermost voxel centres.
         scale = 2.0 / np.maximum(self._extent, 1e-9)
-        start = tensor((origin_index + first[..., None] * direction_index) * scale - 1.0)
-        advance = tensor(step[..., None] * direction_index * scale)
-        grid = torch.addcmul(start, torch.arange(count, device=device, dtype=torch.float32)[:, None, None, None], advance)
-        samples = grid_sample(self._channels[:, :channels], grid[None], align_corners=True)[0]
-        rays = (tensor(geometry.source_ras), tensor(np.moveaxis(directions, -1, 0)), tensor(first), tensor(step))
-        return samples, rays[3], rays
+        start = (origin + first[:, None] * direction_index[hit]) * scale - 1.0
+        advance = step[:, None] * direction_index[hit] * scale
+        device = self._channels.device
+
+        def tensor(values: NDArray) -> Tensor:
+            return torch.as_tensor(values, dtype=torch.float32, device=device)
+
+        return _Rays(
+            shape=geometry.shape,
+            hit=torch.as_tensor(hit, device=device),
+            direction=tensor(directions[hit].T),
+            start=tensor(start),
+            advance=tensor(advance),
+            first=tensor(first),
+            step=tensor(step),
+            count=count,
+        )
+
+    def _sample(self, rays: _Rays, channels: int) -> Tensor:
+        """(C, S, R) samples of the first channels along the rays."""
+        steps = torch.arange(rays.count, device=rays.start.device, dtype=torch.float32)[:, None, None]
+        grid = torch.addcmul(rays.start, steps, rays.advance)
+        return grid_sample(self._channels[:, :channels], grid[None, :, :, None], align_corners=True)[0, ..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rays:
+    """R rays cut into S equal steps.
+
+    Attributes:
+        shape: Rows and columns of the image.
+        hit: (R,) flat pixel indices.
+        direction: (3, R) unit directions, world.
+        start, advance: (R, 3) first sample and step, in grid_sample's normalised coordinates.
+        first, step: (R,) distance of the first sample from the source, and between samples, mm.
+        count: S.
+    """
+
+    shape: tuple[int, int]
+    hit: Tensor
+    direction: Tensor
+    start: Tensor
+    advance: Tensor
+    first: Tensor
+    step: Tensor
+    count: int
+
+    @property
+    def distances(self) -> Tensor:
+        """(S, R) distance of every sample from the source, mm."""
+        return self.first + self.step * torch.arange(self.count, device=self.step.device)[:, None]
+
+    def image(self, values: Tensor) -> Tensor:
+        """(C, H, W) image with the values (C, R) at their pixels, zero elsewhere."""
+        flat = values.new_zeros(values.shape[0], self.shape[0] * self.shape[1])
+        flat[:, self.hit] = values
+        return flat.reshape(-1, *self.shape)
 
 
 def render(volume: Volume, pose: RigidTransform, geometry: ViewGeometry, step_mm: float | None = None) -> Tensor:

@@ -63,7 +63,9 @@ class RigidTransform:
         return cls(u @ vt, values[:3, 3].copy())
 
     @classmethod
-    def from_rotation_vector(cls, rotation_vector: ArrayLike, translation: ArrayLike = (0.0, 0.0, 0.0)) -> RigidTransform:
+    def from_rotation_vector(
+        cls, rotation_vector: ArrayLike, translation: ArrayLike = (0.0, 0.0, 0.0)
+    ) -> RigidTransform:
         """Builds a transform from an axis times an angle (radians) and a translation (mm)."""
         rotation = Rotation.from_rotvec(np.asarray(rotation_vector, dtype=np.float64)).as_matrix()
         return cls(rotation, np.asarray(translation, dtype=np.float64))
@@ -96,7 +98,9 @@ class RigidTransform:
         """Maps points of shape (..., 3), mm."""
         return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
 
-    def rotated_about(self, centre: ArrayLike, rotation_vector: ArrayLike, shift: ArrayLike = (0.0, 0.0, 0.0)) -> RigidTransform:
+    def rotated_about(
+        self, centre: ArrayLike, rotation_vector: ArrayLike, shift: ArrayLike = (0.0, 0.0, 0.0)
+    ) -> RigidTransform:
         """This transform followed by a rotation about ``centre`` and a shift, both in the target frame.
 
         Args:

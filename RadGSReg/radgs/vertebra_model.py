@@ -1,100 +1,143 @@
-"""Splitting a CT into bodies that may move apart: the vertebra sought, its neighbours, and everything else.
-
-A body's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue behind, so
-excess and remainder add up to the CT exactly, and a moved body leaves no edge where it was.
-"""
+"""What the engine knows of a vertebra before any X-ray: its Gaussians, its surface, and the anatomy around it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
+import torch
+from torch import Tensor
 
-from radgs.drr import SOFT_TISSUE, attenuation_from_hu
-from radgs.geometry import FloatArray
+from radgs.anatomy import body_centre, level_pitch_mm, surface_points
+from radgs.bodies import label_box, resampled_isotropic, soft_mask, split_bodies
+from radgs.case import Level
+from radgs.drr import VolumeRenderer, attenuation_from_hu
+from radgs.gaussians import RadiativeGaussians, fit, splat_poses, splat_with_pose_jacobian
+from radgs.geometry import FloatArray, RigidTransform
 from radgs.volume import Volume
+from radgs.xray import ViewGeometry
 
-#: How far the soft mask reaches beyond the label, mm: partial-volume voxels belong to the bone they blur.
-MASK_BLUR_MM = 0.7
-MARGIN_MM = 4.0
-
-
-def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
-    """Membership 0..1 of a label on another grid, reaching about one voxel beyond it.
-
-    Args:
-        labels: Label map, any grid.
-        label: The label.
-        grid: Where the mask is wanted; array and index_to_ras.
-    """
-    inside = np.argwhere(labels.array == label)[:, ::-1]
-    margin = np.ceil(MARGIN_MM / labels.spacing).astype(int)
-    region = labels.box(inside.min(axis=0) - margin, inside.max(axis=0) + 1 + margin)
-    # Half a voxel at least, or coarse slices would leave their partial-volume layer behind.
-    sigma = np.minimum(MASK_BLUR_MM / region.spacing, 1.0)[::-1]
-    blurred = ndimage.gaussian_filter((region.array == label).astype(np.float32), sigma)
-    membership = Volume(np.clip(2.0 * blurred - 0.3, 0.0, 1.0), region.index_to_ras)
-    return membership.resampled_to(grid)
-
-
-def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGIN_MM) -> Volume:
-    """The part of ``grid`` around a label."""
-    inside = np.argwhere(labels.array == label)[:, ::-1]
-    low, high = inside.min(axis=0) - 0.5, inside.max(axis=0) + 0.5
-    corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
-    indices = grid.to_index(labels.to_ras(corners))
-    margin = margin_mm / grid.spacing
-    return grid.box(np.floor(indices.min(axis=0) - margin), np.ceil(indices.max(axis=0) + margin) + 1)
+GAUSSIAN_COUNT = 2000
+#: Voxel sizes, mm: what the vertebra is fitted on, its neighbours, and everything else.
+VERTEBRA_VOXEL_MM = 1.0
+NEIGHBOUR_VOXEL_MM = 1.5
+SURROUNDINGS_VOXEL_MM = 2.0
+#: A label one above or below is taken for the neighbouring vertebra when its body is no further away than this.
+NEIGHBOUR_REACH_MM = 60.0
 
 
 @dataclass(frozen=True, eq=False)
-class BodySplit:
-    """A CT taken apart, in 1/mm; the parts add up to the whole.
+class GaussianBody:
+    """The vertebra's Gaussians as a body that refinement can move."""
+
+    gaussians: RadiativeGaussians
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+        """Line integrals (H, W) at a body-to-world pose."""
+        rotation, translation = (
+            torch.as_tensor(part, dtype=torch.float64) for part in (pose.rotation, pose.translation)
+        )
+        return splat_poses(self.gaussians, rotation[None], translation[None], geometry)[0]
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Tensor, Tensor]:
+        """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre``."""
+        return splat_with_pose_jacobian(self.gaussians, geometry, centre, pose)
+
+
+@dataclass(frozen=True, eq=False)
+class VertebraModel:
+    """One vertebra of one CT, ready to be registered; every frame is the CT's RAS, mm.
 
     Attributes:
-        remainder: The CT's attenuation with every body's excess removed, on the CT's grid.
-        excess: Each label's signed attenuation above soft tissue, on a box of the CT's grid.
+        level: Name and label.
+        centre: (3,) centre of the vertebral body.
+        surface: (N, 3) area-uniform surface points.
+        pitch_mm: Distance to the neighbouring body, None where there is none in the labels.
+        gaussians: The vertebra's excess over soft tissue.
+        mask: Membership 0..1, for silhouettes.
+        neighbours: Excess of the vertebrae above and below, 1/mm.
+        surroundings: The CT without the vertebra and its neighbours, 1/mm.
+        whole: The CT as it was scanned, 1/mm.
     """
 
-    remainder: Volume
-    excess: dict[int, Volume]
+    level: Level
+    centre: FloatArray
+    surface: FloatArray
+    pitch_mm: float | None
+    gaussians: RadiativeGaussians
+    mask: Volume
+    neighbours: tuple[Volume, ...]
+    surroundings: Volume
+    whole: Volume
+
+    @cached_property
+    def vertebra_body(self) -> GaussianBody:
+        return GaussianBody(self.gaussians)
+
+    @cached_property
+    def neighbour_bodies(self) -> tuple[VolumeRenderer, ...]:
+        return tuple(VolumeRenderer(volume, with_gradient=True) for volume in self.neighbours)
+
+    @cached_property
+    def surroundings_body(self) -> VolumeRenderer:
+        return VolumeRenderer(self.surroundings, with_gradient=True)
+
+    @cached_property
+    def whole_body(self) -> VolumeRenderer:
+        return VolumeRenderer(self.whole, with_gradient=True)
+
+    @cached_property
+    def mask_body(self) -> VolumeRenderer:
+        return VolumeRenderer(self.mask)
 
 
-def split_bodies(ct: Volume, labels: Volume, bodies: list[int]) -> BodySplit:
-    """Takes each body's excess out of the CT, in the order given.
+def build_vertebra_model(
+    ct: Volume,
+    labels: Volume,
+    level: Level,
+    progress: Callable[[float], None] | None = None,
+) -> VertebraModel:
+    """Takes the CT apart around a vertebra and fits radiative Gaussians to it.
 
     Args:
         ct: Hounsfield units.
         labels: Label map, on any grid.
-        bodies: Labels that may move on their own.
+        level: The vertebra.
+        progress: Called with the fraction done, 0 to 1.
+
+    Raises:
+        CaseError: The label map has no such vertebra, or it is too small to have a body.
     """
-    remainder = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
-    excess = {}
-    for label in bodies:
-        box = label_box(labels, label, remainder)
-        part = ((box.array - SOFT_TISSUE) * soft_mask(labels, label, box).array).astype(np.float32)
-        excess[label] = Volume(part, box.index_to_ras)
-        box.array[...] -= part  # box is a view into the remainder
-    return BodySplit(remainder, excess)
+    centre = body_centre(labels, level.label)
+    neighbours = neighbouring_labels(labels, level.label, centre)
+    split = split_bodies(ct, labels, [level.label, *neighbours])
+    excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
+    whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
+    box = label_box(labels, level.label, ct)
+    return VertebraModel(
+        level=level,
+        centre=centre,
+        surface=surface_points(labels, level.label),
+        pitch_mm=level_pitch_mm(labels, level.label),
+        gaussians=fit(excess, GAUSSIAN_COUNT, progress=progress),
+        mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
+        neighbours=tuple(resampled_isotropic(split.excess[n], NEIGHBOUR_VOXEL_MM) for n in neighbours),
+        surroundings=resampled_isotropic(split.remainder, SURROUNDINGS_VOXEL_MM),
+        whole=resampled_isotropic(whole, SURROUNDINGS_VOXEL_MM),
+    )
 
 
-def resampled_isotropic(volume: Volume, spacing_mm: float, centre: FloatArray | None = None, size_mm: FloatArray | None = None) -> Volume:
-    """The volume on a grid of cubic voxels along RAS, smoothed first where that grid is coarser.
-
-    Args:
-        volume: Values outside of which are zero.
-        spacing_mm: Voxel size of the result.
-        centre: (3,) centre of the result, RAS mm; by default the volume's own.
-        size_mm: (3,) extent of the result, mm; by default all of the volume.
-    """
-    corners = volume.to_ras(np.stack(np.meshgrid(*((0, n - 1) for n in volume.size), indexing="ij"), axis=-1).reshape(-1, 3))
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    counts = np.maximum(1, np.ceil(((high - low) if size_mm is None else np.asarray(size_mm)) / spacing_mm)).astype(int) + 1
-    middle = (low + high) / 2 if centre is None else np.asarray(centre)
-    index_to_ras = np.diag([spacing_mm] * 3 + [1.0])
-    index_to_ras[:3, 3] = middle - (counts - 1) / 2 * spacing_mm
-    grid = Volume(np.broadcast_to(np.float32(0), tuple(counts[::-1])), index_to_ras)
-    sigma = np.sqrt(np.maximum(spacing_mm**2 - volume.spacing**2, 0.0)) / 2 / volume.spacing
-    smoothed = Volume(ndimage.gaussian_filter(volume.array, sigma[::-1]), volume.index_to_ras)
-    return Volume(smoothed.resampled_to(grid).array.astype(np.float32), index_to_ras)
+def neighbouring_labels(labels: Volume, label: int, centre: FloatArray) -> list[int]:
+    """The labels next in number that lie next to a vertebra: common numberings count vertebrae along the spine."""
+    present = [n for n in (label - 1, label + 1) if n > 0 and (labels.array == n).any()]
+    neighbours = []
+    for candidate in present:
+        indices = np.argwhere(labels.array == candidate)[:, ::-1]
+        offset = labels.to_ras(indices.mean(axis=0)) - centre
+        if np.linalg.norm(offset) < NEIGHBOUR_REACH_MM and abs(offset[2]) > 0.5 * np.linalg.norm(offset):
+            neighbours.append(candidate)
+    return neighbours

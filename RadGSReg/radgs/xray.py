@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,6 +101,12 @@ class ViewGeometry:
         offsets = self.pixel_to_ras(pixels) - self.source_ras
         return offsets / np.linalg.norm(offsets, axis=-1, keepdims=True)
 
+    @cached_property
+    def pixel_directions(self) -> FloatArray:
+        """(H * W, 3) unit directions from the source through every pixel, row by row."""
+        rows, columns = np.meshgrid(*(np.arange(n) for n in self.shape), indexing="ij")
+        return self.back_project(np.stack([columns, rows], axis=-1).reshape(-1, 2))
+
     def contains(self, pixels: ArrayLike) -> NDArray[np.bool_]:
         """Whether (..., 2) pixels (column, row) fall on the image."""
         values = np.asarray(pixels, dtype=np.float64)
@@ -126,7 +133,8 @@ class ViewGeometry:
         up = superior - (superior @ direction) * direction
         if np.linalg.norm(up) < 0.1:
             raise GeometryError(
-                "A view looks along the patient's superior axis.", "Use projections across the spine, such as AP and lateral."
+                "A view looks along the patient's superior axis.",
+                "Use projections across the spine, such as AP and lateral.",
             )
         up = unit(up)
         step = size_mm / pixels
@@ -171,7 +179,9 @@ class XRayView:
         columns, rows = np.meshgrid(fine, fine)
         source_pixels = self.geometry.project(geometry.pixel_to_ras(np.stack([columns, rows], axis=-1)))
         inside = self.geometry.contains(source_pixels)
-        values = ndimage.map_coordinates(self.image, np.moveaxis(source_pixels[..., ::-1], -1, 0), order=1, mode="nearest")
+        values = ndimage.map_coordinates(
+            self.image, np.moveaxis(source_pixels[..., ::-1], -1, 0), order=1, mode="nearest"
+        )
 
         def block_mean(array: NDArray) -> NDArray[np.float32]:
             blocks = array.reshape(pixels, oversampling, pixels, oversampling)

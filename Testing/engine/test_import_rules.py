@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("io",),
     ("case", "checks", "result"),
     ("gaussians", "drr"),
+    ("bodies",),
     ("vertebra_model",),
     ("refine", "quality", "overlay", "recm", "regm"),
     ("pipeline",),

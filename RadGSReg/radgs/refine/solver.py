@@ -2,8 +2,9 @@
 
 The moving image is the sum of the bodies' line integrals (vertebra, neighbours, everything else), each at a pose of its own.
 A vertebra alone cannot be matched to an image in which ribs and soft tissue outweigh it; a rigid CT lands on the body's pose,
-not the vertebra's. Levenberg-Marquardt runs on Gaussian-derivative gradients, from coarse to fine, with one free gain per view
-projected out (variable projection) and Cauchy weights for what the model does not contain.
+not the vertebra's. Levenberg-Marquardt runs on Gaussian-derivative gradients, from coarse to fine, with a free and smoothly varying
+gain (scatter and beam hardening flatten contrast more where the patient is thick), its mean projected out (variable
+projection), and Cauchy weights for what the model does not contain.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.xray import ViewGeometry, XRayView
+from radgs.refine.matching import GAIN_REACH_MM, MISFIT_INFLATION, Linearisation, Match, image_gradient
+from radgs.refine.observation import Observation
+from radgs.xray import ViewGeometry
 
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
 LEVER_MM = 25.0
@@ -38,40 +41,12 @@ class Body(Protocol):
         """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre`` (3 rad, 3 mm)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """The X-rays around the vertebra at one resolution.
-
-    Attributes:
-        images: (V, n, n) line integrals on virtual detectors through the ROI centre.
-        valid: (V, n, n) 1 where the image was measured, 0 outside it.
-        geometries: The virtual detectors.
-        pixel_mm: Pixel size at the ROI's depth.
-    """
-
-    images: Tensor
-    valid: Tensor
-    geometries: tuple[ViewGeometry, ...]
-    pixel_mm: float
-
-    @classmethod
-    def around(cls, views: Sequence[XRayView], centre: FloatArray, size_mm: float, pixels: int) -> Observation:
-        """Crops the views around a world point."""
-        crops = [view.crop(centre, size_mm, pixels) for view in views]
-        return cls(
-            torch.stack([torch.from_numpy(view.image) for view, _ in crops]),
-            torch.stack([torch.from_numpy(valid) for _, valid in crops]),
-            tuple(view.geometry for view, _ in crops),
-            size_mm / pixels,
-        )
-
-
 @dataclass(frozen=True)
 class RelativePrior:
     """How far bodies are believed to move against the vertebra, standard deviations."""
 
-    rotation_rad: float = np.radians(4.0)
-    shift_mm: float = 3.0
+    rotation_rad: float = float(np.radians(2.3))
+    shift_mm: float = 1.2
 
 
 @dataclass(frozen=True)
@@ -108,14 +83,6 @@ class Estimate:
     cost: float = np.inf
 
 
-@dataclass
-class _Linearisation:
-    """Filtered model image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
-
-    model: Tensor
-    jacobian: Tensor
-
-
 class Refiner:
     """Levenberg-Marquardt over the poses of bodies on one observation.
 
@@ -126,6 +93,7 @@ class Refiner:
         centre: (3,) centre of all twists, world mm.
         prior: Ties moving bodies to the vertebra's motion.
         tied: All bodies move as one (the CT as it was scanned).
+        silhouette: Whose projection tells where the vertebra is; by default the first body's.
     """
 
     def __init__(
@@ -136,9 +104,11 @@ class Refiner:
         centre: FloatArray,
         prior: RelativePrior | None = None,
         tied: bool = False,
+        silhouette: Body | None = None,
     ) -> None:
         self.observation, self.bodies, self.moving = observation, bodies, tuple(moving)
         self.centre, self.prior, self.tied = centre, prior or RelativePrior(), tied
+        self.silhouette = silhouette or bodies[0]
 
     @torch.no_grad()
     def run(self, estimate: Estimate, stages: Sequence[Stage]) -> Estimate:
@@ -150,30 +120,35 @@ class Refiner:
     def _run_stage(self, estimate: Estimate, stage: Stage) -> Estimate:
         fixed_image = self._fixed_image(estimate.poses)
         sigma = stage.sigma_mm / self.observation.pixel_mm
-        target = image_gradient(self.observation.images, sigma)
+        match = Match(
+            target=image_gradient(self.observation.images, sigma),
+            pixel_weight=self._pixel_weight(estimate.poses[0], stage),
+            reach=GAIN_REACH_MM / self.observation.pixel_mm,
+            shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
+        )
         poses, damping = list(estimate.poses), 1e-2
         state = self._linearise(poses, fixed_image, sigma)
-        pixel_weight = self._pixel_weight(poses[0], stage)
         for _ in range(stage.iterations):
-            weight = pixel_weight * cauchy_weight(target, state.model, pixel_weight)
-            normal, gradient, cost, noise = _normal_equations(target, state, weight, sigma)
-            prior_normal, prior_gradient, prior_cost = self._prior_terms(poses, noise)
-            normal, gradient, cost = normal + prior_normal, gradient + prior_gradient, cost + prior_cost
+            weight = match.robust_weight(state.model)
+            system = match.normal_equations(state, weight)
+            prior = self._prior_terms(poses, system.noise)
+            normal, gradient, cost = (data + tied for data, tied in zip(system.terms, prior, strict=True))
             improved = False
             for _ in range(4):
-                step = np.linalg.solve(normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal)), gradient)
+                step = np.linalg.solve(
+                    normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal)), gradient
+                )
                 step *= min(1.0, 2.0 * stage.sigma_mm / np.abs(step).max())
                 candidate = self._moved(poses, step)
                 trial = self._linearise(candidate, fixed_image, sigma)
-                trial_cost = _cost(target, trial.model, weight) + self._prior_terms(candidate, noise)[2]
-                if trial_cost < cost:
+                if match.cost(trial.model, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
                     poses, state, improved = candidate, trial, True
                     damping = max(damping / 4, 1e-4)
                     break
                 damping *= 6
             if not improved or np.abs(step).max() < 0.02:
                 break
-        return self._summary(poses, state, target, pixel_weight, sigma)
+        return self._summary(poses, state, match)
 
     def _fixed_image(self, poses: Sequence[RigidTransform]) -> Tensor:
         """(V, n, n) sum of the bodies that do not move."""
@@ -184,7 +159,7 @@ class Refiner:
                 image[view] += self.bodies[i].render(poses[i], geometry)
         return image
 
-    def _linearise(self, poses: Sequence[RigidTransform], fixed_image: Tensor, sigma: float) -> _Linearisation:
+    def _linearise(self, poses: Sequence[RigidTransform], fixed_image: Tensor, sigma: float) -> Linearisation:
         images, jacobians = [], []
         for view, geometry in enumerate(self.observation.geometries):
             image, columns = fixed_image[view], []
@@ -198,13 +173,15 @@ class Refiner:
         scale = torch.as_tensor(np.tile(TWIST_SCALE, jacobian.shape[1] // 6), dtype=jacobian.dtype)
         views, parameters, height, width = jacobian.shape
         filtered = image_gradient((jacobian * scale[:, None, None]).reshape(-1, height, width), sigma)
-        return _Linearisation(
+        return Linearisation(
             image_gradient(torch.stack(images), sigma), filtered.reshape(views, parameters, 2, height, width)
         )
 
     def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage) -> Tensor:
         """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 beyond the image's edge."""
-        masks = torch.stack([self.bodies[0].render(vertebra_pose, g).abs() > 0.03 for g in self.observation.geometries])
+        masks = torch.stack(
+            [self.silhouette.render(vertebra_pose, g).abs() > 0.03 for g in self.observation.geometries]
+        )
         reach = 2 * round(stage.dilation_mm / self.observation.pixel_mm) + 1
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
         # Derivatives near the edge of the measured image see the padding: erode by two sigma.
@@ -238,80 +215,11 @@ class Refiner:
             cost += float(offset @ (precision * offset))
         return normal, gradient, cost
 
-    def _summary(
-        self, poses: list[RigidTransform], state: _Linearisation, target: Tensor, pixel_weight: Tensor, sigma: float
-    ) -> Estimate:
-        weight = pixel_weight * cauchy_weight(target, state.model, pixel_weight)
-        normal, _, cost, noise = _normal_equations(target, state, weight, sigma)
-        normal = (normal + self._prior_terms(poses, noise)[0]) / noise
+    def _summary(self, poses: list[RigidTransform], state: Linearisation, match: Match) -> Estimate:
+        system = match.normal_equations(state, match.robust_weight(state.model))
+        normal = (system.normal + self._prior_terms(poses, system.noise)[0]) / system.noise
         information = normal[:6, :6]
         if len(normal) > 6:
-            information = information - normal[:6, 6:] @ np.linalg.solve(normal[6:, 6:] + 1e-9 * np.eye(len(normal) - 6), normal[6:, :6])
-        return Estimate(poses, information, gradient_correlation(target, state.model, pixel_weight), cost)
-
-
-def image_gradient(images: Tensor, sigma: float) -> Tensor:
-    """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
-    radius = max(2, int(3 * sigma + 0.5))
-    x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-    smooth = torch.exp(-0.5 * (x / sigma) ** 2)
-    smooth = smooth / smooth.sum()
-    derivative = -x * smooth / sigma
-    padded = functional.pad(images[:, None], (radius,) * 4, mode="replicate")
-    across = functional.conv2d(functional.conv2d(padded, derivative[None, None, None, :]), smooth[None, None, :, None])
-    down = functional.conv2d(functional.conv2d(padded, smooth[None, None, None, :]), derivative[None, None, :, None])
-    return torch.cat([across, down], dim=1)
-
-
-def view_gain(target: Tensor, model: Tensor, weight: Tensor) -> Tensor:
-    """(V, 1, 1, 1) least-squares gain of the model's gradients onto the image's."""
-    numerator = (weight[:, None] * target * model).sum(dim=(1, 2, 3), keepdim=True)
-    return (numerator / ((weight[:, None] * model * model).sum(dim=(1, 2, 3), keepdim=True) + 1e-12)).clamp_min(1e-3)
-
-
-def cauchy_weight(target: Tensor, model: Tensor, weight: Tensor) -> Tensor:
-    """(V, H, W) down-weighting of pixels whose residual is large against the view's mean residual."""
-    residual = (target - view_gain(target, model, weight) * model).square().sum(dim=1).sqrt()
-    scale = 1.5 * (residual * weight).sum(dim=(1, 2), keepdim=True) / (weight.sum(dim=(1, 2), keepdim=True) + 1e-9)
-    return 1.0 / (1.0 + (residual / (scale + 1e-9)) ** 2)
-
-
-def gradient_correlation(target: Tensor, model: Tensor, weight: Tensor) -> NDArray[np.float64]:
-    """(V,) weighted correlation of gradient fields, -1..1."""
-    w = weight[:, None]
-    cross = (w * target * model).sum(dim=(1, 2, 3))
-    return (cross / ((w * target**2).sum(dim=(1, 2, 3)) * (w * model**2).sum(dim=(1, 2, 3)) + 1e-12).sqrt()).double().numpy()
-
-
-def _scaled_residual(target: Tensor, model: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Residual (V, 2, H, W) in units of each view's image energy, and the gain over that unit (V, 1, 1, 1)."""
-    energy = (weight[:, None] * target * target).sum(dim=(1, 2, 3), keepdim=True).sqrt() + 1e-12
-    gain = view_gain(target, model, weight)
-    return (target - gain * model) / energy, gain / energy
-
-
-def _cost(target: Tensor, model: Tensor, weight: Tensor) -> float:
-    residual, _ = _scaled_residual(target, model, weight)
-    return float((weight[:, None] * residual.square()).sum())
-
-
-def _normal_equations(target: Tensor, state: _Linearisation, weight: Tensor, sigma: float):
-    """Gauss-Newton system with each view's gain projected out (Kaufman's form of variable projection).
-
-    Returns:
-        J'J (P, P), J'r (P,), cost, and the variance of one residual sample times the samples that share it: neighbouring
-        pixels of a sigma-smoothed image are not independent.
-    """
-    residual, gain = _scaled_residual(target, state.model, weight)
-    root = weight.sqrt()[:, None]
-    views, parameters = state.jacobian.shape[:2]
-    jacobian = (state.jacobian * (gain[:, None] * root[:, None])).reshape(views, parameters, -1)
-    flat_residual = (residual * root).reshape(views, -1)
-    direction = functional.normalize((state.model * root).reshape(views, -1), dim=1)
-    jacobian = jacobian - torch.einsum("vpn,vn->vp", jacobian, direction)[..., None] * direction[:, None]
-    normal = torch.einsum("vpn,vqn->pq", jacobian, jacobian).double().numpy()
-    gradient = torch.einsum("vpn,vn->p", jacobian, flat_residual).double().numpy()
-    cost = float(flat_residual.square().sum())
-    shared = max(1.0, 4 * np.pi * sigma**2)
-    noise = cost / max(2.0 * float(weight.sum()) - normal.shape[0], 1.0) * shared
-    return normal, gradient, cost, noise
+            others = normal[6:, 6:] + 1e-9 * np.eye(len(normal) - 6)
+            information = information - normal[:6, 6:] @ np.linalg.solve(others, normal[6:, :6])
+        return Estimate(poses, information, match.correlation(state.model), system.cost)

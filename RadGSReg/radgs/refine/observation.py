@@ -1,0 +1,40 @@
+"""The X-rays around a vertebra, resampled to what refinement looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from radgs.geometry import FloatArray
+from radgs.xray import ViewGeometry, XRayView
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """The X-rays around the vertebra at one resolution.
+
+    Attributes:
+        images: (V, n, n) line integrals on virtual detectors through the ROI centre.
+        valid: (V, n, n) 1 where the image was measured, 0 outside it.
+        geometries: The virtual detectors.
+        pixel_mm: Pixel size at the ROI's depth.
+    """
+
+    images: Tensor
+    valid: Tensor
+    geometries: tuple[ViewGeometry, ...]
+    pixel_mm: float
+
+    @classmethod
+    def around(cls, views: Sequence[XRayView], centre: FloatArray, size_mm: float, pixels: int) -> Observation:
+        """Crops the views around a world point."""
+        crops = [view.crop(centre, size_mm, pixels) for view in views]
+        return cls(
+            torch.stack([torch.from_numpy(view.image) for view, _ in crops]),
+            torch.stack([torch.from_numpy(valid) for _, valid in crops]),
+            tuple(view.geometry for view, _ in crops),
+            size_mm / pixels,
+        )

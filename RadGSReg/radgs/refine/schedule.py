@@ -1,0 +1,144 @@
+"""From a rough start to a final pose: the CT as scanned, then its bodies apart, then the vertebra at full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from radgs.anatomy import ROI_SIZE_MM
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.refine.observation import Observation
+from radgs.refine.solver import Body, Estimate, Refiner, Stage
+from radgs.vertebra_model import VertebraModel
+from radgs.xray import ViewGeometry, XRayView
+
+COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
+
+SEARCH = (Stage(sigma_mm=10.0, iterations=8, surround_weight=0.3, dilation_mm=10.0),)
+WHOLE = (
+    Stage(sigma_mm=8.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
+    Stage(sigma_mm=5.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
+    Stage(sigma_mm=3.0, iterations=10, surround_weight=0.15, dilation_mm=4.0),
+)
+APART = (
+    Stage(sigma_mm=4.0, iterations=5, surround_weight=0.15, dilation_mm=5.0),
+    Stage(sigma_mm=3.0, iterations=5, surround_weight=0.10, dilation_mm=5.0),
+)
+POLISH = (
+    Stage(sigma_mm=3.0, iterations=4, surround_weight=0.03, dilation_mm=4.0),
+    Stage(sigma_mm=2.0, iterations=4, surround_weight=0.03, dilation_mm=4.0),
+    Stage(sigma_mm=1.3, iterations=4, surround_weight=0.03, dilation_mm=4.0),
+)
+#: Below this gradient correlation (worst view, whole CT aligned) the start was poor and other starts are tried.
+POOR_START = 0.6
+#: Other starts: turned by this much about each axis, both ways.
+RESTART_TURN_RAD = float(np.radians(15.0))
+
+
+@dataclass(frozen=True, eq=False)
+class SampledBody:
+    """A volume rendered with a stated distance between samples."""
+
+    renderer: Body
+    step_mm: float
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry):
+        return self.renderer.render(pose, geometry, self.step_mm)  # type: ignore[call-arg]
+
+    def render_with_jacobian(self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray):
+        return self.renderer.render_with_jacobian(pose, geometry, centre, self.step_mm)  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """What refinement found.
+
+    Attributes:
+        start: Where it began.
+        whole: The CT as scanned, aligned: every body at one pose.
+        final: Bodies apart, at full resolution: vertebra, surroundings, neighbours.
+        observation: The X-rays at full resolution.
+        bodies: The bodies of ``final``, vertebra first.
+        restarted: Whether the given start was poor and another was taken.
+    """
+
+    start: RigidTransform
+    whole: Estimate
+    final: Estimate
+    observation: Observation
+    bodies: tuple[Body, ...]
+    restarted: bool
+
+    @property
+    def ct_to_world(self) -> RigidTransform:
+        return self.final.poses[0]
+
+
+def refine(
+    views: Sequence[XRayView],
+    model: VertebraModel,
+    start: RigidTransform,
+    progress: Callable[[float, str], None] = lambda fraction, message: None,
+) -> Refinement:
+    """Refines a vertebra's pose on the X-rays.
+
+    Args:
+        views: Two views or more.
+        model: The vertebra and its surroundings.
+        start: CT-to-world pose to start from; tens of millimetres and degrees off at most.
+        progress: Called with the fraction done and what is being done.
+    """
+    centre = start.apply(model.centre)
+    progress(0.0, "aligning the CT as it was scanned")
+    whole, restarted = align_whole(views, model, start, centre)
+
+    progress(0.35, "letting the vertebrae move apart")
+    coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS)
+    bodies = articulated_bodies(model, step_mm=(4.0, 3.0))
+    everything = range(len(bodies))
+    apart = Refiner(coarse, bodies, everything, centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
+
+    progress(0.6, "refining the vertebra at full resolution")
+    fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS)
+    bodies = articulated_bodies(model, step_mm=(3.0, 2.0))
+    vertebrae = [0, *range(2, len(bodies))]
+    final = Refiner(fine, bodies, vertebrae, centre).run(apart, POLISH)
+    progress(1.0, "refined")
+    return Refinement(start, whole, final, fine, bodies, restarted)
+
+
+def articulated_bodies(model: VertebraModel, step_mm: tuple[float, float]) -> tuple[Body, ...]:
+    """Vertebra, surroundings, neighbours; ``step_mm`` samples surroundings and neighbours."""
+    around, beside = step_mm
+    return (
+        model.vertebra_body,
+        SampledBody(model.surroundings_body, around),
+        *(SampledBody(body, beside) for body in model.neighbour_bodies),
+    )
+
+
+def align_whole(
+    views: Sequence[XRayView], model: VertebraModel, start: RigidTransform, centre: FloatArray
+) -> tuple[Estimate, bool]:
+    """Aligns the unmoved CT; from other orientations too where the given start leads nowhere.
+
+    Returns:
+        The best estimate, and whether another start than the given one led to it.
+    """
+    observation = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS)
+    whole = SampledBody(model.whole_body, 4.0)
+    refiner = Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
+    best = refiner.run(Estimate([start]), WHOLE)
+    if best.correlation.min() >= POOR_START:
+        return best, False
+
+    coarsest = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS)
+    searcher = Refiner(coarsest, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
+    turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
+    searched = [searcher.run(Estimate([start.rotated_about(centre, turn)]), SEARCH) for turn in turns]
+    promising = sorted(searched, key=lambda estimate: -estimate.correlation.mean())[:2]
+    candidates = [best, *(refiner.run(estimate, WHOLE) for estimate in promising)]
+    winner = max(candidates, key=lambda estimate: estimate.correlation.mean())
+    return winner, winner is not best
