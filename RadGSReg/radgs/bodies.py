@@ -1,6 +1,6 @@
 """Splitting a CT into bodies that may move apart: the vertebra sought, its neighbours, and everything else.
 
-A body's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue behind, so
+A body's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue, so
 excess and remainder add up to the CT exactly, and a moved body leaves no edge where it was.
 """
 

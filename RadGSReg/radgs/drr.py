@@ -1,11 +1,12 @@
 """CT to line integrals: a differentiable ray caster on ``grid_sample``, with the exact derivative in the pose.
 
-Rays run from the source through each pixel centre and on through the whole volume; where the detector stands along the ray
-does not matter, so virtual detectors (``ViewGeometry.crop_geometry``) are rendered like real ones.
+Rays run from the source through each pixel centre and on through the whole volume; where the detector stands along the
+ray does not matter, so virtual detectors (``ViewGeometry.crop_geometry``) are rendered like real ones.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,8 @@ def attenuation_from_hu(hu: ArrayLike) -> NDArray[np.float32]:
 class VolumeRenderer:
     """Integrates a volume, placed in the world by a rigid pose, along the rays of a view.
 
+    Samples lie one finest voxel spacing apart along a ray, unless ``sampled_every`` says otherwise.
+
     Args:
         volume: Attenuation in 1/mm; array (D, H, W), index_to_ras of the volume's own frame.
         with_gradient: Keep the spatial gradient too, as ``render_with_jacobian`` needs it.
@@ -48,28 +51,33 @@ class VolumeRenderer:
         self._channels = torch.stack(channels)[None]
         self._step_mm = float(volume.spacing.min())
 
-    def render(self, pose: RigidTransform, geometry: ViewGeometry, step_mm: float | None = None) -> Tensor:
+    def sampled_every(self, step_mm: float) -> VolumeRenderer:
+        """The same volume with another distance between samples along a ray."""
+        other = copy(self)
+        other._step_mm = step_mm
+        return other
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
         """Line integrals (H, W), dimensionless.
 
         Args:
             pose: Volume frame to world.
             geometry: The view.
-            step_mm: Distance between samples along a ray; by default the finest voxel spacing.
         """
-        rays = self._rays(pose, geometry, step_mm or self._step_mm)
+        rays = self._rays(pose, geometry)
         samples = self._sample(rays, channels=1)
         return rays.image(samples.sum(dim=1) * rays.step)[0]
 
     def render_with_jacobian(
-        self, pose: RigidTransform, geometry: ViewGeometry, centre: ArrayLike, step_mm: float | None = None
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: ArrayLike
     ) -> tuple[Tensor, Tensor]:
         """Line integrals (H, W) and their derivative (6, H, W) in a left-multiplied twist of the pose.
 
-        The twist is a rotation about ``centre`` (world mm; 3 radians) and a translation (3 mm). With g the gradient of the
-        attenuation in world axes and x the sample, d/dv = -int g and d/dw = -int (x - centre) x g: one pass over the
-        volume instead of one per parameter.
+        The twist is a rotation about ``centre`` (world mm; 3 radians) and a translation (3 mm). With g the gradient of
+        the attenuation in world axes and x the sample, d/dv = -int g and d/dw = -int (x - centre) x g: one pass over
+        the volume instead of one per parameter.
         """
-        rays = self._rays(pose, geometry, step_mm or self._step_mm)
+        rays = self._rays(pose, geometry)
         samples = self._sample(rays, channels=4)
         device = samples.device
         rotation = torch.as_tensor(pose.rotation, dtype=torch.float32, device=device)
@@ -81,7 +89,7 @@ class VolumeRenderer:
         image = rays.image(torch.cat([samples[:1].sum(dim=1), -torque, -force]) * rays.step)
         return image[0], image[1:]
 
-    def _rays(self, pose: RigidTransform, geometry: ViewGeometry, step_mm: float) -> _Rays:
+    def _rays(self, pose: RigidTransform, geometry: ViewGeometry) -> _Rays:
         """The rays that meet the volume, cut to equal steps between where they enter and leave it."""
         world_to_index = self._ras_to_index @ pose.inverse().matrix
         directions = geometry.pixel_directions
@@ -95,7 +103,7 @@ class VolumeRenderer:
         far = np.maximum(low, high).min(axis=-1)
         hit = np.flatnonzero(far > near)
         near, far = near[hit], far[hit]
-        count = max(1, int(np.ceil((far - near).max(initial=0.0) / step_mm)))
+        count = max(1, int(np.ceil((far - near).max(initial=0.0) / self._step_mm)))
         step = (far - near) / count
         first = near + step / 2
 
@@ -158,11 +166,6 @@ class _Rays:
         flat = values.new_zeros(values.shape[0], self.shape[0] * self.shape[1])
         flat[:, self.hit] = values
         return flat.reshape(-1, *self.shape)
-
-
-def render(volume: Volume, pose: RigidTransform, geometry: ViewGeometry, step_mm: float | None = None) -> Tensor:
-    """Line integrals (H, W) of an attenuation volume at a pose; see ``VolumeRenderer.render``."""
-    return VolumeRenderer(volume).render(pose, geometry, step_mm)
 
 
 def _gradient_in_ras(array: Tensor, index_to_ras: FloatArray) -> list[Tensor]:

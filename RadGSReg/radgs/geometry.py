@@ -35,6 +35,7 @@ class RigidTransform:
 
     @classmethod
     def identity(cls) -> RigidTransform:
+        """The transform that moves nothing."""
         return cls(np.eye(3), np.zeros(3))
 
     @classmethod
@@ -89,6 +90,7 @@ class RigidTransform:
         return float(np.linalg.norm(self.rotation_vector))
 
     def inverse(self) -> RigidTransform:
+        """The transform that undoes this one."""
         return RigidTransform(self.rotation.T, -self.rotation.T @ self.translation)
 
     def __matmul__(self, other: RigidTransform) -> RigidTransform:

@@ -1,4 +1,4 @@
-"""What turns line integrals into something that looks like an X-ray: exposure, noise, scatter, blur, collimation, display."""
+"""What makes line integrals look like an X-ray: exposure, noise, scatter, blur, collimation, display."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def expose(
 ) -> FloatImage:
     """Detector intensity in quanta, (H, W), from line integrals (H, W).
 
-    Scatter is the primary image spread widely and scaled (the usual low-frequency approximation); noise is Poisson in the
-    quanta plus Gaussian read-out noise. Without ``rng`` the expected image is returned.
+    Scatter is the primary image spread widely and scaled (the usual low-frequency approximation); noise is Poisson in
+    the quanta plus Gaussian read-out noise. Without ``rng`` the expected image is returned.
 
     Args:
         line_integrals: (H, W), dimensionless.

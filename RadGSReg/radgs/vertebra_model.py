@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +62,7 @@ class VertebraModel:
         neighbours: Excess of the vertebrae above and below, 1/mm.
         surroundings: The CT without the vertebra and its neighbours, 1/mm.
         whole: The CT as it was scanned, 1/mm.
+        device: Where the bodies are rendered.
     """
 
     level: Level
@@ -73,26 +74,36 @@ class VertebraModel:
     neighbours: tuple[Volume, ...]
     surroundings: Volume
     whole: Volume
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def to(self, device: torch.device) -> VertebraModel:
+        """The model, rendered on another device."""
+        return self if device == self.device else replace(self, device=device)
 
     @cached_property
     def vertebra_body(self) -> GaussianBody:
-        return GaussianBody(self.gaussians)
+        """The vertebra sought."""
+        return GaussianBody(self.gaussians.to(self.device))
 
     @cached_property
     def neighbour_bodies(self) -> tuple[VolumeRenderer, ...]:
-        return tuple(VolumeRenderer(volume, with_gradient=True) for volume in self.neighbours)
+        """The vertebrae above and below."""
+        return tuple(VolumeRenderer(volume, with_gradient=True, device=self.device) for volume in self.neighbours)
 
     @cached_property
     def surroundings_body(self) -> VolumeRenderer:
-        return VolumeRenderer(self.surroundings, with_gradient=True)
+        """Everything else."""
+        return VolumeRenderer(self.surroundings, with_gradient=True, device=self.device)
 
     @cached_property
     def whole_body(self) -> VolumeRenderer:
-        return VolumeRenderer(self.whole, with_gradient=True)
+        """The CT as it was scanned."""
+        return VolumeRenderer(self.whole, with_gradient=True, device=self.device)
 
     @cached_property
     def mask_body(self) -> VolumeRenderer:
-        return VolumeRenderer(self.mask)
+        """The vertebra's thickness along a ray, mm."""
+        return VolumeRenderer(self.mask, device=self.device)
 
 
 def build_vertebra_model(

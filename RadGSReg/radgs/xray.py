@@ -112,7 +112,7 @@ class ViewGeometry:
         values = np.asarray(pixels, dtype=np.float64)
         rows, columns = self.shape
         inside = (values > -0.5) & (values < np.array([columns, rows]) - 0.5)
-        return inside.all(axis=-1)
+        return np.asarray(inside.all(axis=-1))
 
     def crop_geometry(self, centre_ras: ArrayLike, size_mm: float, pixels: int) -> ViewGeometry:
         """A virtual detector through a region's centre, perpendicular to the ray that passes there.

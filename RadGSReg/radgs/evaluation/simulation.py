@@ -1,24 +1,26 @@
 """Simulated biplanar X-rays of an articulated spine, with the truth known.
 
-The vertebra sought, its neighbours and the soft tissue each get a pose of their own; because bodies are split as excess over
-soft tissue, the image of the moved anatomy is the sum of the bodies' line integrals. The images are ray-cast from the CT's own
-voxels and share no code with the splats that are registered to them.
+The vertebra sought, its neighbours and the soft tissue each get a pose of their own; because bodies are split as excess
+over soft tissue, the image of the moved anatomy is the sum of the bodies' line integrals. The images are ray-cast from
+the CT's own voxels, not from the Gaussians that are registered to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from radgs.anatomy import body_centre
+from radgs.bodies import split_bodies
 from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, unit
 from radgs.physics import XRayPhysics, expose, line_integrals_from_intensity
-from radgs.bodies import split_bodies
 from radgs.volume import Volume
 from radgs.xray import ViewGeometry, XRayView
 
@@ -66,7 +68,7 @@ class ArticulatedAnatomy:
         self.ct, self.labels, self.levels = ct, labels, levels
         self.centres = {name: body_centre(labels, label) for name, label in levels.items()}
         split = split_bodies(ct, labels, list(levels.values()))
-        self._rest = VolumeRenderer(split.remainder)
+        self._rest = VolumeRenderer(split.remainder).sampled_every(1.0)
         self._vertebrae = {name: VolumeRenderer(split.excess[label]) for name, label in levels.items()}
 
     def random_poses(
@@ -82,16 +84,16 @@ class ArticulatedAnatomy:
         poses = {target: ct_to_world}
         chains = (names[at::-1], names[at:])
         for chain in chains:
-            for nearer, further in zip(chain, chain[1:], strict=False):
+            for nearer, further in pairwise(chain):
                 joint = (self.centres[nearer] + self.centres[further]) / 2
                 poses[further] = _small_motion(poses[nearer], joint, settings, rng)
         poses[""] = _small_motion(ct_to_world, self.centres[target], settings, rng)
         return poses
 
-    def line_integrals(self, poses: dict[str, RigidTransform], geometry: ViewGeometry) -> FloatArray:
+    def line_integrals(self, poses: dict[str, RigidTransform], geometry: ViewGeometry) -> NDArray[np.float32]:
         """(H, W) line integrals of the posed anatomy."""
         with torch.no_grad():
-            image = self._rest.render(poses[""], geometry, step_mm=1.0)
+            image = self._rest.render(poses[""], geometry)
             for name, renderer in self._vertebrae.items():
                 image = image + renderer.render(poses[name], geometry)
         return image.numpy()

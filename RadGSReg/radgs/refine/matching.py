@@ -1,7 +1,7 @@
 """Comparing the model's image gradients with the X-ray's, robustly, and the least-squares system that follows.
 
-The gain between the two is free and varies smoothly over the image, because scatter and beam hardening flatten contrast more
-where the patient is thick; pixels that the model does not explain get Cauchy weights.
+The gain between the two is free and varies smoothly over the image, because scatter and beam hardening flatten contrast
+more where the patient is thick; pixels that the model does not explain get Cauchy weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 #: The gain may vary over the image on this scale, mm at the ROI's depth.
 GAIN_REACH_MM = 13.0
-#: Residuals are mostly what the model lacks, not noise: this many times fewer of them are independent than pixels suggest.
+#: Residuals are mostly what the model lacks, not noise: so many times fewer of them are independent.
 MISFIT_INFLATION = 4.0
 
 
@@ -36,10 +36,6 @@ class NormalEquations:
     gradient: NDArray[np.float64]
     cost: float
     noise: float
-
-    @property
-    def terms(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        return self.normal, self.gradient, self.cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +60,7 @@ class Match:
         return self.pixel_weight * cauchy_weight(self.target - gain * model, self.pixel_weight)
 
     def cost(self, model: Tensor, weight: Tensor) -> float:
+        """Weighted residual energy of a model image (V, 2, H, W), in units of the image's energy."""
         residual, _ = self._residual(model, weight)
         return float((weight[:, None] * residual.square()).sum())
 
@@ -80,8 +77,8 @@ class Match:
         flat_residual = (residual * root).reshape(views, -1)
         direction = functional.normalize((state.model * gain * root).reshape(views, -1), dim=1)
         jacobian = jacobian - torch.einsum("vpn,vn->vp", jacobian, direction)[..., None] * direction[:, None]
-        normal = torch.einsum("vpn,vqn->pq", jacobian, jacobian).double().numpy()
-        gradient = torch.einsum("vpn,vn->p", jacobian, flat_residual).double().numpy()
+        normal = torch.einsum("vpn,vqn->pq", jacobian, jacobian).cpu().double().numpy()
+        gradient = torch.einsum("vpn,vn->p", jacobian, flat_residual).cpu().double().numpy()
         cost = float(flat_residual.square().sum())
         noise = cost / max(2.0 * float(weight.sum()) - len(normal), 1.0) * self.shared_samples
         return NormalEquations(normal, gradient, cost, noise)
@@ -133,6 +130,7 @@ def gradient_correlation(target: Tensor, model: Tensor, weight: Tensor) -> NDArr
     cross = (w * target * model).sum(dim=(1, 2, 3))
     return (
         (cross / ((w * target**2).sum(dim=(1, 2, 3)) * (w * model**2).sum(dim=(1, 2, 3)) + 1e-12).sqrt())
+        .cpu()
         .double()
         .numpy()
     )

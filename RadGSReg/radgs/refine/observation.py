@@ -29,12 +29,19 @@ class Observation:
     pixel_mm: float
 
     @classmethod
-    def around(cls, views: Sequence[XRayView], centre: FloatArray, size_mm: float, pixels: int) -> Observation:
+    def around(
+        cls,
+        views: Sequence[XRayView],
+        centre: FloatArray,
+        size_mm: float,
+        pixels: int,
+        device: torch.device | str = "cpu",
+    ) -> Observation:
         """Crops the views around a world point."""
         crops = [view.crop(centre, size_mm, pixels) for view in views]
         return cls(
-            torch.stack([torch.from_numpy(view.image) for view, _ in crops]),
-            torch.stack([torch.from_numpy(valid) for _, valid in crops]),
+            torch.stack([torch.from_numpy(view.image) for view, _ in crops]).to(device),
+            torch.stack([torch.from_numpy(valid) for _, valid in crops]).to(device),
             tuple(view.geometry for view, _ in crops),
             size_mm / pixels,
         )

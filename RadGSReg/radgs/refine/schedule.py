@@ -1,4 +1,4 @@
-"""From a rough start to a final pose: the CT as scanned, then its bodies apart, then the vertebra at full resolution."""
+"""From a rough start to a final pose: the CT as scanned, its bodies apart, the vertebra at full resolution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from radgs.geometry import FloatArray, RigidTransform
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
 from radgs.vertebra_model import VertebraModel
-from radgs.xray import ViewGeometry, XRayView
+from radgs.xray import XRayView
 
 COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
 
@@ -38,20 +38,6 @@ RESTART_TURN_RAD = float(np.radians(15.0))
 
 
 @dataclass(frozen=True, eq=False)
-class SampledBody:
-    """A volume rendered with a stated distance between samples."""
-
-    renderer: Body
-    step_mm: float
-
-    def render(self, pose: RigidTransform, geometry: ViewGeometry):
-        return self.renderer.render(pose, geometry, self.step_mm)  # type: ignore[call-arg]
-
-    def render_with_jacobian(self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray):
-        return self.renderer.render_with_jacobian(pose, geometry, centre, self.step_mm)  # type: ignore[call-arg]
-
-
-@dataclass(frozen=True, eq=False)
 class Refinement:
     """What refinement found.
 
@@ -73,6 +59,7 @@ class Refinement:
 
     @property
     def ct_to_world(self) -> RigidTransform:
+        """The vertebra's pose."""
         return self.final.poses[0]
 
 
@@ -95,13 +82,13 @@ def refine(
     whole, restarted = align_whole(views, model, start, centre)
 
     progress(0.35, "letting the vertebrae move apart")
-    coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS)
+    coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
     bodies = articulated_bodies(model, step_mm=(4.0, 3.0))
     everything = range(len(bodies))
     apart = Refiner(coarse, bodies, everything, centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
 
     progress(0.6, "refining the vertebra at full resolution")
-    fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS)
+    fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
     bodies = articulated_bodies(model, step_mm=(3.0, 2.0))
     vertebrae = [0, *range(2, len(bodies))]
     final = Refiner(fine, bodies, vertebrae, centre).run(apart, POLISH)
@@ -114,8 +101,8 @@ def articulated_bodies(model: VertebraModel, step_mm: tuple[float, float]) -> tu
     around, beside = step_mm
     return (
         model.vertebra_body,
-        SampledBody(model.surroundings_body, around),
-        *(SampledBody(body, beside) for body in model.neighbour_bodies),
+        model.surroundings_body.sampled_every(around),
+        *(body.sampled_every(beside) for body in model.neighbour_bodies),
     )
 
 
@@ -127,14 +114,14 @@ def align_whole(
     Returns:
         The best estimate, and whether another start than the given one led to it.
     """
-    observation = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS)
-    whole = SampledBody(model.whole_body, 4.0)
+    observation = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
+    whole = model.whole_body.sampled_every(4.0)
     refiner = Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
     best = refiner.run(Estimate([start]), WHOLE)
     if best.correlation.min() >= POOR_START:
         return best, False
 
-    coarsest = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS)
+    coarsest = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS, model.device)
     searcher = Refiner(coarsest, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
     turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
     searched = [searcher.run(Estimate([start.rotated_about(centre, turn)]), SEARCH) for turn in turns]

@@ -1,10 +1,9 @@
 """Pose refinement on the X-rays: bodies that move apart, matched by their image gradients.
 
-The moving image is the sum of the bodies' line integrals (vertebra, neighbours, everything else), each at a pose of its own.
-A vertebra alone cannot be matched to an image in which ribs and soft tissue outweigh it; a rigid CT lands on the body's pose,
-not the vertebra's. Levenberg-Marquardt runs on Gaussian-derivative gradients, from coarse to fine, with a free and smoothly varying
-gain (scatter and beam hardening flatten contrast more where the patient is thick), its mean projected out (variable
-projection), and Cauchy weights for what the model does not contain.
+The moving image is the sum of the bodies' line integrals (vertebra, neighbours, everything else), each at a pose of its
+own. A vertebra alone cannot be matched to an image in which ribs and soft tissue outweigh it; a rigid CT lands on the
+body's pose, not the vertebra's. Levenberg-Marquardt runs on Gaussian-derivative gradients, from coarse to fine; the
+bodies' motion against the vertebra has a prior, without which low-contrast bodies drift.
 """
 
 from __future__ import annotations
@@ -132,7 +131,7 @@ class Refiner:
             weight = match.robust_weight(state.model)
             system = match.normal_equations(state, weight)
             prior = self._prior_terms(poses, system.noise)
-            normal, gradient, cost = (data + tied for data, tied in zip(system.terms, prior, strict=True))
+            normal, gradient, cost = system.normal + prior[0], system.gradient + prior[1], system.cost + prior[2]
             improved = False
             for _ in range(4):
                 step = np.linalg.solve(
@@ -168,9 +167,9 @@ class Refiner:
                 image = image + part
                 columns.append(derivative)
             images.append(image)
-            jacobians.append(sum(columns) if self.tied else torch.cat(columns))
+            jacobians.append(torch.stack(columns).sum(dim=0) if self.tied else torch.cat(columns))
         jacobian = torch.stack(jacobians)
-        scale = torch.as_tensor(np.tile(TWIST_SCALE, jacobian.shape[1] // 6), dtype=jacobian.dtype)
+        scale = torch.as_tensor(np.tile(TWIST_SCALE, jacobian.shape[1] // 6)).to(jacobian)
         views, parameters, height, width = jacobian.shape
         filtered = image_gradient((jacobian * scale[:, None, None]).reshape(-1, height, width), sigma)
         return Linearisation(
@@ -198,7 +197,7 @@ class Refiner:
         return moved
 
     def _prior_terms(self, poses: Sequence[RigidTransform], noise: float) -> tuple[NDArray, NDArray, float]:
-        """Normal matrix, gradient and cost of the prior on motion relative to the vertebra, in units of the data's noise."""
+        """Normal matrix, gradient and cost of the prior on relative motion, in units of the data's noise."""
         count = 1 if self.tied else len(self.moving)
         normal, gradient, cost = np.zeros((6 * count, 6 * count)), np.zeros(6 * count), 0.0
         if self.tied or 0 not in self.moving:
