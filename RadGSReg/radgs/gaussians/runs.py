@@ -13,8 +13,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-#: Elements evaluated at a time: on a CPU what its cache holds, on a GPU what keeps it busy.
-CPU_CHUNK_ELEMENTS = 1 << 15
+from radgs.gaussians.elementwise import sqrt
+
+#: Elements evaluated at a time: on a CPU what its cache holds (and fewer than the 32768 from which PyTorch shares an
+#: operation between threads, which does not pay here), on a GPU what keeps it busy.
+CPU_CHUNK_ELEMENTS = 32_000
 GPU_CHUNK_ELEMENTS = 1 << 22
 
 #: Chords are computed in single precision; elements this close to their ends are evaluated and left to the exact test.
@@ -34,7 +37,7 @@ def chord(c0: Tensor, c1: Tensor, c2: Tensor) -> tuple[Tensor, Tensor]:
 
     Where a parabola has no root both ends are its vertex, so that rounding cannot lose a run that is just touched.
     """
-    half = (c1**2 - c0 * c2).clamp_min(0).sqrt()
+    half = sqrt((c1**2 - c0 * c2).clamp_min(0))
     bounded = c2 > 0
     low = torch.where(bounded, (-c1 - half) / c2, -math.inf)
     high = torch.where(bounded, (-c1 + half) / c2, math.inf)
@@ -67,3 +70,10 @@ def chunks(lengths: Tensor) -> Iterator[tuple[slice, int]]:
         stop = min(len(lengths), first + max(1, elements // longest))
         yield slice(first, stop), longest
         first = stop
+
+
+def polynomials(coefficients: Tensor, x: Tensor) -> Tensor:
+    """c0 + c1 x + c2 x^2 for coefficients (R, 3) at x (R, L)."""
+    # Broadcast products and sums: a fused addcmul is several times slower on rows that share a coefficient.
+    c0, c1, c2 = coefficients[:, :, None].unbind(1)
+    return c0 + x * (c1 + c2 * x)

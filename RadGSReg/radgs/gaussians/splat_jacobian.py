@@ -14,11 +14,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from radgs.gaussians.elementwise import exp_
 from radgs.gaussians.footprint import Detectors, Footprints, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
-from radgs.gaussians.runs import chunks
+from radgs.gaussians.runs import chunks, polynomials
 from radgs.gaussians.splat import DEFAULT_CUTOFF_SIGMA
-from radgs.gaussians.splat_windowed import PixelRuns, parabola
+from radgs.gaussians.splat_windowed import PixelRuns
 from radgs.geometry import RigidTransform
 from radgs.xray import ViewGeometry
 
@@ -92,21 +93,22 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
     """
     runs = PixelRuns.of(prints, shape, cutoff_sigma)
     amplitude = prints.amplitude.index_select(0, runs.gaussian)
-    polynomials = _derivative_polynomials(prints, runs, depth_ratio)
+    derivatives = _derivative_polynomials(prints, runs, depth_ratio)
     stored = prints.a0.new_zeros(5, shape[0] * runs.stride)
     for part, longest in chunks(runs.length):
         steps = torch.arange(longest, device=stored.device)
         index = (runs.start[part, None] + steps).view(-1)
         du = runs.offsets[part, :1] + steps.to(stored.dtype)
-        inverse = parabola(runs.denominator[part], du).reciprocal_()
-        exponent = parabola(-0.5 * runs.numerator[part], du).mul_(inverse)
+        inverse_root = polynomials(runs.denominator[part], du).rsqrt_()
+        inverse = inverse_root.square()
+        exponent = polynomials(runs.exponent[part], du).mul_(inverse)
         spread = 1 + 2 * exponent  # 1 - q
-        values = torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
-        values *= inverse.sqrt().mul_(amplitude[part, None])
+        values = exp_(torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf))
+        values *= inverse_root.mul_(amplitude[part, None])
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()
         turn_column, turn_row, shift_column, shift_row, length_column, length_row = (
-            torch.addcmul(c[:, :1], torch.addcmul(c[:, 1:2], c[:, 2:], du), du) for c in polynomials[part].unbind(1)
+            polynomials(coefficients, du) for coefficients in derivatives[part].unbind(1)
         )
         turn_column.addcmul_(spread, length_column)
         turn_row.addcmul_(spread, length_row)
@@ -126,14 +128,14 @@ def _derivative_polynomials(prints: Footprints, runs: PixelRuns, depth_ratio: Te
     table = torch.stack([getattr(prints, name) for name in names] + list(relative.unbind(1)), dim=1)
     n12, n22, a2, a12, a22, skew1, skew2, inverse, lag = table.index_select(0, runs.gaussian).unbind(1)
     held = depth_ratio.to(table.dtype)
-    dv, n1, n2 = runs.offsets[:, 1], runs.numerator[:, 1], runs.numerator[:, 2]
+    dv, n1, n2 = runs.offsets[:, 1], -runs.exponent[:, 1], -2 * runs.exponent[:, 2]
     zero = torch.zeros_like(dv)
     coefficients = [
         (n1 * lag + held * skew2 * dv**2, n2 * lag + held * skew1 * dv, zero),
         (n22 * dv * lag, n12 * lag - held * skew2 * dv, -held * skew1),
         (n1 * inverse - skew2 * dv**2, n2 * inverse - skew1 * dv, zero),
         (n22 * dv * inverse, n12 * inverse + skew2 * dv, skew1),
-        (runs.denominator[:, 1], runs.denominator[:, 2], zero),
+        (0.5 * runs.denominator[:, 1], runs.denominator[:, 2], zero),
         (a2 + a22 * dv, a12, zero),
     ]
     return torch.stack([torch.stack(polynomial, dim=1) for polynomial in coefficients], dim=1)

@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.gaussians.elementwise import exp
 from radgs.gaussians.footprint import Footprints
-from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first
+from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
 
 
 @dataclass(frozen=True, eq=False)
 class PixelRuns:
     """Runs of pixels along image rows, longest first.
 
-    Along a run N = n0 + 2 n1 du + n2 du^2 and A = a0 + 2 a1 du + a2 du^2.
+    Along a run -N/2 and A are polynomials in the column offset du.
 
     Attributes:
         gaussian: (R,) index into the footprints.
@@ -28,8 +29,8 @@ class PixelRuns:
         length: (R,) pixels.
         stride: Pixels from one stored row to the next.
         offsets: (R, 2) column and row offset of the first pixel from the Gaussian's centre.
-        numerator: (R, 3) coefficients n0, n1, n2.
-        denominator: (R, 3) coefficients a0, a1, a2.
+        exponent: (R, 3) coefficients of -N/2, constant first.
+        denominator: (R, 3) coefficients of A.
     """
 
     gaussian: Tensor
@@ -37,7 +38,7 @@ class PixelRuns:
     length: Tensor
     stride: int
     offsets: Tensor
-    numerator: Tensor
+    exponent: Tensor
     denominator: Tensor
 
     @classmethod
@@ -63,7 +64,7 @@ class PixelRuns:
             pose = prints.pose.index_select(0, gaussian)
             start = ((pose * rows + row) * stride + first).index_select(0, order)
         du = first.to(packed.dtype) - nearest[:, 0] - centre[:, 0]
-        table = torch.stack([du, dv, *numerator, *denominator], 1).index_select(0, order)
+        table = torch.stack([du, dv, *_doubled(numerator, -0.5), *_doubled(denominator, 1.0)], 1).index_select(0, order)
         return cls(gaussian.index_select(0, order), start, length, stride, table[:, :2], table[:, 2:5], table[:, 5:])
 
 
@@ -85,15 +86,15 @@ def accumulate_windowed(prints: Footprints, poses: int, shape: tuple[int, int], 
     for part, longest in chunks(runs.length):
         steps = torch.arange(longest, device=stored.device)
         du = runs.offsets[part, :1] + steps.to(stored.dtype)
-        denominator = parabola(runs.denominator[part], du)
-        exponent = parabola(-0.5 * runs.numerator[part], du) / denominator
+        inverse_root = torch.rsqrt(polynomials(runs.denominator[part], du))
+        exponent = polynomials(runs.exponent[part], du) * inverse_root * inverse_root
         inside = functional.threshold(exponent, -0.5 * cutoff_sigma**2, -torch.inf)
-        values = torch.exp(inside) * torch.rsqrt(denominator) * amplitude[part, None]
+        values = exp(inside) * inverse_root * amplitude[part, None]
         stored.index_add_(0, (runs.start[part, None] + steps).reshape(-1), values.reshape(-1))
     return stored.view(poses, shape[0], runs.stride)[:, :, : shape[1]]
 
 
-def parabola(coefficients: Tensor, x: Tensor) -> Tensor:
-    """c0 + 2 c1 x + c2 x^2 for coefficients (R, 3) at x (R, L)."""
-    c0, c1, c2 = coefficients[:, :, None].unbind(1)
-    return torch.addcmul(c0, torch.addcmul(2 * c1, c2, x), x)
+def _doubled(half: list[Tensor], factor: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Coefficients of factor (c0 + 2 c1 x + c2 x^2)."""
+    c0, c1, c2 = half
+    return factor * c0, 2 * factor * c1, factor * c2

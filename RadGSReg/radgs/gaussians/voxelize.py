@@ -12,9 +12,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.gaussians.elementwise import exp_, sqrt
 from radgs.gaussians.footprint import setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
-from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first
+from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
 
 
 def voxelize(
@@ -86,7 +87,7 @@ def _in_index_units(gaussians: RadiativeGaussians, index_to_ras: ArrayLike | Ten
 
 @dataclass(frozen=True, eq=False)
 class VoxelRuns:
-    """Runs of voxels along i, longest first; along a run q = q0 + 2 q1 di + q2 di^2.
+    """Runs of voxels along i, longest first; along a run -q/2 is a polynomial in the offset di.
 
     Attributes:
         gaussian: (R,) index of the Gaussian.
@@ -94,7 +95,7 @@ class VoxelRuns:
         length: (R,) voxels.
         stride: Voxels from one stored row to the next; more than a row, so that runs may leave the volume.
         offsets: (R, 3) first voxel's index (i, j, k) minus the Gaussian's centre.
-        exponent: (R, 3) coefficients q0, q1, q2.
+        exponent: (R, 3) coefficients of -q/2, constant first.
     """
 
     gaussian: Tensor
@@ -122,14 +123,14 @@ class VoxelRuns:
         length, order = longest_first(stop - first)
         stride = columns + (int(length[0]) if len(length) else 0)
         start = (k * rows + j) * stride + first
-        table = torch.stack([first - centre[:, 0], dj, dk, q0, q1, p[:, 0]], dim=1).index_select(0, order)
+        table = torch.stack([first - centre[:, 0], dj, dk, -q0 / 2, -q1, -p[:, 0] / 2], dim=1).index_select(0, order)
         gaussian, start = gaussian.index_select(0, order), start.index_select(0, order)
         return cls(gaussian, start, length, stride, table[:, :3], table[:, 3:])
 
 
 def _slices_reached(centres: Tensor, precisions: Tensor, slices: int, cutoff_sigma: float) -> tuple[Tensor, Tensor]:
     """Pairs (R,) of Gaussian and slice index k."""
-    extent = cutoff_sigma * torch.linalg.inv(precisions)[:, 2, 2].sqrt()
+    extent = cutoff_sigma * sqrt(torch.linalg.inv(precisions)[:, 2, 2])
     return enumerate_ranges(*integer_range(centres[:, 2] - extent, centres[:, 2] + extent, slices))
 
 
@@ -189,9 +190,8 @@ class _Voxelize(torch.autograd.Function):
 def run_profiles(runs: VoxelRuns, part: slice, steps: Tensor, cutoff_sigma: float) -> Tensor:
     """(r, L) values exp(-q / 2) along some runs, zero beyond the cutoff."""
     di = runs.offsets[part, :1] + steps.to(runs.offsets.dtype)
-    q0, q1, q2 = (-0.5 * runs.exponent[part, :, None]).unbind(1)
-    exponent = torch.addcmul(q0, torch.addcmul(2 * q1, q2, di), di)
-    return torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
+    exponent = polynomials(runs.exponent[part], di)
+    return exp_(torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf))
 
 
 def _moments(weights: Tensor, steps: Tensor, offsets: Tensor) -> Tensor:
