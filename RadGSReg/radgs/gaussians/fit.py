@@ -15,6 +15,7 @@ from torch import Tensor
 
 from radgs.errors import RadgsError
 from radgs.gaussians.model import RadiativeGaussians
+from radgs.gaussians.threads import one_thread
 from radgs.gaussians.voxelize import profile_matrix, voxelize
 from radgs.geometry import FloatArray
 from radgs.volume import Volume
@@ -41,6 +42,7 @@ FIT_CUTOFF_SIGMA = 3.0
 FINAL_CUTOFF_SIGMA = 4.5
 
 
+@one_thread()
 def fit(
     excess: Volume,
     count: int = 2000,

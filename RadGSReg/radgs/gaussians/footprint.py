@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from radgs.gaussians.elementwise import exp, sqrt
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.xray import ViewGeometry
 
@@ -199,7 +198,7 @@ def _row_reach(
     everywhere = torch.full_like(projected[:, 0], torch.inf)
     if cutoff_sigma is None:
         return -everywhere, everywhere
-    axes = (gaussians.rotations() * exp(gaussians.log_scales)[:, None, :])[index]
+    axes = (gaussians.rotations() * torch.exp(gaussians.log_scales)[:, None, :])[index]
     depth = projected[:, 2]
     down = projected[:, 1] / depth
     to_pixel = torch.linalg.inv(detectors.bases)[pose]
@@ -210,7 +209,7 @@ def _row_reach(
     c22 = -variance * (row_axis**2).sum(dim=-1)
     c23 = -variance * (row_axis * depth_axis).sum(dim=-1)
     c33 = depth**2 - variance * (depth_axis**2).sum(dim=-1)
-    spread = sqrt((c23**2 - c22 * c33).clamp_min(0))
+    spread = (c23**2 - c22 * c33).clamp_min(0).sqrt()
     bounded = c33 > 1e-9 * depth**2
     low = torch.where(bounded, down + (c23 - spread) / c33, -everywhere)
     high = torch.where(bounded, down + (c23 + spread) / c33, everywhere)

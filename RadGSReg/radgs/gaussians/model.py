@@ -9,8 +9,6 @@ import roma
 import torch
 from torch import Tensor
 
-from radgs.gaussians.elementwise import exp
-
 
 @dataclass(frozen=True, eq=False)
 class RadiativeGaussians:
@@ -71,7 +69,7 @@ class RadiativeGaussians:
 
     def whitening(self) -> Tensor:
         """(N, 3, 3) maps V with P = V^T V: V (x - mean) measures offsets in standard deviations."""
-        return exp(-self.log_scales)[:, :, None] * self.rotations().transpose(1, 2)
+        return torch.exp(-self.log_scales)[:, :, None] * self.rotations().transpose(1, 2)
 
     def precisions(self) -> Tensor:
         """(N, 3, 3) inverse covariances P, 1/mm^2."""
@@ -80,12 +78,12 @@ class RadiativeGaussians:
 
     def covariances(self) -> Tensor:
         """(N, 3, 3) covariances, mm^2."""
-        axes = self.rotations() * exp(self.log_scales)[:, None, :]
+        axes = self.rotations() * torch.exp(self.log_scales)[:, None, :]
         return axes @ axes.transpose(1, 2)
 
     def masses(self) -> Tensor:
         """(N,) integrals of each Gaussian over space, mm^2 (1/mm times mm^3)."""
-        return self.densities * exp(self.log_scales.sum(dim=1)) * (2 * math.pi) ** 1.5
+        return self.densities * torch.exp(self.log_scales.sum(dim=1)) * (2 * math.pi) ** 1.5
 
     def transformed(self, rotation: Tensor, translation: Tensor) -> RadiativeGaussians:
         """The Gaussians after the rigid motion x -> R x + t; differentiable in everything.

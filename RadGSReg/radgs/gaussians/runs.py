@@ -13,11 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from radgs.gaussians.elementwise import sqrt
-
-#: Elements evaluated at a time: on a CPU what its cache holds (and fewer than the 32768 from which PyTorch shares an
-#: operation between threads, which does not pay here), on a GPU what keeps it busy.
-CPU_CHUNK_ELEMENTS = 32_000
+#: Elements evaluated at a time: on a CPU what its cache holds, on a GPU what keeps it busy.
+CPU_CHUNK_ELEMENTS = 1 << 15
 GPU_CHUNK_ELEMENTS = 1 << 22
 
 #: Chords are computed in single precision; elements this close to their ends are evaluated and left to the exact test.
@@ -37,7 +34,7 @@ def chord(c0: Tensor, c1: Tensor, c2: Tensor) -> tuple[Tensor, Tensor]:
 
     Where a parabola has no root both ends are its vertex, so that rounding cannot lose a run that is just touched.
     """
-    half = sqrt((c1**2 - c0 * c2).clamp_min(0))
+    half = (c1**2 - c0 * c2).clamp_min(0).sqrt()
     bounded = c2 > 0
     low = torch.where(bounded, (-c1 - half) / c2, -math.inf)
     high = torch.where(bounded, (-c1 + half) / c2, math.inf)

@@ -11,6 +11,7 @@ from radgs.gaussians.footprint import Detectors, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.splat_dense import accumulate_dense
 from radgs.gaussians.splat_windowed import accumulate_windowed
+from radgs.gaussians.threads import one_thread
 from radgs.xray import ViewGeometry
 
 Backend = Literal["auto", "dense", "windowed"]
@@ -46,6 +47,7 @@ def splat(
     return splat_poses(gaussians, rotation[None], rotation.new_zeros(1, 3), geometry, cutoff_sigma, backend)[0]
 
 
+@one_thread()
 def splat_poses(
     gaussians: RadiativeGaussians,
     rotations: Tensor,

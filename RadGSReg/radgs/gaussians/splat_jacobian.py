@@ -14,17 +14,18 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from radgs.gaussians.elementwise import exp_
 from radgs.gaussians.footprint import Detectors, Footprints, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chunks, polynomials
 from radgs.gaussians.splat import DEFAULT_CUTOFF_SIGMA
 from radgs.gaussians.splat_windowed import PixelRuns
+from radgs.gaussians.threads import one_thread
 from radgs.geometry import RigidTransform
 from radgs.xray import ViewGeometry
 
 
 @torch.no_grad()
+@one_thread()
 def splat_with_pose_jacobian(
     gaussians: RadiativeGaussians,
     geometry: ViewGeometry,
@@ -103,7 +104,7 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
         inverse = inverse_root.square()
         exponent = polynomials(runs.exponent[part], du).mul_(inverse)
         spread = 1 + 2 * exponent  # 1 - q
-        values = exp_(torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf))
+        values = torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
         values *= inverse_root.mul_(amplitude[part, None])
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()

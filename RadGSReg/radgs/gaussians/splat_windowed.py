@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.gaussians.elementwise import exp
 from radgs.gaussians.footprint import Footprints
 from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
 
@@ -89,7 +88,7 @@ def accumulate_windowed(prints: Footprints, poses: int, shape: tuple[int, int], 
         inverse_root = torch.rsqrt(polynomials(runs.denominator[part], du))
         exponent = polynomials(runs.exponent[part], du) * inverse_root * inverse_root
         inside = functional.threshold(exponent, -0.5 * cutoff_sigma**2, -torch.inf)
-        values = exp(inside) * inverse_root * amplitude[part, None]
+        values = torch.exp(inside) * inverse_root * amplitude[part, None]
         stored.index_add_(0, (runs.start[part, None] + steps).reshape(-1), values.reshape(-1))
     return stored.view(poses, shape[0], runs.stride)[:, :, : shape[1]]
 

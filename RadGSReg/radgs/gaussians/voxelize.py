@@ -12,12 +12,13 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.gaussians.elementwise import exp_, sqrt
 from radgs.gaussians.footprint import setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
+from radgs.gaussians.threads import one_thread
 
 
+@one_thread()
 def voxelize(
     gaussians: RadiativeGaussians,
     index_to_ras: ArrayLike | Tensor,
@@ -40,6 +41,7 @@ def voxelize(
 
 
 @torch.no_grad()
+@one_thread()
 def profile_matrix(
     gaussians: RadiativeGaussians,
     index_to_ras: ArrayLike | Tensor,
@@ -130,7 +132,7 @@ class VoxelRuns:
 
 def _slices_reached(centres: Tensor, precisions: Tensor, slices: int, cutoff_sigma: float) -> tuple[Tensor, Tensor]:
     """Pairs (R,) of Gaussian and slice index k."""
-    extent = cutoff_sigma * sqrt(torch.linalg.inv(precisions)[:, 2, 2])
+    extent = cutoff_sigma * torch.linalg.inv(precisions)[:, 2, 2].sqrt()
     return enumerate_ranges(*integer_range(centres[:, 2] - extent, centres[:, 2] + extent, slices))
 
 
@@ -171,6 +173,7 @@ class _Voxelize(torch.autograd.Function):
         return stored.view(shape[0], shape[1], runs.stride)[:, :, : shape[2]].contiguous()
 
     @staticmethod
+    @one_thread()
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         precisions, densities = ctx.saved_tensors
         runs: VoxelRuns = ctx.runs
@@ -191,7 +194,7 @@ def run_profiles(runs: VoxelRuns, part: slice, steps: Tensor, cutoff_sigma: floa
     """(r, L) values exp(-q / 2) along some runs, zero beyond the cutoff."""
     di = runs.offsets[part, :1] + steps.to(runs.offsets.dtype)
     exponent = polynomials(runs.exponent[part], di)
-    return exp_(torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf))
+    return torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
 
 
 def _moments(weights: Tensor, steps: Tensor, offsets: Tensor) -> Tensor:
