@@ -29,9 +29,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("vertebra_model",),
     ("refine", "quality", "overlay", "recm", "regm"),
     ("pipeline",),
+    ("result_folder",),
     ("phantom",),
     ("evaluation",),
     ("training",),
+    ("console",),
     ("cli", "worker"),
     ("__main__",),
 )

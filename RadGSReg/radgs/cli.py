@@ -1,0 +1,155 @@
+"""The command line: ``radgs demo``, ``radgs register``, ``radgs benchmark``.
+
+Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
+Whatever needs torch is imported by the command that uses it, so that ``--help`` and ``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radgs import __version__
+
+if TYPE_CHECKING:
+    from radgs.case import RegistrationCase
+    from radgs.pipeline import Progress, Registration
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Registers a spine CT to calibrated X-rays, vertebra by vertebra. Research use only, not a medical device.",
+    epilog="Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input.",
+)
+
+DEMO_TRUTH = "The error is scored on the simulated case's known truth, which the registration does not see."
+CASE_TRUTH = "The error is scored on the truth given with the case, which the registration does not see."
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else on stderr.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"radgs {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Registers a spine CT to calibrated X-rays, vertebra by vertebra. Research use only, not a medical device."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("radgs-demo"),
+    device: DeviceOption = Device.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Register L3 of the bundled phantom to its simulated X-rays, and draw the result."""
+    from importlib.resources import as_file, files
+
+    with as_file(files("radgs").joinpath("data", "demo", "case.json")) as case:
+        _register_and_report(case, out, device, as_json, DEMO_TRUTH)
+
+
+@app.command()
+def register(
+    case: Annotated[Path, typer.Argument(help="A case.json, or the folder that holds one.")],
+    out: Annotated[Path, typer.Option(help="Folder for the result.")],
+    device: DeviceOption = Device.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Register the levels of a case, and draw the result."""
+    _register_and_report(case, out, device, as_json, CASE_TRUTH)
+
+
+@app.command()
+def benchmark(
+    out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
+    quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses patients, poses and noise.")] = 0,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials per vertebra; 10, or 2 with --quick.")] = None,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Measure accuracy and verdicts on simulated X-rays of phantoms, with the truth known."""
+    from radgs.console import ProgressBar, ending_well, people_console
+
+    with ending_well(as_json=False):
+        from radgs.evaluation.phantom_benchmark import run_phantom_benchmark
+        from radgs.result_folder import prepare_folder
+
+        prepare_folder(out)
+        with ProgressBar(people_console(), "Benchmark") as progress:
+            report = run_phantom_benchmark(
+                out, seed=seed, quick=quick, trials_per_vertebra=trials, device=device.value, progress=progress
+            )
+        typer.echo(report.read_text(encoding="utf-8"))
+        typer.echo(f"Written to {out}.")
+
+
+def _register_and_report(path: Path, out: Path, device: Device, as_json: bool, truth_note: str) -> None:
+    from radgs.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
+
+    with ending_well(as_json):
+        from radgs.result_folder import prepare_folder, write_result_folder
+
+        prepare_folder(out)
+        with redirect_stdout(sys.stderr):
+            case, registration = _register(path, device)
+            files = write_result_folder(out, case, registration)
+        errors = _true_errors(case, registration)
+        result = registration.result
+        if as_json:
+            paths = {"folder": str(out), "files": [str(file) for file in files]}
+            print_json({**result.to_json_dict(), "paths": paths, "mtre_mm": errors})
+        else:
+            print_summary(result, errors, files, out, truth_note if errors else "")
+        raise typer.Exit(EXIT_OF_VERDICT[result.worst_verdict])
+
+
+def _register(path: Path, device: Device) -> tuple[RegistrationCase, Registration]:
+    from radgs.console import ProgressBar, people_console
+
+    with ProgressBar(people_console(), "Reading the case") as bar:
+        bar(0.0, "Reading the case")
+        from radgs.case import RegistrationCase
+        from radgs.pipeline import register
+
+        def show(progress: Progress) -> None:
+            message = progress.message.removeprefix(f"{progress.level}: ")
+            bar(progress.fraction, f"{progress.level}: {message}")
+
+        case = RegistrationCase.load(path)
+        return case, register(case, device=device.value, progress=show)
+
+
+def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:
+    """Per level with a known truth and a pose, the mTRE in mm."""
+    from radgs.evaluation.metrics import mtre
+
+    errors = {}
+    for name, level in registration.result.levels.items():
+        truth, model = case.truth.get(name), registration.models.get(name)
+        if truth is not None and model is not None and level.ct_to_world is not None:
+            errors[name] = mtre(model.surface, truth, level.ct_to_world)
+    return errors

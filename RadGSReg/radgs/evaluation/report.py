@@ -1,0 +1,205 @@
+"""A benchmark as a folder that a person can read: report.md, plots, and benchmark.json beside them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from radgs.evaluation.benchmark import (
+    GOOD_MM,
+    HARMFUL_MM,
+    benchmark_dict,
+    cohorts_of,
+    is_failure,
+    is_silent_failure,
+    score_verdicts,
+)
+from radgs.evaluation.plots import save_plots
+from radgs.evaluation.simulation import SimulationSettings
+from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
+from radgs.evaluation.trials import Trial
+from radgs.pipeline import versions
+from radgs.result import STAGES, VERDICTS
+
+CAVEAT = (
+    "The X-rays are simulated from the same CT that is registered to them: these are not clinical accuracies. "
+    "Trials without a pose count as failures; median, mean, p90 and maximum are over the rest. "
+    "Brackets: 95 % intervals, Wilson's for shares, bootstrap by vertebra for medians and means."
+)
+
+
+def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: SimulationSettings | None = None) -> Path:
+    """Writes report.md, benchmark.json and three plots.
+
+    Args:
+        trials: At least one.
+        folder: Where; it must exist.
+        title: First line of the report.
+        settings: What varied, told in the report.
+
+    Returns:
+        Path of the report.md.
+    """
+    plots = save_plots(trials, folder)
+    benchmark = json.dumps(benchmark_dict(trials), indent=1, allow_nan=False)
+    (folder / "benchmark.json").write_text(benchmark + "\n", encoding="utf-8")
+    parts = [
+        f"# {title}",
+        _setting(trials),
+        _accuracy(trials),
+        _vertebrae(trials),
+        _stages(trials),
+        _verdicts(trials),
+        _times(trials),
+        _failures(trials),
+        "\n".join(f"![{plot.stem.replace('_', ' ')}]({plot.name})" for plot in plots),
+        _settings(settings) if settings is not None else "",
+    ]
+    report = folder / "report.md"
+    report.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    return report
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _setting(trials: Sequence[Trial]) -> str:
+    seeds = ", ".join(str(seed) for seed in sorted({trial.seed for trial in trials}))
+    software = ", ".join(f"{name} {number}" for name, number in versions().items())
+    return f"{len(trials)} trials, seed {seeds}. {software}; {os.cpu_count()} CPU cores.\n\n{CAVEAT}"
+
+
+def _accuracy(trials: Sequence[Trial]) -> str:
+    rows = []
+    for cohort, members in cohorts_of(trials).items():
+        patients, vertebrae = {t.patient for t in members}, {t.vertebra for t in members}
+        rows.append([cohort, str(len(patients)), str(len(vertebrae)), *_error_cells(members)])
+    return "## Accuracy (mTRE, mm)\n\n" + table(["cohort", "patients", "vertebrae", *ERROR_HEADINGS], rows)
+
+
+def _vertebrae(trials: Sequence[Trial]) -> str:
+    rows = []
+    for cohort, members in cohorts_of(trials).items():
+        by_vertebra: dict[str, list[Trial]] = {}
+        for trial in members:
+            by_vertebra.setdefault(trial.vertebra, []).append(trial)
+        rows += [[cohort, name, *_error_cells(own, interval=False)] for name, own in by_vertebra.items()]
+    return "## By vertebra\n\n" + table(["cohort", "vertebra", *ERROR_HEADINGS], rows)
+
+
+ERROR_HEADINGS = ("n", "median", "mean", "p90", "max", "< 1 mm", "< 2 mm", "no pose")
+
+
+def _error_cells(trials: Sequence[Trial], interval: bool = True) -> list[str]:
+    summary = summarise_trials([trial.mtre_mm for trial in trials], [trial.vertebra for trial in trials])
+    return _summary_cells(summary, interval)
+
+
+def _summary_cells(summary: TrialSummary, interval: bool = True) -> list[str]:
+    return [
+        str(summary.n),
+        _number(summary.median) + (_bracket(summary.median_interval) if interval else ""),
+        _number(summary.mean) + (_bracket(summary.mean_interval) if interval else ""),
+        _number(summary.p90),
+        _number(summary.maximum),
+        _share(summary.success_1mm),
+        _share(summary.success_2mm),
+        str(summary.without_result),
+    ]
+
+
+def _stages(trials: Sequence[Trial]) -> str:
+    rows = []
+    for cohort, members in cohorts_of(trials).items():
+        for stage in STAGES:
+            ran = [trial for trial in members if stage in trial.stages_mm]
+            if ran:
+                summary = summarise_trials([t.stages_mm[stage] for t in ran], [t.vertebra for t in ran])
+                rows.append([cohort, stage, *_summary_cells(summary, interval=False)])
+    return "## By stage (mTRE, mm)\n\n" + table(["cohort", "stage", *ERROR_HEADINGS], rows)
+
+
+def _verdicts(trials: Sequence[Trial]) -> str:
+    counts, scores = [], []
+    for cohort, members in cohorts_of(trials).items():
+        for verdict in VERDICTS:
+            of_verdict = [trial.mtre_mm for trial in members if trial.verdict == verdict]
+            good = sum(error <= GOOD_MM for error in of_verdict)
+            middling = sum(GOOD_MM < error <= HARMFUL_MM for error in of_verdict)
+            counts.append([cohort, verdict, str(good), str(middling), str(len(of_verdict) - good - middling)])
+        score = score_verdicts(members)
+        scores.append(
+            [cohort, *map(_share, (score.silent_failures, score.not_accepted, score.false_rejects, score.covered))]
+        )
+    return "\n\n".join(
+        [
+            "## Verdicts",
+            table(["cohort", "verdict", "up to 1 mm", "1 to 2 mm", "beyond 2 mm or no pose"], counts),
+            table(
+                ["cohort", "silent failures", "good, not accepted", "good, rejected", "within predicted error"], scores
+            ),
+            "Silent failure: accepted, though off by more than 2 mm. Good: up to 1 mm.",
+        ]
+    )
+
+
+def _times(trials: Sequence[Trial]) -> str:
+    rows = []
+    for cohort, members in cohorts_of(trials).items():
+        seconds = [trial.seconds for trial in members]
+        preparation = list({trial.vertebra: trial.preparation_seconds for trial in members}.values())
+        rows.append(
+            [cohort, *(f"{np.percentile(seconds, q):.2f}" for q in (50, 90, 100)), f"{np.median(preparation):.1f}"]
+        )
+    headings = ["cohort", "registration, median", "p90", "max", "preparation per vertebra, median"]
+    return "## Time (s)\n\n" + table(headings, rows)
+
+
+def _failures(trials: Sequence[Trial]) -> str:
+    failures = [trial for trial in trials if is_failure(trial)]
+    if not failures:
+        return "## Failures\n\nNone: every result is within 2 mm."
+    rows = [
+        [
+            trial.cohort,
+            trial.vertebra,
+            str(trial.index),
+            _number(trial.mtre_mm),
+            trial.verdict + (" (silent)" if is_silent_failure(trial) else ""),
+            _number(trial.start_mm),
+            f"{trial.start_rotation_deg:.0f}",
+            ", ".join(trial.reasons) or "-",
+        ]
+        for trial in failures
+    ]
+    headings = ["cohort", "vertebra", "trial", "mTRE, mm", "verdict", "start, mm", "start, degrees", "reasons"]
+    return "## Failures (2 mm or more, or no pose)\n\n" + table(headings, rows)
+
+
+def _settings(settings: SimulationSettings) -> str:
+    rows = [[field.name, str(getattr(settings, field.name))] for field in fields(settings)]
+    return "## What varied\n\n" + table(["setting", "value"], rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "-"
+
+
+def _bracket(interval: Interval) -> str:
+    return f" [{_number(interval[0])}, {_number(interval[1])}]"
+
+
+def _share(share: Proportion) -> str:
+    if not share.n:
+        return "-"
+    low, high = share.interval
+    return f"{share.successes}/{share.n} = {share.fraction:.0%} [{low:.0%}, {high:.0%}]"

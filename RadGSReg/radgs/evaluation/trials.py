@@ -1,0 +1,242 @@
+"""Registrations of simulated X-rays, one after the other, each scored against the truth it was made from."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radgs.case import RegistrationCase
+from radgs.evaluation.metrics import mtre, rotation_error, target_errors
+from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
+from radgs.geometry import RigidTransform
+from radgs.pipeline import register
+from radgs.result import STAGES, LevelResult, Verdict
+from radgs.vertebra_model import VertebraModel, build_vertebra_model
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """One CT to run trials on.
+
+    Attributes:
+        name: Who it is; trials are split by it.
+        cohort: What kind of data, e.g. "phantom" or "real CT"; cohorts are reported apart.
+        levels: Vertebrae to register.
+        load: Reads or makes the anatomy; called once, and only when trials are due.
+    """
+
+    name: str
+    cohort: str
+    levels: tuple[str, ...]
+    load: Callable[[], ArticulatedAnatomy]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One registration and its score; lengths in mm, angles in degrees, NaN where there is none.
+
+    Attributes:
+        cohort, patient, level, index, seed: Which trial it is; the same five always mean the same images.
+        mtre_mm: Of the result; NaN without a pose.
+        surface_p95_mm: 95th percentile of the surface's true error.
+        predicted_p95_mm: What the registration said that would be.
+        rotation_deg: Rotation error of the result.
+        start_rotation_deg: Rotation error of the start.
+        click_offset_mm: Distance of the triangulated clicks from the body's centre.
+        stages_mm: mTRE after each stage that ran.
+        verdict: The registration's.
+        reasons: Codes of its grounds.
+        seconds: Registration, model at hand.
+        preparation_seconds: Building the vertebra's model, once per vertebra.
+    """
+
+    cohort: str
+    patient: str
+    level: str
+    index: int
+    seed: int
+    mtre_mm: float
+    surface_p95_mm: float
+    predicted_p95_mm: float
+    rotation_deg: float
+    start_rotation_deg: float
+    click_offset_mm: float
+    stages_mm: dict[str, float]
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    seconds: float
+    preparation_seconds: float
+
+    @property
+    def vertebra(self) -> str:
+        """The vertebra, unique over patients."""
+        return f"{self.patient} {self.level}"
+
+    @property
+    def key(self) -> tuple[str, str, str, int, int]:
+        """Which trial it is."""
+        return self.cohort, self.patient, self.level, self.index, self.seed
+
+    @property
+    def start_mm(self) -> float:
+        """MTRE of the start."""
+        return self.stages_mm.get("start", math.nan)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The trial's fields; numbers that do not exist become null."""
+        return {name: _without_nan(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json_dict(cls, values: dict[str, Any]) -> Trial:
+        """Reads what ``to_json_dict`` wrote."""
+        given = {field.name: values[field.name] for field in fields(cls)}
+        given = {name: math.nan if value is None else value for name, value in given.items()}
+        return cls(**{**given, "reasons": tuple(given["reasons"])})
+
+
+def run_trials(
+    patients: Sequence[Patient],
+    trials_per_vertebra: int,
+    seed: int,
+    settings: SimulationSettings,
+    progress: Callable[[float, str], None] | None = None,
+    *,
+    device: str = "auto",
+    finished: Sequence[Trial] = (),
+    on_trial: Callable[[Trial], None] | None = None,
+) -> list[Trial]:
+    """Simulates, registers and scores.
+
+    Every trial draws from a generator of its own, seeded by the seed, the vertebra and the trial's number: trials are
+    the same in whatever order, number or company they run.
+
+    Args:
+        patients: Whom to register.
+        trials_per_vertebra: Trials on each level of each patient.
+        seed: Chooses poses, views, clicks and noise.
+        settings: What varies.
+        progress: Called with the fraction done and what is being done.
+        device: Where to register.
+        finished: Trials of an earlier run; those due again are taken over instead of run.
+        on_trial: Called with every new trial as it ends.
+    """
+    known = {trial.key: trial for trial in finished}
+    total = sum(len(patient.levels) for patient in patients) * trials_per_vertebra
+    trials: list[Trial] = []
+    for patient in patients:
+        anatomy: ArticulatedAnatomy | None = None
+        for level in patient.levels:
+            keys = [(patient.cohort, patient.name, level, index, seed) for index in range(trials_per_vertebra)]
+            trials += [known[key] for key in keys if key in known]
+            due = [key[3] for key in keys if key not in known]
+            if not due:
+                continue
+            _tell(progress, len(trials) / total, f"{patient.name} {level}: model")
+            anatomy = anatomy or patient.load()
+            for trial in _run_vertebra(patient, anatomy, level, due, seed, settings, device):
+                trials.append(trial)
+                if on_trial is not None:
+                    on_trial(trial)
+                _tell(progress, len(trials) / total, f"{trial.vertebra}: {len(trials)} of {total} trials")
+    return trials
+
+
+def append_trial(path: Path, trial: Trial) -> None:
+    """Adds a trial to a file of JSON lines."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(trial.to_json_dict(), allow_nan=False) + "\n")
+
+
+def read_trials(path: Path) -> list[Trial]:
+    """The trials in a file of JSON lines, none without the file; a last line cut off by an interruption is left out."""
+    if not path.is_file():
+        return []
+    trials = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            trials.append(Trial.from_json_dict(json.loads(line)))
+        except json.JSONDecodeError:
+            continue
+    return trials
+
+
+def _run_vertebra(
+    patient: Patient,
+    anatomy: ArticulatedAnatomy,
+    level: str,
+    indices: Sequence[int],
+    seed: int,
+    settings: SimulationSettings,
+    device: str,
+) -> Iterator[Trial]:
+    model: VertebraModel | None = None
+    preparation_seconds = 0.0
+    for index in indices:
+        rng = np.random.default_rng([seed, index, *f"{patient.cohort} {patient.name} {level}".encode()])
+        case = simulate_case(anatomy, level, rng, settings)
+        if model is None:
+            begin = time.perf_counter()
+            model = build_vertebra_model(case.ct, case.labels, case.level(level))
+            preparation_seconds = time.perf_counter() - begin
+            # Bodies are made at first use; that is preparation too, not registration.
+            register(case, device=device, models={level: model})
+        begin = time.perf_counter()
+        registration = register(case, device=device, models={level: model})
+        seconds = time.perf_counter() - begin
+        result = registration.result.levels[level]
+        yield _scored(patient, index, seed, case, result, model, (seconds, preparation_seconds))
+
+
+def _scored(
+    patient: Patient,
+    index: int,
+    seed: int,
+    case: RegistrationCase,
+    result: LevelResult,
+    model: VertebraModel,
+    seconds: tuple[float, float],
+) -> Trial:
+    level = model.level.name
+    truth = case.truth[level]
+    start = case.start_pose(level, model.centre)
+    clicked = case.triangulated_centre(level)
+    pose = result.ct_to_world
+    return Trial(
+        cohort=patient.cohort,
+        patient=patient.name,
+        level=level,
+        index=index,
+        seed=seed,
+        mtre_mm=math.nan if pose is None else mtre(model.surface, truth, pose),
+        surface_p95_mm=math.nan if pose is None else target_errors(model.surface, truth, pose).p95,
+        predicted_p95_mm=result.predicted_error_mm.get("surface_p95", math.nan),
+        rotation_deg=math.nan if pose is None else math.degrees(rotation_error(truth, pose)),
+        start_rotation_deg=math.degrees(rotation_error(truth, start)),
+        click_offset_mm=math.nan if clicked is None else float(np.linalg.norm(clicked - truth.apply(model.centre))),
+        stages_mm=_stage_errors(result, truth, model) | {"start": mtre(model.surface, truth, start)},
+        verdict=result.verdict,
+        reasons=tuple(reason.code for reason in result.reasons),
+        seconds=seconds[0],
+        preparation_seconds=seconds[1],
+    )
+
+
+def _stage_errors(result: LevelResult, truth: RigidTransform, model: VertebraModel) -> dict[str, float]:
+    poses = {stage: result.stages.get(stage) for stage in STAGES}
+    return {stage: mtre(model.surface, truth, pose) for stage, pose in poses.items() if pose is not None}
+
+
+def _without_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _tell(progress: Callable[[float, str], None] | None, fraction: float, message: str) -> None:
+    if progress is not None:
+        progress(fraction, message)

@@ -1,0 +1,30 @@
+"""Pictures that let a person judge a registration: DRRs and projected contours over the X-rays.
+
+The functions here return plain arrays, for any viewer; ``radgs.overlay.figures`` draws them with matplotlib.
+"""
+
+from radgs.overlay.arrays import (
+    ViewCrop,
+    blend,
+    checkerboard,
+    crop_view,
+    display_window,
+    drr,
+    for_display,
+    silhouette,
+    windowed,
+)
+from radgs.overlay.marks import edge_labels
+
+__all__ = [
+    "ViewCrop",
+    "blend",
+    "checkerboard",
+    "crop_view",
+    "display_window",
+    "drr",
+    "edge_labels",
+    "for_display",
+    "silhouette",
+    "windowed",
+]

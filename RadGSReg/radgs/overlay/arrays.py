@@ -1,0 +1,175 @@
+"""DRRs, silhouettes and mixtures of two images, as plain arrays in the pixels of a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from skimage import measure
+
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.vertebra_model import VertebraModel
+from radgs.xray import ViewGeometry, XRayView
+
+FloatImage = NDArray[np.float32]
+
+#: A ray belongs to the silhouette when it passes through this much bone, mm; less would follow the mask's noise.
+SILHOUETTE_THICKNESS_MM = 1.0
+#: Pixel size at the vertebra on which silhouettes are traced, mm.
+SILHOUETTE_PIXEL_MM = 0.5
+#: Crumbs of a label map below this area are not drawn, mm^2.
+SMALLEST_OUTLINE_MM2 = 25.0
+#: Space around the vertebra in a crop, mm.
+CROP_MARGIN_MM = 18.0
+#: What a display window cuts off at its dark and at its bright end, per cent, and the room left below, in windows.
+WINDOW_PERCENTILES = (1.0, 99.5)
+SHADOW_ROOM = 0.25
+#: Changes slower than this across the trunk are dimmed to the rest of this share for display.
+TRUNK_SCALE_MM = 20.0
+TRUNK_SHARE = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class ViewCrop:
+    """An X-ray around a vertebra, upright, as it lies in the view: not mirrored against it.
+
+    Attributes:
+        image: (n, n) line integrals, bone bright.
+        valid: (n, n) the fraction of each pixel that lies on the X-ray.
+        geometry: The virtual detector of the crop.
+        pixel_mm: Pixel size at the vertebra's depth, mm.
+    """
+
+    image: FloatImage
+    valid: FloatImage
+    geometry: ViewGeometry
+    pixel_mm: float
+
+
+def crop_size_mm(model: VertebraModel) -> float:
+    """Side of a square, mm, that holds the vertebra at any rotation about its middle, with a margin."""
+    return 2.0 * float(np.linalg.norm(model.surface - _middle(model), axis=1).max() + CROP_MARGIN_MM)
+
+
+def crop_view(view: XRayView, model: VertebraModel, ct_to_world: RigidTransform, pixels: int = 256) -> ViewCrop:
+    """The X-ray around the vertebra at a pose.
+
+    Args:
+        view: The X-ray.
+        model: The vertebra.
+        ct_to_world: Where it is.
+        pixels: Pixels along the side of the crop.
+    """
+    size_mm = crop_size_mm(model)
+    cropped, valid = view.crop(ct_to_world.apply(_middle(model)), size_mm, pixels)
+    image, geometry = cropped.image, cropped.geometry
+    if geometry.column_step @ view.geometry.column_step < 0:
+        image, valid, geometry = image[:, ::-1], valid[:, ::-1], _mirrored(geometry)
+    return ViewCrop(image, valid, geometry, size_mm / pixels)
+
+
+def drr(model: VertebraModel, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:
+    """(H, W) line integrals of the whole CT, placed by the vertebra's pose, in the pixels of a view."""
+    with torch.no_grad():
+        return model.whole_body.render(ct_to_world, geometry).cpu().numpy()
+
+
+def silhouette(model: VertebraModel, ct_to_world: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
+    """The outer outline of the vertebra's projection, traced at half a millimetre whatever the view's own resolution.
+
+    Returns:
+        Closed polylines (K, 2), (column, row) in the pixels of ``geometry``; usually one. They may leave the image.
+    """
+    size_mm = crop_size_mm(model)
+    pixels = round(size_mm / SILHOUETTE_PIXEL_MM)
+    fine = geometry.crop_geometry(ct_to_world.apply(_middle(model)), size_mm, pixels)
+    with torch.no_grad():
+        thickness = model.mask_body.render(ct_to_world, fine).cpu().numpy()
+    outlines = measure.find_contours(thickness, SILHOUETTE_THICKNESS_MM)
+    smallest = SMALLEST_OUTLINE_MM2 / SILHOUETTE_PIXEL_MM**2
+    # Outlines run with the bone on one side: holes, such as the vertebral foramen, have areas of the other sign.
+    outer = [outline for outline in outlines if _enclosed_area(outline) > smallest]
+    return tuple(geometry.project(fine.pixel_to_ras(outline[:, ::-1])) for outline in outer)
+
+
+def for_display(image: ArrayLike, pixel_mm: float, where: NDArray[np.bool_] | None = None) -> FloatImage:
+    """(H, W) a crop's line integrals as grey levels 0..1, so that X-ray and DRR can be compared by eye.
+
+    As on a workstation, most of the slow change across the trunk is taken out first: otherwise air and thick tissue use
+    up the greys and a lateral view shows no bone. Then robust percentiles in the middle, where the vertebra is, become
+    black and white.
+
+    Args:
+        image: (H, W) line integrals.
+        pixel_mm: Pixel size at the vertebra, mm.
+        where: (H, W) the pixels that were measured; elsewhere is black.
+    """
+    values = np.asarray(image, dtype=np.float32)
+    measured = np.ones(values.shape, dtype=bool) if where is None else np.asarray(where)
+    weight = measured.astype(np.float32)
+    sigma = TRUNK_SCALE_MM / pixel_mm
+    slow = ndimage.gaussian_filter(values * weight, sigma) / np.maximum(ndimage.gaussian_filter(weight, sigma), 1e-3)
+    flat = values - TRUNK_SHARE * slow
+    counted = _middle_square(values.shape) & measured
+    return windowed(flat, display_window(flat, counted)) * weight
+
+
+def display_window(image: ArrayLike, where: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+    """The values to show as black and white, whatever their units: robust percentiles.
+
+    Args:
+        image: (H, W) values.
+        where: (H, W) the pixels that count; all of them when it is empty.
+    """
+    values = np.asarray(image)
+    if where is not None and where.any():
+        values = values[where]
+    low, high = np.percentile(values, WINDOW_PERCENTILES)
+    return float(low - SHADOW_ROOM * (high - low)), float(max(high, low + 1e-6))
+
+
+def windowed(image: ArrayLike, window: tuple[float, float]) -> FloatImage:
+    """Values scaled so that the window spans 0 to 1, cut off beyond it."""
+    low, high = window
+    return np.clip((np.asarray(image, dtype=np.float32) - low) / (high - low), 0.0, 1.0)
+
+
+def blend(first: FloatImage, second: FloatImage, share: float = 0.5) -> FloatImage:
+    """(H, W) mixture of two windowed images; ``share`` is the second's."""
+    return (1.0 - share) * first + share * second
+
+
+def checkerboard(first: FloatImage, second: FloatImage, tile: int = 32) -> FloatImage:
+    """(H, W) two windowed images in alternating squares of ``tile`` pixels, the first at the top left."""
+    rows, columns = np.indices(first.shape) // tile
+    return np.where((rows + columns) % 2 == 0, first, second)
+
+
+def _middle(model: VertebraModel) -> FloatArray:
+    """(3,) middle of the vertebra's extent, body and processes, in the CT's RAS."""
+    return (model.surface.min(axis=0) + model.surface.max(axis=0)) / 2
+
+
+def _mirrored(geometry: ViewGeometry) -> ViewGeometry:
+    """The same detector with its columns counted from the other side."""
+    detector_to_ras = geometry.detector_to_ras.copy()
+    detector_to_ras[:3, 0] *= -1
+    detector_to_ras[:3, 3] = geometry.pixel_to_ras([geometry.shape[1] - 1, 0])
+    return ViewGeometry(geometry.source_ras, detector_to_ras, geometry.shape)
+
+
+def _middle_square(shape: tuple[int, ...], share: float = 0.6) -> NDArray[np.bool_]:
+    """(H, W) true in the middle of a crop."""
+    inside = np.zeros(shape, dtype=bool)
+    row, column = (round((1 - share) / 2 * count) for count in shape)
+    inside[row : shape[0] - row, column : shape[1] - column] = True
+    return inside
+
+
+def _enclosed_area(outline: FloatArray) -> float:
+    """Area inside a closed polyline (K, 2) of (row, column), pixels: positive around a peak, negative around a hole."""
+    rows, columns = outline[:, 0], outline[:, 1]
+    return 0.5 * float(np.dot(rows[1:], columns[:-1]) - np.dot(rows[:-1], columns[1:]))

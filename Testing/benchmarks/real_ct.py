@@ -1,0 +1,75 @@
+"""Registers T10, T11 and T12 of a real CT to X-rays simulated from it, and reports how well.
+
+    python Testing/benchmarks/real_ct_data.py                      # fetches the CT, once
+    python Testing/benchmarks/real_ct.py --out real-ct-result      # 20 poses per vertebra
+
+T10 to L1 move against each other in every trial; L1 touches the CT's edge and is not registered itself. Each trial is
+written to trials.jsonl as it ends: the same command takes up where an interrupted one stopped. The folder then holds
+report.md, benchmark.json and plots.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
+
+import real_ct_data
+
+from radgs.console import ProgressBar, people_console
+from radgs.evaluation.report import write_report
+from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
+from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials
+
+#: Moves with its neighbours, but is not whole in the CT.
+MOVING_NEIGHBOUR = {"L1": 31}
+
+
+def real_patient(folder: Path, levels: tuple[str, ...]) -> Patient:
+    """The one real CT at hand."""
+
+    def load() -> ArticulatedAnatomy:
+        ct, labels = real_ct_data.read_ct(folder), real_ct_data.read_labels(folder)
+        return ArticulatedAnatomy(ct, labels, {**real_ct_data.LEVEL_LABELS, **MOVING_NEIGHBOUR})
+
+    return Patient("LIDC-IDRI thorax", "real CT", levels, load)
+
+
+def main() -> int:
+    """Runs the trials that are not there yet and writes the report; exit status 1 without the CT."""
+    parser = argparse.ArgumentParser(description="Benchmark the registration on a real CT.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for trials.jsonl and the report")
+    parser.add_argument("--trials", type=int, default=20, help="poses per vertebra (default 20)")
+    parser.add_argument("--seed", type=int, default=0, help="chooses poses, views, clicks and noise (default 0)")
+    parser.add_argument(
+        "--levels", nargs="+", default=list(real_ct_data.LEVEL_LABELS), choices=real_ct_data.LEVEL_LABELS
+    )
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    arguments = parser.parse_args()
+    folder = real_ct_data.real_ct_folder()
+    if folder is None:
+        print(real_ct_data.HOW_TO_GET_IT, file=sys.stderr)
+        return 1
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    log = arguments.out / "trials.jsonl"
+    settings = SimulationSettings()
+    with ProgressBar(people_console(), "Real CT") as progress:
+        trials = run_trials(
+            [real_patient(folder, tuple(arguments.levels))],
+            arguments.trials,
+            arguments.seed,
+            settings,
+            progress,
+            device=arguments.device,
+            finished=read_trials(log),
+            on_trial=lambda trial: append_trial(log, trial),
+        )
+    print(write_report(trials, arguments.out, "Registration of a real CT", settings).read_text(encoding="utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
