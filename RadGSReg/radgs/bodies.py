@@ -32,7 +32,7 @@ def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
     margin = np.ceil(MARGIN_MM / labels.spacing).astype(int)
     region = labels.box(inside.min(axis=0) - margin, inside.max(axis=0) + 1 + margin)
     # Half a voxel at least, or coarse slices would leave their partial-volume layer behind.
-    sigma = np.minimum(MASK_BLUR_MM / region.spacing, 1.0)[::-1]
+    sigma = np.maximum(MASK_BLUR_MM / region.spacing, 0.5)[::-1]
     blurred = ndimage.gaussian_filter((region.array == label).astype(np.float32), sigma)
     membership = Volume(np.clip(2.0 * blurred - 0.3, 0.0, 1.0), region.index_to_ras)
     return membership.resampled_to(grid)

@@ -1,4 +1,4 @@
-"""CT to line integrals: a differentiable ray caster on ``grid_sample``, with the exact derivative in the pose.
+"""CT to line integrals: a ray caster on ``grid_sample``, with its analytic derivative in the pose.
 
 Rays run from the source through each pixel centre and on through the whole volume; where the detector stands along the
 ray does not matter, so virtual detectors (``ViewGeometry.crop_geometry``) are rendered like real ones.
