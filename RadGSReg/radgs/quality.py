@@ -1,6 +1,7 @@
 """Judging a pose: how large its error may be, whether the images single it out, whether it is where the user pointed.
 
-A residual is not an accuracy: on X-rays full of ribs and bowel a wrong pose can leave a small one. The verdict rests on several grounds that fail differently, and "check" or "reject" always says which.
+A residual is not an accuracy: on X-rays full of ribs and bowel a wrong pose can leave a small one. The verdict rests on
+several grounds that fail differently, and "check" or "reject" always says which.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from radgs.refine import Refinement
 from radgs.refine.matching import gradient_correlation, image_gradient
 from radgs.refine.solver import TWIST_SCALE
 from radgs.result import Reason, Verdict
+from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra_model import VertebraModel
 
 #: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
-ACCEPT_P95_MM, REJECT_P95_MM = 2.5, 6.0
+ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
 #: Gradient correlation on the vertebra, worst view.
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.6, 0.35
 #: By how many standard deviations the pose must stand out from wrong poses.
-ACCEPT_DISTINCTION, REJECT_DISTINCTION = 3.0, 1.5
+ACCEPT_DISTINCTION, REJECT_DISTINCTION = 1.5, 0.8
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
 ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
 #: Further from the click than this fraction of the distance between neighbouring bodies, the level is in doubt.
@@ -64,6 +66,7 @@ class Evidence:
 
 
 @torch.no_grad()
+@one_thread()
 def gather_evidence(refinement: Refinement, model: VertebraModel, seed: int = 0) -> Evidence:
     """Measures everything the verdict rests on."""
     result = refinement.ct_to_world
@@ -85,12 +88,12 @@ def gather_evidence(refinement: Refinement, model: VertebraModel, seed: int = 0)
     at_result = similarity(surroundings + vertebra)
     at_start = similarity(image([refinement.start] * len(bodies), range(len(bodies))))
     centre = result.apply(model.centre)
-    wrong = np.array(
-        [
-            similarity(surroundings + image([pose], [0])).mean()
-            for pose in wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
-        ]
-    )
+
+    def similarity_at(pose: RigidTransform) -> float:
+        return float(similarity(surroundings + image([pose], [0])).mean())
+
+    elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
+    wrong = np.array(map_concurrently(similarity_at, elsewhere))
     return Evidence(
         surface_p95_mm=predicted_surface_error(refinement.final.information, model.surface - model.centre, seed),
         similarity_start=at_start,
@@ -111,6 +114,8 @@ def predicted_surface_error(information: NDArray[np.float64], lever_arms: FloatA
         lever_arms: (N, 3) surface points relative to that centre, mm.
         seed: Of the sampling.
     """
+    if not np.isfinite(information).all():
+        return float("inf")
     try:
         root = np.linalg.cholesky(np.linalg.inv(information + 1e-9 * np.eye(6)))
     except np.linalg.LinAlgError:

@@ -114,6 +114,13 @@ class ViewGeometry:
         inside = (values > -0.5) & (values < np.array([columns, rows]) - 0.5)
         return np.asarray(inside.all(axis=-1))
 
+    def binned(self, factor: int) -> ViewGeometry:
+        """The same detector with ``factor`` x ``factor`` pixels taken together; sides must divide by ``factor``."""
+        detector_to_ras = self.detector_to_ras.copy()
+        detector_to_ras[:3, :2] *= factor
+        detector_to_ras[:3, 3] += (self.column_step + self.row_step) * (factor - 1) / 2
+        return ViewGeometry(self.source_ras, detector_to_ras, (self.shape[0] // factor, self.shape[1] // factor))
+
     def crop_geometry(self, centre_ras: ArrayLike, size_mm: float, pixels: int) -> ViewGeometry:
         """A virtual detector through a region's centre, perpendicular to the ray that passes there.
 

@@ -19,8 +19,8 @@ from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chunks, polynomials
 from radgs.gaussians.splat import DEFAULT_CUTOFF_SIGMA
 from radgs.gaussians.splat_windowed import PixelRuns
-from radgs.gaussians.threads import one_thread
 from radgs.geometry import RigidTransform
+from radgs.threads import one_thread
 from radgs.xray import ViewGeometry
 
 

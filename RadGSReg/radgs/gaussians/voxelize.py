@@ -15,7 +15,7 @@ from torch.nn import functional
 from radgs.gaussians.footprint import setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
-from radgs.gaussians.threads import one_thread
+from radgs.threads import one_thread
 
 
 @one_thread()

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from radgs.anatomy import ROI_SIZE_MM
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
 from radgs.vertebra_model import VertebraModel
-from radgs.xray import XRayView
+from radgs.xray import ViewGeometry, XRayView
 
 COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
 
@@ -27,14 +30,37 @@ APART = (
     Stage(sigma_mm=3.0, iterations=5, surround_weight=0.10, dilation_mm=5.0),
 )
 POLISH = (
-    Stage(sigma_mm=3.0, iterations=4, surround_weight=0.03, dilation_mm=4.0),
-    Stage(sigma_mm=2.0, iterations=4, surround_weight=0.03, dilation_mm=4.0),
-    Stage(sigma_mm=1.3, iterations=4, surround_weight=0.03, dilation_mm=4.0),
+    Stage(sigma_mm=2.0, iterations=5, surround_weight=0.10, dilation_mm=4.0),
+    Stage(sigma_mm=1.3, iterations=5, surround_weight=0.10, dilation_mm=4.0),
 )
 #: Below this gradient correlation (worst view, whole CT aligned) the start was poor and other starts are tried.
 POOR_START = 0.6
 #: Other starts: turned by this much about each axis, both ways.
 RESTART_TURN_RAD = float(np.radians(15.0))
+
+
+@dataclass(frozen=True, eq=False)
+class HalfResolution:
+    """A smooth body rendered on every second pixel and interpolated: a quarter of the cost."""
+
+    body: Body
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+        """Line integrals (H, W)."""
+        return _doubled(self.body.render(pose, geometry.binned(2))[None])[0]
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Tensor, Tensor]:
+        """Line integrals (H, W) and derivative (6, H, W)."""
+        image, jacobian = self.body.render_with_jacobian(pose, geometry.binned(2), centre)
+        doubled = _doubled(torch.cat([image[None], jacobian]))
+        return doubled[0], doubled[1:]
+
+
+def _doubled(images: Tensor) -> Tensor:
+    """(C, H, W) to (C, 2H, 2W), pixel areas kept in place."""
+    return functional.interpolate(images[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,43 +103,34 @@ def refine(
         start: CT-to-world pose to start from; tens of millimetres and degrees off at most.
         progress: Called with the fraction done and what is being done.
     """
-    centre = start.apply(model.centre)
     progress(0.0, "aligning the CT as it was scanned")
-    whole, restarted = align_whole(views, model, start, centre)
+    whole, restarted = align_whole(views, model, start)
+    # A click may be far off: from here on, the region is centred on the vertebra itself.
+    centre = whole.poses[0].apply(model.centre)
 
     progress(0.35, "letting the vertebrae move apart")
     coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
-    bodies = articulated_bodies(model, step_mm=(4.0, 3.0))
+    around = model.surroundings_body.sampled_every(4.0)
+    bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
     everything = range(len(bodies))
     apart = Refiner(coarse, bodies, everything, centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
 
     progress(0.6, "refining the vertebra at full resolution")
     fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
-    bodies = articulated_bodies(model, step_mm=(3.0, 2.0))
-    vertebrae = [0, *range(2, len(bodies))]
-    final = Refiner(fine, bodies, vertebrae, centre).run(apart, POLISH)
+    # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
+    bodies = (model.vertebra_body, HalfResolution(around), *(b.sampled_every(2.0) for b in model.neighbour_bodies))
+    final = Refiner(fine, bodies, everything, centre).run(apart, POLISH)
     progress(1.0, "refined")
     return Refinement(start, whole, final, fine, bodies, restarted)
 
 
-def articulated_bodies(model: VertebraModel, step_mm: tuple[float, float]) -> tuple[Body, ...]:
-    """Vertebra, surroundings, neighbours; ``step_mm`` samples surroundings and neighbours."""
-    around, beside = step_mm
-    return (
-        model.vertebra_body,
-        model.surroundings_body.sampled_every(around),
-        *(body.sampled_every(beside) for body in model.neighbour_bodies),
-    )
-
-
-def align_whole(
-    views: Sequence[XRayView], model: VertebraModel, start: RigidTransform, centre: FloatArray
-) -> tuple[Estimate, bool]:
+def align_whole(views: Sequence[XRayView], model: VertebraModel, start: RigidTransform) -> tuple[Estimate, bool]:
     """Aligns the unmoved CT; from other orientations too where the given start leads nowhere.
 
     Returns:
         The best estimate, and whether another start than the given one led to it.
     """
+    centre = start.apply(model.centre)
     observation = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
     whole = model.whole_body.sampled_every(4.0)
     refiner = Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)

@@ -21,6 +21,7 @@ from torch.nn import functional
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.refine.matching import GAIN_REACH_MM, MISFIT_INFLATION, Linearisation, Match, image_gradient
 from radgs.refine.observation import Observation
+from radgs.threads import map_concurrently, one_thread
 from radgs.xray import ViewGeometry
 
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
@@ -110,6 +111,7 @@ class Refiner:
         self.silhouette = silhouette or bodies[0]
 
     @torch.no_grad()
+    @one_thread()
     def run(self, estimate: Estimate, stages: Sequence[Stage]) -> Estimate:
         """Refines from coarse to fine."""
         for stage in stages:
@@ -159,21 +161,19 @@ class Refiner:
         return image
 
     def _linearise(self, poses: Sequence[RigidTransform], fixed_image: Tensor, sigma: float) -> Linearisation:
-        images, jacobians = [], []
-        for view, geometry in enumerate(self.observation.geometries):
-            image, columns = fixed_image[view], []
-            for i in self.moving:
-                part, derivative = self.bodies[i].render_with_jacobian(poses[i], geometry, self.centre)
-                image = image + part
-                columns.append(derivative)
-            images.append(image)
-            jacobians.append(torch.stack(columns).sum(dim=0) if self.tied else torch.cat(columns))
-        jacobian = torch.stack(jacobians)
-        scale = torch.as_tensor(np.tile(TWIST_SCALE, jacobian.shape[1] // 6)).to(jacobian)
-        views, parameters, height, width = jacobian.shape
-        filtered = image_gradient((jacobian * scale[:, None, None]).reshape(-1, height, width), sigma)
+        def linearise_view(view: int) -> tuple[Tensor, Tensor]:
+            geometry = self.observation.geometries[view]
+            parts = [self.bodies[i].render_with_jacobian(poses[i], geometry, self.centre) for i in self.moving]
+            image = fixed_image[view] + torch.stack([part for part, _ in parts]).sum(dim=0)
+            derivatives = [derivative for _, derivative in parts]
+            jacobian = torch.stack(derivatives).sum(dim=0) if self.tied else torch.cat(derivatives)
+            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(jacobian) // 6)).to(jacobian)
+            filtered = image_gradient(torch.cat([image[None], jacobian * scale[:, None, None]]), sigma)
+            return filtered[0], filtered[1:]
+
+        views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
         return Linearisation(
-            image_gradient(torch.stack(images), sigma), filtered.reshape(views, parameters, 2, height, width)
+            torch.stack([model for model, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
 
     def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage) -> Tensor:
