@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.table import Table
 
 from radgs.errors import RadgsError
+from radgs.io.json_fields import json_text
 from radgs.result import LevelResult, RegistrationResult, Verdict
 
 EXIT_OF_VERDICT: dict[Verdict, int] = {"accept": 0, "check": 3, "reject": 4}
@@ -56,6 +57,10 @@ def ending_well(as_json: bool) -> Iterator[None]:
         _fail(type(error).__name__, error.problem, error.remedy, as_json, EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         _fail("Interrupted", "Stopped before the end.", "Run the same command again.", as_json, EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read standard output has left; nothing may be written there any more, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(EXIT_INTERNAL) from None
     except (typer.Exit, SystemExit):
         raise
     except Exception as error:
@@ -75,9 +80,9 @@ def _fail(kind: str, problem: str, remedy: str, as_json: bool, status: int) -> N
     raise typer.Exit(status)
 
 
-def print_json(values: Mapping[str, object]) -> None:
-    """One JSON object on standard output, whatever sys.stdout stands for at the moment."""
-    print(json.dumps(values, indent=2, allow_nan=False), file=sys.__stdout__, flush=True)
+def print_json(values: dict[str, Any]) -> None:
+    """One JSON object on standard output."""
+    print(json_text(values), end="", flush=True)
 
 
 class ProgressBar:

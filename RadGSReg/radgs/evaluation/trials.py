@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from radgs.case import RegistrationCase
+from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre, rotation_error, target_errors
 from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.geometry import RigidTransform
 from radgs.pipeline import register
-from radgs.result import STAGES, LevelResult, Verdict
+from radgs.result import STAGES, LevelResult, Reason, Verdict
 from radgs.vertebra_model import VertebraModel, build_vertebra_model
 
 
@@ -150,8 +151,9 @@ def run_trials(
 
 def append_trial(path: Path, trial: Trial) -> None:
     """Adds a trial to a file of JSON lines."""
+    cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(trial.to_json_dict(), allow_nan=False) + "\n")
+        stream.write("\n" * cut_off + json.dumps(trial.to_json_dict(), allow_nan=False) + "\n")
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -184,14 +186,22 @@ def _run_vertebra(
         if model is None:
             begin = time.perf_counter()
             model = build_vertebra_model(case.ct, case.labels, case.level(level))
+            # Bodies are made at first use: that, too, is preparation.
+            _ = model.vertebra_body, model.neighbour_bodies, model.surroundings_body, model.whole_body
             preparation_seconds = time.perf_counter() - begin
-            # Bodies are made at first use; that is preparation too, not registration.
-            register(case, device=device, models={level: model})
         begin = time.perf_counter()
-        registration = register(case, device=device, models={level: model})
+        result = _register(case, model, device)
         seconds = time.perf_counter() - begin
-        result = registration.result.levels[level]
         yield _scored(patient, index, seed, case, result, model, (seconds, preparation_seconds))
+
+
+def _register(case: RegistrationCase, model: VertebraModel, device: str) -> LevelResult:
+    """The registration's result; a case that is refused counts as one without a pose."""
+    level = model.level.name
+    try:
+        return register(case, device=device, models={level: model}).result.levels[level]
+    except RadgsError as error:
+        return LevelResult(None, "reject", reasons=(Reason("refused", str(error)),))
 
 
 def _scored(

@@ -1,0 +1,163 @@
+"""Benchmarks: trials that can be told apart and taken up again, and reports that hide nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from radgs.evaluation.benchmark import benchmark_dict, score_verdicts, summarise
+from radgs.evaluation.report import write_report
+from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
+from radgs.evaluation.trials import Patient, Trial, append_trial, read_trials, run_trials
+from radgs.phantom import make_spine
+
+#: What the contract of benchmark.json names in a summary.
+SUMMARY_KEYS = {
+    *("n", "median_mtre_mm", "mean_mtre_mm", "success_1mm", "success_2mm", "silent_failures", "false_rejects"),
+    *("seconds_median", "ssim_3d", "psnr_3d_db", "capture_mm", "capture_deg"),
+}
+
+
+def trial(index: int, mtre_mm: float, verdict: str = "accept", **changes: object) -> Trial:
+    """A trial of a phantom's L2 that ended ``mtre_mm`` from the truth."""
+    made = Trial(
+        cohort="phantom",
+        patient="phantom 1",
+        level="L2",
+        index=index,
+        seed=5,
+        mtre_mm=mtre_mm,
+        surface_p95_mm=1.5 * mtre_mm,
+        predicted_p95_mm=1.0,
+        rotation_deg=0.4,
+        start_rotation_deg=9.0,
+        click_offset_mm=6.0,
+        stages_mm={"start": 9.5, "refined": mtre_mm},
+        verdict=verdict,
+        reasons=() if verdict == "accept" else ("uncertain",),
+        seconds=2.0 + index,
+        preparation_seconds=5.0,
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def trials() -> list[Trial]:
+    """Four good (one rejected, one in doubt), one 1.5 mm off, a silent failure, a told failure, one nowhere."""
+    return [
+        trial(0, 0.2),
+        trial(1, 0.4),
+        trial(2, 0.3, "reject"),
+        trial(3, 0.9, "check"),
+        trial(4, 1.5),
+        trial(5, 7.25),
+        trial(6, 12.5, "reject"),
+        trial(7, math.nan, "reject", surface_p95_mm=math.nan, stages_mm={"start": 30.0}),
+    ]
+
+
+def test_a_summary_names_what_the_contract_names(trials: list[Trial]) -> None:
+    summary = summarise(trials)
+    assert set(summary) >= SUMMARY_KEYS
+    assert summary["n"] == 8
+    assert summary["success_1mm"] == pytest.approx(4 / 8)
+    assert summary["success_2mm"] == pytest.approx(5 / 8)
+    assert summary["median_mtre_mm"] == pytest.approx(0.9)
+    assert summary["seconds_median"] == pytest.approx(5.5)
+    assert all(summary[key] is None for key in ("ssim_3d", "psnr_3d_db", "capture_mm", "capture_deg"))
+
+
+def test_verdicts_are_scored_against_the_truth(trials: list[Trial]) -> None:
+    scores = score_verdicts(trials)
+    assert (scores.silent_failures.successes, scores.silent_failures.n) == (1, 8)
+    assert (scores.not_accepted.successes, scores.not_accepted.n) == (2, 4)
+    assert (scores.false_rejects.successes, scores.false_rejects.n) == (1, 4)
+    assert (scores.covered.successes, scores.covered.n) == (3, 7)
+
+
+def test_cohorts_are_apart_and_the_real_one_gives_the_headline(trials: list[Trial]) -> None:
+    real = [trial(i, 0.5, cohort="real CT", patient="someone", level="T11") for i in range(3)]
+    benchmark = benchmark_dict([*trials, *real])
+    assert set(benchmark) >= {"summary", "cohorts", "stages", "peers", "trials"}
+    assert benchmark["summary_of"] == "real CT"
+    assert benchmark["summary"] == benchmark["cohorts"]["real CT"]
+    assert (benchmark["cohorts"]["real CT"]["n"], benchmark["cohorts"]["phantom"]["n"]) == (3, 8)
+    assert len(benchmark["trials"]) == 11
+
+
+def test_stages_that_never_ran_are_null(trials: list[Trial]) -> None:
+    stages = benchmark_dict(trials)["stages"]
+    assert stages["kabsch"] is None
+    assert stages["regm"] is None
+    assert (stages["start"]["n"], stages["refined"]["n"]) == (8, 7)
+
+
+def test_the_report_lists_every_failure_and_marks_the_silent_one(trials: list[Trial], tmp_path: Path) -> None:
+    text = write_report(trials, tmp_path, "A title", SimulationSettings()).read_text(encoding="utf-8")
+    assert text.startswith("# A title\n")
+    assert "8 trials, seed 5" in text
+    failures = text.split("## Failures")[1].split("\n\n")[1].splitlines()[2:]
+    assert [line.split(" | ")[2] for line in failures] == ["5", "6", "7"]
+    assert [("(silent)" in line) for line in failures] == [True, False, False]
+    assert "1/8 = 12% [2%, 47%]" in text  # Wilson's interval of the silent failures
+    assert "click_error_mm" in text
+
+
+def test_the_report_names_plots_that_are_there_and_strict_json(trials: list[Trial], tmp_path: Path) -> None:
+    text = write_report(trials, tmp_path, "A title").read_text(encoding="utf-8")
+    plots = ["cumulative_error.png", "error_vs_start.png", "stages.png"]
+    assert all(f"]({name})" in text for name in plots)
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in plots)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    written = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert written["trials"][7]["mtre_mm"] is None
+
+
+def test_trials_read_back_from_their_log_even_after_an_interruption(trials: list[Trial], tmp_path: Path) -> None:
+    log = tmp_path / "trials.jsonl"
+    assert read_trials(log) == []
+    for each in trials[:7]:
+        append_trial(log, each)
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write('{"cohort": "phan')
+    assert read_trials(log) == trials[:7]
+    append_trial(log, trials[7])
+    read = read_trials(log)[-1]
+    assert read.key == trials[7].key
+    assert math.isnan(read.mtre_mm)
+
+
+def test_finished_trials_are_taken_over_without_touching_the_patient(trials: list[Trial]) -> None:
+    def load() -> ArticulatedAnatomy:
+        raise AssertionError("the patient was loaded")
+
+    patient = Patient("phantom 1", "phantom", ("L2",), load)
+    told: list[float] = []
+    again = run_trials([patient], 3, 5, SimulationSettings(), lambda done, _: told.append(done), finished=trials)
+    assert again == trials[:3]
+
+
+def test_a_trial_on_a_phantom_ends_near_the_truth() -> None:
+    def load() -> ArticulatedAnatomy:
+        spine = make_spine(3, spacing_mm=2.0)
+        return ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
+
+    patient = Patient("phantom 3", "phantom", ("L3",), load)
+    settings = SimulationSettings(rotation_deg=5.0, click_error_mm=4.0, detector_pixels=256)
+    logged: list[Trial] = []
+    (ran,) = run_trials([patient], 1, 0, settings, on_trial=logged.append)
+    assert logged == [ran]
+    assert ran.mtre_mm < 2.0 < ran.start_mm
+    assert ran.stages_mm["refined"] == pytest.approx(ran.mtre_mm)
+    assert ran.mtre_mm <= ran.surface_p95_mm
+    assert ran.start_rotation_deg <= 5.0
+    assert ran.click_offset_mm < 8.0
+    assert ran.seconds > 0
+    assert ran.preparation_seconds > 0
