@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
 from radgs.refine import Refinement
-from radgs.refine.matching import gradient_correlation, image_gradient
-from radgs.refine.solver import TWIST_SCALE
+from radgs.refine.matching import GAIN_REACH_MM, Match, image_gradient
+from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.result import Reason, Verdict
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra_model import VertebraModel
@@ -25,8 +25,8 @@ from radgs.vertebra_model import VertebraModel
 ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
 #: Gradient correlation on the vertebra, worst view.
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.6, 0.35
-#: By how many standard deviations the pose must stand out from wrong poses.
-ACCEPT_DISTINCTION, REJECT_DISTINCTION = 1.5, 0.8
+#: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
+ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
 ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
 #: Further from the click than this fraction of the distance between neighbouring bodies, the level is in doubt.
@@ -48,8 +48,8 @@ class Evidence:
     Attributes:
         surface_p95_mm: 95th percentile over surface and pose uncertainty of the predicted error.
         similarity_start, similarity_result: (V,) gradient correlation on the vertebra's pixels.
-        distinction: Standard deviations by which the result's similarity exceeds that of wrong poses.
-        beaten_by: Fraction of wrong poses that look no worse.
+        distinction: Mean rise of the unexplained gradient energy at wrong poses, as a fraction of the result's.
+        beaten_by: Fraction of wrong poses that leave no more unexplained.
         articulation_mm: Mean surface distance between the pose and that of the CT as scanned.
         from_click_mm: Distance of the body's centre from where the user placed it.
         pitch_mm: Distance between neighbouring bodies.
@@ -80,26 +80,26 @@ def gather_evidence(refinement: Refinement, model: VertebraModel, seed: int = 0)
 
     surroundings = image(poses, range(1, len(bodies)))
     vertebra = image(poses, [0])
-    weight = observation.valid * (vertebra.abs() > 0.03)
+    on_vertebra = observation.valid * (vertebra.abs() > SILHOUETTE_THRESHOLD)
+    match = Match(target, on_vertebra, GAIN_REACH_MM / observation.pixel_mm, shared_samples=1.0)
 
-    def similarity(moving: torch.Tensor) -> NDArray[np.float64]:
-        return gradient_correlation(target, image_gradient(moving, sigma), weight)
+    found = image_gradient(surroundings + vertebra, sigma)
+    started = image_gradient(image([refinement.start] * len(bodies), range(len(bodies))), sigma)
+    weight = match.robust_weight(found)
+    unexplained = match.cost(found, weight)
 
-    at_result = similarity(surroundings + vertebra)
-    at_start = similarity(image([refinement.start] * len(bodies), range(len(bodies))))
+    def unexplained_at(pose: RigidTransform) -> float:
+        return match.cost(image_gradient(surroundings + image([pose], [0]), sigma), weight)
+
     centre = result.apply(model.centre)
-
-    def similarity_at(pose: RigidTransform) -> float:
-        return float(similarity(surroundings + image([pose], [0])).mean())
-
     elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
-    wrong = np.array(map_concurrently(similarity_at, elsewhere))
+    wrong = np.array(map_concurrently(unexplained_at, elsewhere))
     return Evidence(
         surface_p95_mm=predicted_surface_error(refinement.final.information, model.surface - model.centre, seed),
-        similarity_start=at_start,
-        similarity_result=at_result,
-        distinction=float((at_result.mean() - wrong.mean()) / (wrong.std() + 1e-6)),
-        beaten_by=float((wrong >= at_result.mean()).mean()),
+        similarity_start=match.correlation(started),
+        similarity_result=match.correlation(found),
+        distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
+        beaten_by=float((wrong <= unexplained).mean()),
         articulation_mm=mean_distance(model.surface, refinement.whole.poses[0], result),
         from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(model.centre))),
         pitch_mm=model.pitch_mm or TYPICAL_PITCH_MM,
@@ -169,8 +169,8 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         -ACCEPT_DISTINCTION,
         -REJECT_DISTINCTION,
         "indistinct",
-        f"The pose barely stands out: poses {WRONG_POSE_MM:.0f} mm away look much the same "
-        f"({evidence.distinction:.1f} standard deviations).",
+        f"The pose barely stands out: moved by {WRONG_POSE_MM:.0f} mm, the vertebra leaves only "
+        f"{evidence.distinction:.0%} more of the X-rays unexplained.",
     )
     weigh(
         evidence.beaten_by,

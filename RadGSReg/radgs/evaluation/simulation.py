@@ -115,7 +115,7 @@ def simulate_case(
     views = tuple(
         _take_xray(anatomy, poses, name, geometry, settings, rng)
         for name, geometry in (
-            ("AP", _c_arm(np.array([0.0, 1.0, 0.0]), settings, rng)),
+            ("AP", _c_arm(np.array([0.0, -1.0, 0.0]), settings, rng)),
             ("LAT", _c_arm(np.array([1.0, 0.0, 0.0]), settings, rng)),
         )
     )

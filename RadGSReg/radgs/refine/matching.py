@@ -90,9 +90,14 @@ class Match:
         return (self.target - gain * model) / energy, gain / energy
 
 
+def gradient_reach(sigma: float) -> int:
+    """How many pixels away ``image_gradient`` looks."""
+    return max(2, int(3 * sigma + 0.5))
+
+
 def image_gradient(images: Tensor, sigma: float) -> Tensor:
     """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
-    radius = max(2, int(3 * sigma + 0.5))
+    radius = gradient_reach(sigma)
     x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
     smooth = torch.exp(-0.5 * (x / sigma) ** 2)
     smooth = smooth / smooth.sum()

@@ -19,11 +19,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.refine.matching import GAIN_REACH_MM, MISFIT_INFLATION, Linearisation, Match, image_gradient
+from radgs.refine.matching import (
+    GAIN_REACH_MM,
+    MISFIT_INFLATION,
+    Linearisation,
+    Match,
+    gradient_reach,
+    image_gradient,
+)
 from radgs.refine.observation import Observation
 from radgs.threads import map_concurrently, one_thread
 from radgs.xray import ViewGeometry
 
+#: Where a vertebra's line integral exceeds this, its projection is (dimensionless; about 1.5 mm of cortical bone).
+SILHOUETTE_THRESHOLD = 0.03
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
 LEVER_MM = 25.0
 TWIST_SCALE = np.array([1 / LEVER_MM] * 3 + [1.0] * 3)
@@ -179,12 +188,12 @@ class Refiner:
     def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage) -> Tensor:
         """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 beyond the image's edge."""
         masks = torch.stack(
-            [self.silhouette.render(vertebra_pose, g).abs() > 0.03 for g in self.observation.geometries]
+            [self.silhouette.render(vertebra_pose, g).abs() > SILHOUETTE_THRESHOLD for g in self.observation.geometries]
         )
         reach = 2 * round(stage.dilation_mm / self.observation.pixel_mm) + 1
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
-        # Derivatives near the edge of the measured image see the padding: erode by two sigma.
-        margin = 2 * round(2 * stage.sigma_mm / self.observation.pixel_mm) + 1
+        # No gradient may see what was not measured.
+        margin = 2 * gradient_reach(stage.sigma_mm / self.observation.pixel_mm) + 1
         invalid = functional.max_pool2d(1.0 - self.observation.valid[:, None], margin, 1, margin // 2)[:, 0]
         return (stage.surround_weight + (1 - stage.surround_weight) * near) * (invalid < 0.01)
 
