@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from radgs.case import InitialPose, Level, RegistrationCase
+from radgs.evaluation.simulation import ArticulatedAnatomy
 from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.phantom import PhantomSpine, make_spine
+from radgs.vertebra_model import VertebraModel, build_vertebra_model
 from radgs.volume import Volume, isotropic_grid
 from radgs.xray import ViewGeometry, XRayView
 
@@ -60,3 +63,28 @@ def small_case() -> RegistrationCase:
 def _pixel(geometry: ViewGeometry, point: FloatArray) -> tuple[float, float]:
     column, row = geometry.project(point)
     return float(column), float(row)
+
+
+@pytest.fixture(scope="session")
+def phantom_spine() -> PhantomSpine:
+    """A coarse scan of a phantom, quick to make and to render."""
+    return make_spine(5, spacing_mm=2.0)
+
+
+@pytest.fixture(scope="session")
+def phantom_anatomy(phantom_spine: PhantomSpine) -> ArticulatedAnatomy:
+    """The phantom taken apart into L1 to L5 and the rest."""
+    return ArticulatedAnatomy(phantom_spine.ct, phantom_spine.labels, phantom_spine.levels)
+
+
+@pytest.fixture(scope="session")
+def preparation_progress() -> list[float]:
+    """What building ``phantom_model`` reported."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]) -> VertebraModel:
+    """What the engine knows of the phantom's L3; takes seconds."""
+    level = Level("L3", phantom_spine.levels["L3"])
+    return build_vertebra_model(phantom_spine.ct, phantom_spine.labels, level, preparation_progress.append)
