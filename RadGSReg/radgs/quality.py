@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
-from radgs.refine import Refinement
+from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match, image_gradient
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.result import Reason, Verdict
@@ -24,15 +24,15 @@ from radgs.vertebra_model import VertebraModel
 #: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
 ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
 #: Gradient correlation on the vertebra, worst view.
-ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.6, 0.35
+ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.35
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
 ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
 #: Further from the click than this fraction of the distance between neighbouring bodies, the level is in doubt.
 LEVEL_DOUBT_PITCHES = 0.4
-#: Distance between lumbar bodies where the labels hold no neighbour, mm.
-TYPICAL_PITCH_MM = 35.0
+#: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
+ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
 
 #: The scale at which similarities are compared, mm.
 SIMILARITY_SIGMA_MM = 2.0
@@ -53,6 +53,7 @@ class Evidence:
         articulation_mm: Mean surface distance between the pose and that of the CT as scanned.
         from_click_mm: Distance of the body's centre from where the user placed it.
         pitch_mm: Distance between neighbouring bodies.
+        other_level: What a start one level above or below leads to.
     """
 
     surface_p95_mm: float
@@ -63,6 +64,7 @@ class Evidence:
     articulation_mm: float
     from_click_mm: float
     pitch_mm: float
+    other_level: OtherLevel
 
 
 @torch.no_grad()
@@ -102,7 +104,8 @@ def gather_evidence(refinement: Refinement, model: VertebraModel, seed: int = 0)
         beaten_by=float((wrong <= unexplained).mean()),
         articulation_mm=mean_distance(model.surface, refinement.whole.poses[0], result),
         from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(model.centre))),
-        pitch_mm=model.pitch_mm or TYPICAL_PITCH_MM,
+        pitch_mm=model.pitch_mm,
+        other_level=refinement.other_level,
     )
 
 
@@ -193,6 +196,13 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         "level",
         f"The result lies {evidence.from_click_mm:.0f} mm from the start, where the next level is "
         f"{evidence.pitch_mm:.0f} mm away: confirm the level.",
+    )
+    weigh(
+        evidence.other_level.advantage,
+        ACCEPT_OTHER_LEVEL,
+        REJECT_OTHER_LEVEL,
+        "other_level",
+        f"The X-rays fit better with the vertebra one level {evidence.other_level.name}: confirm the level.",
     )
     if not findings:
         return "accept", ()

@@ -26,6 +26,8 @@ NEIGHBOUR_VOXEL_MM = 1.5
 SURROUNDINGS_VOXEL_MM = 2.0
 #: A label one above or below is taken for the neighbouring vertebra when its body is no further away than this.
 NEIGHBOUR_REACH_MM = 60.0
+#: Distance between lumbar bodies where the labels hold no neighbour.
+TYPICAL_PITCH_MM = 35.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,8 @@ class VertebraModel:
         level: Name and label.
         centre: (3,) centre of the vertebral body.
         surface: (N, 3) area-uniform surface points.
-        pitch_mm: Distance to the neighbouring body, None where there is none in the labels.
+        pitch_mm: Distance to the neighbouring body; typical where the labels hold no neighbour.
+        level_offsets: (3,) from this body's centre to those of the levels above and below, mm.
         gaussians: The vertebra's excess over soft tissue.
         mask: Membership 0..1, for silhouettes.
         neighbours: Excess of the vertebrae above and below, 1/mm.
@@ -68,7 +71,8 @@ class VertebraModel:
     level: Level
     centre: FloatArray
     surface: FloatArray
-    pitch_mm: float | None
+    pitch_mm: float
+    level_offsets: tuple[FloatArray, FloatArray]
     gaussians: RadiativeGaussians
     mask: Volume
     neighbours: tuple[Volume, ...]
@@ -125,6 +129,7 @@ def build_vertebra_model(
     """
     centre = body_centre(labels, level.label)
     neighbours = neighbouring_labels(labels, level.label, centre)
+    pitch = level_pitch_mm(labels, level.label) or TYPICAL_PITCH_MM
     split = split_bodies(ct, labels, [level.label, *neighbours])
     excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
     whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
@@ -133,7 +138,8 @@ def build_vertebra_model(
         level=level,
         centre=centre,
         surface=surface_points(labels, level.label),
-        pitch_mm=level_pitch_mm(labels, level.label),
+        pitch_mm=pitch,
+        level_offsets=_level_offsets(labels, neighbours, centre, pitch),
         gaussians=fit(excess, GAUSSIAN_COUNT, progress=progress),
         mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
         neighbours=tuple(resampled_isotropic(split.excess[n], NEIGHBOUR_VOXEL_MM) for n in neighbours),
@@ -152,3 +158,15 @@ def neighbouring_labels(labels: Volume, label: int, centre: FloatArray) -> list[
         if np.linalg.norm(offset) < NEIGHBOUR_REACH_MM and abs(offset[2]) > 0.5 * np.linalg.norm(offset):
             neighbours.append(candidate)
     return neighbours
+
+
+def _level_offsets(
+    labels: Volume, neighbours: list[int], centre: FloatArray, pitch_mm: float
+) -> tuple[FloatArray, FloatArray]:
+    """From a body's centre to those above and below: as labelled, else the other's opposite, else along the CT."""
+    found = [body_centre(labels, neighbour) - centre for neighbour in neighbours]
+    above = next((offset for offset in found if offset[2] > 0), None)
+    below = next((offset for offset in found if offset[2] < 0), None)
+    if above is None:
+        above = -below if below is not None else np.array([0.0, 0.0, pitch_mm])
+    return above, below if below is not None else -above

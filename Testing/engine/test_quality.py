@@ -16,6 +16,7 @@ from radgs.quality import (
     predicted_surface_error,
     wrong_poses,
 )
+from radgs.refine import OtherLevel
 
 SPHERE = np.random.default_rng(0).normal(size=(2000, 3))
 SPHERE = 25.0 * SPHERE / np.linalg.norm(SPHERE, axis=1, keepdims=True)
@@ -29,6 +30,7 @@ GOOD = Evidence(
     articulation_mm=1.5,
     from_click_mm=6.0,
     pitch_mm=35.0,
+    other_level=OtherLevel(0.0, "above"),
 )
 
 
@@ -52,6 +54,8 @@ def test_good_evidence_is_accepted_without_reasons():
         ({"beaten_by": 0.5}, "beaten", "reject"),
         ({"articulation_mm": 8.0}, "articulation", "check"),
         ({"articulation_mm": 20.0}, "articulation", "reject"),
+        ({"other_level": OtherLevel(0.05, "below")}, "other_level", "check"),
+        ({"other_level": OtherLevel(0.2, "below")}, "other_level", "reject"),
     ],
 )
 def test_each_ground_alone_withholds_acceptance_and_is_named(change, code, verdict):
