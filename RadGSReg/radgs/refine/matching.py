@@ -101,7 +101,7 @@ def image_gradient(images: Tensor, sigma: float) -> Tensor:
     x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
     smooth = torch.exp(-0.5 * (x / sigma) ** 2)
     smooth = smooth / smooth.sum()
-    derivative = -x * smooth / sigma
+    derivative = x * smooth / sigma  # conv2d correlates: no sign to flip
     padded = functional.pad(images[:, None], (radius,) * 4, mode="replicate")
     across = functional.conv2d(functional.conv2d(padded, derivative[None, None, None, :]), smooth[None, None, :, None])
     down = functional.conv2d(functional.conv2d(padded, smooth[None, None, None, :]), derivative[None, None, :, None])

@@ -1,0 +1,161 @@
+"""A vertebra moved by T registers back to T."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from radgs.geometry import RigidTransform, mean_distance
+from radgs.physics import XRayPhysics
+from radgs.refine import Estimate, Observation, Refinement, Refiner, refine
+from radgs.refine.schedule import WHOLE, HalfResolution
+from radgs.vertebra_model import VertebraModel
+from radgs.xray import ViewGeometry, XRayView
+
+Poses = dict[str, RigidTransform]
+TakeXRays = Callable[..., tuple[XRayView, ...]]
+OffBy = Callable[[float, float], RigidTransform]
+
+
+@pytest.fixture(scope="module")
+def apart_views(take_xrays: TakeXRays, moved_apart: Poses) -> tuple[XRayView, ...]:
+    return take_xrays(moved_apart)
+
+
+@pytest.fixture(scope="module")
+def refined_apart(apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, off_by: OffBy) -> Refinement:
+    return refine(apart_views, phantom_model, off_by(10.0, 8.0))
+
+
+def error(pose: RigidTransform, truth: RigidTransform, model: VertebraModel) -> float:
+    """MTRE in mm."""
+    return mean_distance(model.surface, pose, truth)
+
+
+def test_a_spine_moved_as_a_whole_registers_back(
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+) -> None:
+    start = off_by(10.0, 8.0)
+    found = refine(take_xrays(rigid_poses), phantom_model, start)
+    assert error(start, truth, phantom_model) > 7.0
+    assert error(found.ct_to_world, truth, phantom_model) < 0.3
+    assert found.final.correlation.min() > 0.9
+    assert not found.restarted
+
+
+def test_a_vertebra_among_moved_neighbours_registers_back(
+    refined_apart: Refinement, phantom_model: VertebraModel, truth: RigidTransform
+) -> None:
+    """The rigid CT lands elsewhere; letting the bodies move apart finds the vertebra."""
+    assert error(refined_apart.ct_to_world, truth, phantom_model) < 0.3
+    assert error(refined_apart.whole.poses[0], truth, phantom_model) > 0.3
+
+
+def test_the_neighbours_and_the_tissue_are_found_too(
+    refined_apart: Refinement, phantom_model: VertebraModel, moved_apart: Poses
+) -> None:
+    for name, found in zip(("L3", "", "L2", "L4"), refined_apart.final.poses, strict=True):
+        assert error(found, moved_apart[name], phantom_model) < 1.5, name
+
+
+def test_refinement_tells_where_it_stands(apart_views: tuple[XRayView, ...], refined_apart: Refinement) -> None:
+    assert refined_apart.observation.images.shape == (2, 128, 128)
+    assert refined_apart.final.correlation.shape == (2,)
+    assert np.linalg.eigvalsh(refined_apart.final.information).min() > 0
+
+
+def test_gain_and_offset_of_the_images_do_not_matter(
+    apart_views: tuple[XRayView, ...], refined_apart: Refinement, phantom_model: VertebraModel, off_by: OffBy
+) -> None:
+    changed = [
+        replace(view, image=(gain * view.image + offset).astype(np.float32))
+        for view, gain, offset in zip(apart_views, (0.5, 1.8), (2.0, -1.0), strict=True)
+    ]
+    again = refine(changed, phantom_model, off_by(10.0, 8.0))
+    assert error(again.ct_to_world, refined_apart.ct_to_world, phantom_model) < 0.02
+
+
+def test_scatter_and_noise_cost_little_and_are_owned_up_to(
+    take_xrays: TakeXRays,
+    moved_apart: Poses,
+    refined_apart: Refinement,
+    phantom_model: VertebraModel,
+    truth: RigidTransform,
+    off_by: OffBy,
+) -> None:
+    """With a third of scatter and a few quanta behind the patient the error stays small; the covariance grows."""
+    dim = refine(take_xrays(moved_apart, XRayPhysics(photons=2.0e4)), phantom_model, off_by(10.0, 8.0))
+    assert error(dim.ct_to_world, truth, phantom_model) < 0.8
+    clean, noisy = (np.sqrt(np.diag(np.linalg.inv(r.final.information))) for r in (refined_apart, dim))
+    assert (noisy > 1.5 * clean).all()
+    assert noisy.max() < 1.5
+
+
+def test_a_poor_start_sends_refinement_to_other_starts(
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+) -> None:
+    found = refine(take_xrays(rigid_poses), phantom_model, off_by(25.0, 5.0))
+    assert error(found.ct_to_world, truth, phantom_model) < 0.3
+
+
+def part_of(view: XRayView, columns: int) -> XRayView:
+    """The view with its image cut off on the right."""
+    image = np.ascontiguousarray(view.image[:, :columns])
+    geometry = ViewGeometry(view.geometry.source_ras, view.geometry.detector_to_ras, (image.shape[0], columns))
+    return XRayView(view.name, image, geometry)
+
+
+def test_what_lies_outside_the_image_never_matters(
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    cut = [part_of(view, 115) for view in take_xrays(rigid_poses)]
+    observed = Observation.around(cut, centre, 128.0, 64)
+    outside = observed.valid < 0.5
+    assert 0.3 < float(outside.float().mean()) < 0.6
+    junk = observed.images.clone()
+    junk[outside] = 50.0 * torch.rand(int(outside.sum()), generator=torch.Generator().manual_seed(0))
+
+    whole = (phantom_model.whole_body.sampled_every(4.0),)
+    found = []
+    for images in (observed.images, junk):
+        refiner = Refiner(
+            replace(observed, images=images), whole, (0,), centre, tied=True, silhouette=phantom_model.vertebra_body
+        )
+        found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), WHOLE).poses[0])
+    assert error(found[0], truth, phantom_model) < 0.5
+    assert error(found[1], found[0], phantom_model) < 1e-4
+
+
+def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    views = take_xrays(rigid_poses)
+    observed = Observation.around([part_of(views[0], 96), views[1]], centre, 128.0, 64)
+    assert observed.images.shape == observed.valid.shape == (2, 64, 64)
+    assert observed.pixel_mm == 2.0
+    assert bool((observed.valid[1] == 1).all())
+    assert 0.2 < float(observed.valid[0].mean()) < 0.8
+    for geometry in observed.geometries:
+        np.testing.assert_allclose(geometry.project(centre), [31.5, 31.5], atol=1e-6)
+
+
+def test_half_resolution_renders_smooth_bodies_in_place(
+    phantom_model: VertebraModel, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    geometry = geometries["LAT"].crop_geometry(centre, 128.0, 64)
+    body = phantom_model.surroundings_body.sampled_every(4.0)
+    full, full_jacobian = body.render_with_jacobian(truth, geometry, centre)
+    half, half_jacobian = HalfResolution(body).render_with_jacobian(truth, geometry, centre)
+    assert half.shape == full.shape
+    assert half_jacobian.shape == full_jacobian.shape
+    inner = (slice(2, -2), slice(2, -2))
+    assert float((half - full)[inner].abs().mean()) < 0.01 * float(full.mean())
+    shifted = torch.roll(full, 1, dims=1)
+    assert float((half - full)[inner].abs().mean()) < float((shifted - full)[inner].abs().mean())
