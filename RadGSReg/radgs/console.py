@@ -93,8 +93,8 @@ class ProgressBar:
         self._last_line = ""
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", table_column=None),
-            BarColumn(bar_width=30),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=18),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("elapsed,"),

@@ -5,7 +5,9 @@
 
 T10 to L1 move against each other in every trial; L1 touches the CT's edge and is not registered itself. Each trial is
 written to trials.jsonl as it ends: the same command takes up where an interrupted one stopped. The folder then holds
-report.md, benchmark.json and plots.
+report.md, benchmark.json and plots. A trial can be looked at more closely:
+
+    python Testing/benchmarks/real_ct.py --out real-ct-result --look T12 3   # draws trial 3 of T12 instead
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ import real_ct_data
 from radgs.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
 from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
-from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials
+from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials, trial_case
+from radgs.pipeline import register
+from radgs.result_folder import write_result_folder
 
 #: Moves with its neighbours, but is not whole in the CT.
 MOVING_NEIGHBOUR = {"L1": 31}
@@ -38,6 +42,13 @@ def real_patient(folder: Path, levels: tuple[str, ...]) -> Patient:
     return Patient("LIDC-IDRI thorax", "real CT", levels, load)
 
 
+def look_at(folder: Path, level: str, index: int, seed: int, settings: SimulationSettings, out: Path) -> list[Path]:
+    """Registers one trial again; returns the files written, pictures first."""
+    patient = real_patient(folder, (level,))
+    case = trial_case(patient, patient.load(), level, index, seed, settings)
+    return write_result_folder(out / f"{level}_{index}", case, register(case))
+
+
 def main() -> int:
     """Runs the trials that are not there yet and writes the report; exit status 1 without the CT."""
     parser = argparse.ArgumentParser(description="Benchmark the registration on a real CT.")
@@ -48,14 +59,19 @@ def main() -> int:
         "--levels", nargs="+", default=list(real_ct_data.LEVEL_LABELS), choices=real_ct_data.LEVEL_LABELS
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--look", nargs=2, metavar=("LEVEL", "TRIAL"), help="register one trial again and draw it")
     arguments = parser.parse_args()
     folder = real_ct_data.real_ct_folder()
     if folder is None:
         print(real_ct_data.HOW_TO_GET_IT, file=sys.stderr)
         return 1
     arguments.out.mkdir(parents=True, exist_ok=True)
-    log = arguments.out / "trials.jsonl"
     settings = SimulationSettings()
+    if arguments.look:
+        level, index = arguments.look
+        print(*look_at(folder, level, int(index), arguments.seed, settings, arguments.out), sep="\n")
+        return 0
+    log = arguments.out / "trials.jsonl"
     with ProgressBar(people_console(), "Real CT") as progress:
         trials = run_trials(
             [real_patient(folder, tuple(arguments.levels))],

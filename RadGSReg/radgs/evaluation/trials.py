@@ -149,6 +149,23 @@ def run_trials(
     return trials
 
 
+def trial_case(
+    patient: Patient, anatomy: ArticulatedAnatomy, level: str, index: int, seed: int, settings: SimulationSettings
+) -> RegistrationCase:
+    """The case of one trial, for a closer look at it.
+
+    Args:
+        patient: Whose trial.
+        anatomy: What ``patient.load`` returned.
+        level: The vertebra.
+        index: The trial's number.
+        seed: The run's seed.
+        settings: The run's settings.
+    """
+    rng = np.random.default_rng([seed, index, *f"{patient.cohort} {patient.name} {level}".encode()])
+    return simulate_case(anatomy, level, rng, settings)
+
+
 def append_trial(path: Path, trial: Trial) -> None:
     """Adds a trial to a file of JSON lines."""
     cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
@@ -181,8 +198,7 @@ def _run_vertebra(
     model: VertebraModel | None = None
     preparation_seconds = 0.0
     for index in indices:
-        rng = np.random.default_rng([seed, index, *f"{patient.cohort} {patient.name} {level}".encode()])
-        case = simulate_case(anatomy, level, rng, settings)
+        case = trial_case(patient, anatomy, level, index, seed, settings)
         if model is None:
             begin = time.perf_counter()
             model = build_vertebra_model(case.ct, case.labels, case.level(level))

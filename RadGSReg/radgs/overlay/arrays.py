@@ -28,8 +28,8 @@ CROP_MARGIN_MM = 18.0
 WINDOW_PERCENTILES = (1.0, 99.5)
 SHADOW_ROOM = 0.25
 #: Changes slower than this across the trunk are dimmed to the rest of this share for display.
-TRUNK_SCALE_MM = 20.0
-TRUNK_SHARE = 0.75
+TRUNK_SCALE_MM = 8.0
+TRUNK_SHARE = 0.92
 
 
 @dataclass(frozen=True, eq=False)

@@ -229,7 +229,7 @@ def predicted_error_text(level: LevelResult) -> str:
     if level.ct_to_world is None:
         return "no pose was found"
     error = level.predicted_error_mm.get("surface_p95", math.nan)
-    return f"predicted error {error:.1f} mm (95 % bound)" if math.isfinite(error) else "no predicted error"
+    return f"predicted error {error:.1f} mm (95 % of the surface)" if math.isfinite(error) else "no predicted error"
 
 
 def _footnote(pictures: Sequence[_ViewPicture]) -> str:
