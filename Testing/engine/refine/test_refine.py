@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from radgs.geometry import RigidTransform, mean_distance
+from radgs.geometry import RigidTransform, mean_distance, unit
 from radgs.physics import XRayPhysics
 from radgs.refine import Estimate, Observation, Refinement, Refiner, refine
-from radgs.refine.schedule import WHOLE, HalfResolution
+from radgs.refine.schedule import POOR_START, WHOLE, HalfResolution, align_whole
 from radgs.vertebra_model import VertebraModel
 from radgs.xray import ViewGeometry, XRayView
 
@@ -69,14 +69,14 @@ def test_refinement_tells_where_it_stands(apart_views: tuple[XRayView, ...], ref
 
 
 def test_gain_and_offset_of_the_images_do_not_matter(
-    apart_views: tuple[XRayView, ...], refined_apart: Refinement, phantom_model: VertebraModel, off_by: OffBy
+    apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, off_by: OffBy
 ) -> None:
     changed = [
         replace(view, image=(gain * view.image + offset).astype(np.float32))
         for view, gain, offset in zip(apart_views, (0.5, 1.8), (2.0, -1.0), strict=True)
     ]
-    again = refine(changed, phantom_model, off_by(10.0, 8.0))
-    assert error(again.ct_to_world, refined_apart.ct_to_world, phantom_model) < 0.02
+    first, again = (align_whole(views, phantom_model, off_by(10.0, 8.0))[0] for views in (apart_views, changed))
+    assert error(again.poses[0], first.poses[0], phantom_model) < 0.02
 
 
 def test_scatter_and_noise_cost_little_and_are_owned_up_to(
@@ -95,11 +95,24 @@ def test_scatter_and_noise_cost_little_and_are_owned_up_to(
     assert noisy.max() < 1.5
 
 
-def test_a_poor_start_sends_refinement_to_other_starts(
+def test_a_poor_start_sends_alignment_to_other_starts(
+    take_xrays: TakeXRays, moved_apart: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+) -> None:
+    """From 35 degrees about this axis the given start alone ends at another optimum, 14 mm away."""
+    views = take_xrays(moved_apart, XRayPhysics())
+    turned = truth.rotated_about(truth.apply(phantom_model.centre), np.radians(35.0) * unit([0.27, -0.75, -0.6]))
+    aligned, restarted = align_whole(views, phantom_model, turned)
+    assert restarted
+    assert aligned.correlation.min() > POOR_START
+    assert error(aligned.poses[0], truth, phantom_model) < 1.5
+
+
+def test_a_start_that_leads_home_is_kept(
     take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
 ) -> None:
-    found = refine(take_xrays(rigid_poses), phantom_model, off_by(25.0, 5.0))
-    assert error(found.ct_to_world, truth, phantom_model) < 0.3
+    aligned, restarted = align_whole(take_xrays(rigid_poses), phantom_model, off_by(25.0, 5.0))
+    assert error(aligned.poses[0], truth, phantom_model) < 0.3
+    assert not restarted
 
 
 def part_of(view: XRayView, columns: int) -> XRayView:
