@@ -24,7 +24,7 @@ from radgs.vertebra_model import VertebraModel
 #: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
 ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
 #: Gradient correlation on the vertebra, worst view.
-ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.35
+ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.

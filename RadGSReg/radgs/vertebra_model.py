@@ -20,10 +20,10 @@ from radgs.volume import Volume
 from radgs.xray import ViewGeometry
 
 GAUSSIAN_COUNT = 2000
-#: Voxel sizes, mm: what the vertebra is fitted on, its neighbours, and everything else.
+#: Voxel sizes, mm: the vertebra (for the fit) and its neighbours, everything else, and the CT as it was scanned.
 VERTEBRA_VOXEL_MM = 1.0
-NEIGHBOUR_VOXEL_MM = 1.5
-SURROUNDINGS_VOXEL_MM = 2.0
+SURROUNDINGS_VOXEL_MM = 1.5
+WHOLE_VOXEL_MM = 2.0
 #: A label one above or below is taken for the neighbouring vertebra when its body is no further away than this.
 NEIGHBOUR_REACH_MM = 60.0
 #: Distance between lumbar bodies where the labels hold no neighbour.
@@ -38,9 +38,9 @@ class GaussianBody:
 
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
         """Line integrals (H, W) at a body-to-world pose."""
-        rotation, translation = (
-            torch.as_tensor(part, dtype=torch.float64) for part in (pose.rotation, pose.translation)
-        )
+        device = self.gaussians.device
+        rotation = torch.as_tensor(pose.rotation, device=device)
+        translation = torch.as_tensor(pose.translation, device=device)
         return splat_poses(self.gaussians, rotation[None], translation[None], geometry)[0]
 
     def render_with_jacobian(
@@ -142,9 +142,9 @@ def build_vertebra_model(
         level_offsets=_level_offsets(labels, neighbours, centre, pitch),
         gaussians=fit(excess, GAUSSIAN_COUNT, progress=progress),
         mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
-        neighbours=tuple(resampled_isotropic(split.excess[n], NEIGHBOUR_VOXEL_MM) for n in neighbours),
+        neighbours=tuple(resampled_isotropic(split.excess[n], VERTEBRA_VOXEL_MM) for n in neighbours),
         surroundings=resampled_isotropic(split.remainder, SURROUNDINGS_VOXEL_MM),
-        whole=resampled_isotropic(whole, SURROUNDINGS_VOXEL_MM),
+        whole=resampled_isotropic(whole, WHOLE_VOXEL_MM),
     )
 
 

@@ -20,22 +20,19 @@ from radgs.xray import ViewGeometry, XRayView
 COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
 
 SEARCH = (Stage(sigma_mm=10.0, iterations=8, surround_weight=0.3, dilation_mm=10.0),)
-WHOLE = (
+WHOLE_COARSEST = (
     Stage(sigma_mm=8.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
     Stage(sigma_mm=5.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
-    Stage(sigma_mm=3.0, iterations=10, surround_weight=0.15, dilation_mm=4.0),
 )
-LEVELS = (
-    Stage(sigma_mm=8.0, iterations=6, surround_weight=0.15, dilation_mm=6.0),
-    Stage(sigma_mm=5.0, iterations=6, surround_weight=0.15, dilation_mm=6.0),
-)
+WHOLE_COARSE = (Stage(sigma_mm=3.0, iterations=10, surround_weight=0.15, dilation_mm=4.0),)
 APART = (
     Stage(sigma_mm=4.0, iterations=5, surround_weight=0.15, dilation_mm=5.0),
     Stage(sigma_mm=3.0, iterations=5, surround_weight=0.10, dilation_mm=5.0),
 )
 POLISH = (
-    Stage(sigma_mm=2.0, iterations=5, surround_weight=0.10, dilation_mm=4.0),
-    Stage(sigma_mm=1.3, iterations=5, surround_weight=0.10, dilation_mm=4.0),
+    Stage(sigma_mm=2.0, iterations=5, surround_weight=0.20, dilation_mm=4.0),
+    Stage(sigma_mm=1.2, iterations=4, surround_weight=0.20, dilation_mm=4.0),
+    Stage(sigma_mm=0.8, iterations=4, surround_weight=0.20, dilation_mm=4.0),
 )
 #: Below this gradient correlation (worst view, whole CT aligned) the start was poor and other starts are tried. With
 #: moved neighbours, noise and scatter the right pose was seen to reach 0.87 and more, a wrong one no more than 0.76.
@@ -154,19 +151,19 @@ def align_whole(views: Sequence[XRayView], model: VertebraModel, start: RigidTra
         The best estimate, and whether another start than the given one led to it.
     """
     centre = start.apply(model.centre)
-    observation = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
-    whole = model.whole_body.sampled_every(4.0)
-    refiner = Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
-    best = refiner.run(Estimate([start]), WHOLE)
+    searcher = _whole_refiner(views, model, centre, COARSEST_PIXELS)
+    refiner = _whole_refiner(views, model, centre, COARSE_PIXELS)
+
+    def aligned(estimate: Estimate) -> Estimate:
+        return refiner.run(searcher.run(estimate, WHOLE_COARSEST), WHOLE_COARSE)
+
+    best = aligned(Estimate([start]))
     if best.correlation.min() >= POOR_START:
         return best, False
-
-    coarsest = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS, model.device)
-    searcher = Refiner(coarsest, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
     turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
     searched = [searcher.run(Estimate([start.rotated_about(centre, turn)]), SEARCH) for turn in turns]
     promising = sorted(searched, key=lambda estimate: -estimate.correlation.mean())[:2]
-    candidates = [best, *(refiner.run(estimate, WHOLE) for estimate in promising)]
+    candidates = [best, *(aligned(estimate) for estimate in promising)]
     winner = max(candidates, key=lambda estimate: estimate.correlation.mean())
     return winner, winner is not best
 
@@ -175,13 +172,9 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
     """Starts where the neighbouring vertebrae appear: they look alike, and a click may be on the wrong one."""
 
     def aligned(offset: FloatArray) -> Estimate:
-        shift = found.rotation @ offset
-        start = RigidTransform(found.rotation, found.translation + shift)
-        centre = start.apply(model.centre)
-        observation = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS, model.device)
-        whole = model.whole_body.sampled_every(4.0)
-        refiner = Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
-        return refiner.run(Estimate([start]), LEVELS)
+        start = RigidTransform(found.rotation, found.translation + found.rotation @ offset)
+        refiner = _whole_refiner(views, model, start.apply(model.centre), COARSEST_PIXELS)
+        return refiner.run(Estimate([start]), WHOLE_COARSEST)
 
     here = aligned(np.zeros(3))
     best = OtherLevel(0.0, "above")
@@ -192,3 +185,10 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
         if moved > model.pitch_mm / 2 and advantage > best.advantage:
             best = OtherLevel(advantage, name)
     return best
+
+
+def _whole_refiner(views: Sequence[XRayView], model: VertebraModel, centre: FloatArray, pixels: int) -> Refiner:
+    """Moves the CT as one body, watched around the vertebra."""
+    observation = Observation.around(views, centre, ROI_SIZE_MM, pixels, model.device)
+    whole = model.whole_body.sampled_every(4.0)
+    return Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
