@@ -16,8 +16,6 @@ from radgs.gaussians import fit
 from radgs.geometry import RigidTransform, unit
 from radgs.phantom import PhantomSpine
 from radgs.vertebra_model import (
-    NEIGHBOUR_VOXEL_MM,
-    SURROUNDINGS_VOXEL_MM,
     VERTEBRA_VOXEL_MM,
     GaussianBody,
     VertebraModel,
@@ -96,17 +94,23 @@ def test_the_models_volumes_are_where_and_what_they_should_be(
 ) -> None:
     assert len(phantom_model.neighbours) == 2
     for neighbour, label in zip(phantom_model.neighbours, ("L2", "L4"), strict=True):
-        np.testing.assert_allclose(neighbour.spacing, NEIGHBOUR_VOXEL_MM)
+        assert_fine_cubes(neighbour)
         middle = neighbour.to_ras((np.array(neighbour.size) - 1) / 2)
         assert np.linalg.norm(middle - phantom_spine.frames[label].translation) < 40.0
     np.testing.assert_allclose(phantom_model.mask.spacing, VERTEBRA_VOXEL_MM)
     assert 0.0 <= phantom_model.mask.array.min() <= phantom_model.mask.array.max() <= 1.0
     assert phantom_model.mask.sample(phantom_model.centre) == pytest.approx(1.0)
     for volume in (phantom_model.surroundings, phantom_model.whole):
-        np.testing.assert_allclose(volume.spacing, SURROUNDINGS_VOXEL_MM)
+        assert_fine_cubes(volume)
     at_centre = [float(v.sample(phantom_model.centre)) for v in (phantom_model.surroundings, phantom_model.whole)]
     assert at_centre[0] == pytest.approx(0.0208, abs=3e-4)
     assert at_centre[1] > at_centre[0]
+
+
+def assert_fine_cubes(volume: Volume) -> None:
+    """Axes along RAS, voxels of one size, none coarser than 2 mm."""
+    np.testing.assert_array_equal(volume.index_to_ras[:3, :3], volume.spacing[0] * np.eye(3))
+    assert volume.spacing[0] <= 2.0
 
 
 def test_the_gaussians_hold_the_vertebras_mass(phantom_model: VertebraModel, phantom_spine: PhantomSpine) -> None:

@@ -11,8 +11,8 @@ import torch
 
 from radgs.geometry import RigidTransform, mean_distance, unit
 from radgs.physics import XRayPhysics
-from radgs.refine import Estimate, Observation, Refinement, Refiner, refine
-from radgs.refine.schedule import POOR_START, WHOLE, HalfResolution, align_whole
+from radgs.refine import Estimate, Observation, Refinement, Refiner, RelativePrior, Stage, refine
+from radgs.refine.schedule import POOR_START, HalfResolution, align_whole
 from radgs.vertebra_model import VertebraModel
 from radgs.xray import ViewGeometry, XRayView
 
@@ -134,12 +134,13 @@ def test_what_lies_outside_the_image_never_matters(
     junk[outside] = 50.0 * torch.rand(int(outside.sum()), generator=torch.Generator().manual_seed(0))
 
     whole = (phantom_model.whole_body.sampled_every(4.0),)
+    stages = [Stage(sigma_mm, 10, surround_weight=0.15, dilation_mm=6.0) for sigma_mm in (8.0, 5.0, 3.0)]
     found = []
     for images in (observed.images, junk):
         refiner = Refiner(
             replace(observed, images=images), whole, (0,), centre, tied=True, silhouette=phantom_model.vertebra_body
         )
-        found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), WHOLE).poses[0])
+        found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), stages).poses[0])
     assert error(found[0], truth, phantom_model) < 0.5
     assert error(found[1], found[0], phantom_model) < 1e-4
 
@@ -172,3 +173,22 @@ def test_half_resolution_renders_smooth_bodies_in_place(
     assert float((half - full)[inner].abs().mean()) < 0.01 * float(full.mean())
     shifted = torch.roll(full, 1, dims=1)
     assert float((half - full)[inner].abs().mean()) < float((shifted - full)[inner].abs().mean())
+
+
+def test_the_prior_decides_how_far_bodies_may_come_apart(
+    apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, truth: RigidTransform
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    observed = Observation.around(apart_views, centre, 128.0, 64)
+    bodies = (
+        phantom_model.vertebra_body,
+        phantom_model.surroundings_body.sampled_every(4.0),
+        *(body.sampled_every(3.0) for body in phantom_model.neighbour_bodies),
+    )
+    strayed = []
+    for shift_mm in (0.01, 1.2):
+        refiner = Refiner(observed, bodies, range(4), centre, RelativePrior(shift_mm / 30.0, shift_mm))
+        found = refiner.run(Estimate([truth] * 4), [Stage(4.0, 4, surround_weight=0.15, dilation_mm=5.0)]).poses
+        strayed.append([error(pose, found[0], phantom_model) for pose in found[1:]])
+    assert max(strayed[0]) < 0.1
+    assert min(strayed[1]) > 0.5
