@@ -45,8 +45,8 @@ def view_of_camera(matrix: np.ndarray, world_to_camera: RigidTransform, sdd: flo
 def test_projection_agrees_with_opencv(turn: np.ndarray, principal: tuple[float, float], points: np.ndarray) -> None:
     matrix, world_to_camera = camera(turn, principal)
     geometry = view_of_camera(matrix, world_to_camera)
-    rotation, _ = cv2.Rodrigues(world_to_camera.rotation)
-    expected, _ = cv2.projectPoints(points, rotation, world_to_camera.translation, matrix, None)
+    pose = world_to_camera.rotation_vector, world_to_camera.translation
+    expected, _ = cv2.projectPoints(points, *pose, matrix, None)
     np.testing.assert_allclose(geometry.project(points), expected[:, 0], atol=1e-5)
     assert geometry.source_to_detector_mm == pytest.approx(980.0)
     assert geometry.pixel_spacing == pytest.approx((980.0 / 3500.0, 980.0 / 2800.0))
