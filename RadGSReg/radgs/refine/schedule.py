@@ -132,14 +132,13 @@ def refine(
     coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
     around = model.surroundings_body.sampled_every(4.0)
     bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
-    everything = range(len(bodies))
-    apart = Refiner(coarse, bodies, everything, centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
+    apart = Refiner(coarse, bodies, centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
 
     progress(0.6, "refining the vertebra at full resolution")
     fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
     # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
     bodies = (model.vertebra_body, HalfResolution(around), *(b.sampled_every(2.0) for b in model.neighbour_bodies))
-    final = Refiner(fine, bodies, everything, centre).run(apart, POLISH)
+    final = Refiner(fine, bodies, centre).run(apart, POLISH)
     progress(1.0, "refined")
     return Refinement(start, whole, final, fine, bodies, restarted, other_level)
 
@@ -191,4 +190,4 @@ def _whole_refiner(views: Sequence[XRayView], model: VertebraModel, centre: Floa
     """Moves the CT as one body, watched around the vertebra."""
     observation = Observation.around(views, centre, ROI_SIZE_MM, pixels, model.device)
     whole = model.whole_body.sampled_every(4.0)
-    return Refiner(observation, (whole,), (0,), centre, tied=True, silhouette=model.vertebra_body)
+    return Refiner(observation, (whole,), centre, silhouette=model.vertebra_body)

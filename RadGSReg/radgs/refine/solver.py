@@ -97,11 +97,9 @@ class Refiner:
 
     Args:
         observation: What was seen.
-        bodies: Vertebra first.
-        moving: Indices of the bodies whose poses are sought; the others stay where they are.
+        bodies: Each moves on its own; the vertebra first.
         centre: (3,) centre of all twists, world mm.
-        prior: Ties moving bodies to the vertebra's motion.
-        tied: All bodies move as one (the CT as it was scanned).
+        prior: Ties the other bodies to the vertebra's motion.
         silhouette: Whose projection tells where the vertebra is; by default the first body's.
     """
 
@@ -109,14 +107,12 @@ class Refiner:
         self,
         observation: Observation,
         bodies: Sequence[Body],
-        moving: Sequence[int],
         centre: FloatArray,
         prior: RelativePrior | None = None,
-        tied: bool = False,
         silhouette: Body | None = None,
     ) -> None:
-        self.observation, self.bodies, self.moving = observation, bodies, tuple(moving)
-        self.centre, self.prior, self.tied = centre, prior or RelativePrior(), tied
+        self.observation, self.bodies, self.centre = observation, bodies, centre
+        self.prior = prior or RelativePrior()
         self.silhouette = silhouette or bodies[0]
 
     @torch.no_grad()
@@ -128,7 +124,6 @@ class Refiner:
         return estimate
 
     def _run_stage(self, estimate: Estimate, stage: Stage) -> Estimate:
-        fixed_image = self._fixed_image(estimate.poses)
         sigma = stage.sigma_mm / self.observation.pixel_mm
         match = Match(
             target=image_gradient(self.observation.images, sigma),
@@ -137,7 +132,7 @@ class Refiner:
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
         poses, damping = list(estimate.poses), 1e-2
-        state = self._linearise(poses, fixed_image, sigma)
+        state = self._linearise(poses, sigma)
         for _ in range(stage.iterations):
             weight = match.robust_weight(state.model)
             system = match.normal_equations(state, weight)
@@ -148,9 +143,9 @@ class Refiner:
                 step = np.linalg.solve(
                     normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal)), gradient
                 )
-                step *= min(1.0, 2.0 * stage.sigma_mm / np.abs(step).max())
+                step *= min(1.0, 2.0 * stage.sigma_mm / (np.abs(step).max() + 1e-12))
                 candidate = self._moved(poses, step)
-                trial = self._linearise(candidate, fixed_image, sigma)
+                trial = self._linearise(candidate, sigma)
                 if match.cost(trial.model, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
                     poses, state, improved = candidate, trial, True
                     damping = max(damping / 4, 1e-4)
@@ -160,23 +155,16 @@ class Refiner:
                 break
         return self._summary(poses, state, match)
 
-    def _fixed_image(self, poses: Sequence[RigidTransform]) -> Tensor:
-        """(V, n, n) sum of the bodies that do not move."""
-        still = [i for i in range(len(self.bodies)) if i not in self.moving]
-        image = torch.zeros_like(self.observation.images)
-        for view, geometry in enumerate(self.observation.geometries):
-            for i in still:
-                image[view] += self.bodies[i].render(poses[i], geometry)
-        return image
-
-    def _linearise(self, poses: Sequence[RigidTransform], fixed_image: Tensor, sigma: float) -> Linearisation:
+    def _linearise(self, poses: Sequence[RigidTransform], sigma: float) -> Linearisation:
         def linearise_view(view: int) -> tuple[Tensor, Tensor]:
             geometry = self.observation.geometries[view]
-            parts = [self.bodies[i].render_with_jacobian(poses[i], geometry, self.centre) for i in self.moving]
-            image = fixed_image[view] + torch.stack([part for part, _ in parts]).sum(dim=0)
-            derivatives = [derivative for _, derivative in parts]
-            jacobian = torch.stack(derivatives).sum(dim=0) if self.tied else torch.cat(derivatives)
-            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(jacobian) // 6)).to(jacobian)
+            parts = [
+                body.render_with_jacobian(pose, geometry, self.centre)
+                for body, pose in zip(self.bodies, poses, strict=True)
+            ]
+            image = torch.stack([part for part, _ in parts]).sum(dim=0)
+            jacobian = torch.cat([derivative for _, derivative in parts])
+            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(parts))).to(jacobian)
             filtered = image_gradient(torch.cat([image[None], jacobian * scale[:, None, None]]), sigma)
             return filtered[0], filtered[1:]
 
@@ -198,25 +186,21 @@ class Refiner:
         return (stage.surround_weight + (1 - stage.surround_weight) * near) * (invalid < 0.01)
 
     def _moved(self, poses: Sequence[RigidTransform], step: NDArray[np.float64]) -> list[RigidTransform]:
-        twists = (step.reshape(-1, 6) * TWIST_SCALE).tolist()
-        moved = list(poses)
-        for order, i in enumerate(self.moving):
-            twist = twists[0 if self.tied else order]
-            moved[i] = poses[i].rotated_about(self.centre, twist[:3], twist[3:])
-        return moved
+        twists = step.reshape(-1, 6) * TWIST_SCALE
+        return [
+            pose.rotated_about(self.centre, twist[:3], twist[3:]) for pose, twist in zip(poses, twists, strict=True)
+        ]
 
     def _prior_terms(self, poses: Sequence[RigidTransform], noise: float) -> tuple[NDArray, NDArray, float]:
         """Normal matrix, gradient and cost of the prior on relative motion, in units of the data's noise."""
-        count = 1 if self.tied else len(self.moving)
-        normal, gradient, cost = np.zeros((6 * count, 6 * count)), np.zeros(6 * count), 0.0
-        if self.tied or 0 not in self.moving:
-            return normal, gradient, cost
+        size = 6 * len(poses)
+        normal, gradient, cost = np.zeros((size, size)), np.zeros(size), 0.0
         deviation = np.array([self.prior.rotation_rad] * 3 + [self.prior.shift_mm] * 3)
         precision = noise * (TWIST_SCALE / deviation) ** 2
-        for order, i in enumerate(self.moving[1:], start=1):
-            relative = poses[i] @ poses[0].inverse()
+        for order, pose in enumerate(poses[1:], start=1):
+            relative = pose @ poses[0].inverse()
             offset = np.concatenate([relative.rotation_vector, relative.apply(self.centre) - self.centre]) / TWIST_SCALE
-            select = np.zeros((6, 6 * count))
+            select = np.zeros((6, size))
             select[:, :6], select[:, 6 * order : 6 * order + 6] = -np.eye(6), np.eye(6)
             normal += select.T @ (precision[:, None] * select)
             gradient -= select.T @ (precision * offset)

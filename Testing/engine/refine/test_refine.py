@@ -137,9 +137,7 @@ def test_what_lies_outside_the_image_never_matters(
     stages = [Stage(sigma_mm, 10, surround_weight=0.15, dilation_mm=6.0) for sigma_mm in (8.0, 5.0, 3.0)]
     found = []
     for images in (observed.images, junk):
-        refiner = Refiner(
-            replace(observed, images=images), whole, (0,), centre, tied=True, silhouette=phantom_model.vertebra_body
-        )
+        refiner = Refiner(replace(observed, images=images), whole, centre, silhouette=phantom_model.vertebra_body)
         found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), stages).poses[0])
     assert error(found[0], truth, phantom_model) < 0.5
     assert error(found[1], found[0], phantom_model) < 1e-4
@@ -187,7 +185,7 @@ def test_the_prior_decides_how_far_bodies_may_come_apart(
     )
     strayed = []
     for shift_mm in (0.01, 1.2):
-        refiner = Refiner(observed, bodies, range(4), centre, RelativePrior(shift_mm / 30.0, shift_mm))
+        refiner = Refiner(observed, bodies, centre, RelativePrior(shift_mm / 30.0, shift_mm))
         found = refiner.run(Estimate([truth] * 4), [Stage(4.0, 4, surround_weight=0.15, dilation_mm=5.0)]).poses
         strayed.append([error(pose, found[0], phantom_model) for pose in found[1:]])
     assert max(strayed[0]) < 0.1
