@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from radgs.anatomy import label_mask
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import FloatArray
 from radgs.volume import Volume
@@ -28,12 +29,10 @@ def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
         label: The label.
         grid: Where the mask is wanted; array and index_to_ras.
     """
-    inside = np.argwhere(labels.array == label)[:, ::-1]
-    margin = np.ceil(MARGIN_MM / labels.spacing).astype(int)
-    region = labels.box(inside.min(axis=0) - margin, inside.max(axis=0) + 1 + margin)
+    region = label_mask(labels, label, margin_voxels=int(np.ceil(MARGIN_MM / labels.spacing.min())))
     # Half a voxel at least, or coarse slices would leave their partial-volume layer behind.
     sigma = np.maximum(MASK_BLUR_MM / region.spacing, 0.5)[::-1]
-    blurred = ndimage.gaussian_filter((region.array == label).astype(np.float32), sigma)
+    blurred = ndimage.gaussian_filter(region.array.astype(np.float32), sigma)
     membership = Volume(np.clip(2.0 * blurred - 0.3, 0.0, 1.0), region.index_to_ras)
     return membership.resampled_to(grid)
 
