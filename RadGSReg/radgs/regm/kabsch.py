@@ -1,0 +1,58 @@
+"""The pose that canonical coordinates imply: weighted Kabsch over the voxels of a reconstruction."""
+
+from __future__ import annotations
+
+import roma
+import torch
+from torch import Tensor
+
+from radgs.geometry import RigidTransform
+
+#: Voxels less likely than this to show the vertebra do not vote.
+LEAST_OCCUPANCY = 0.3
+#: With fewer voxels than this there is no reconstruction to align.
+LEAST_VOXELS = 30
+#: Votes further off than this many millimetres lose half their weight, and more the further they are.
+ROBUST_MM = 4.0
+ROUNDS = 4
+
+
+def kabsch(logits: Tensor, canonical: Tensor, points: Tensor) -> RigidTransform | None:
+    """The vertebra's pose from one dense prediction; None where it shows no vertebra.
+
+    Reweighted by each vote's distance from the rest (Cauchy weights), because a part seen wrongly must not turn all.
+
+    Args:
+        logits: (D, H, W) occupancy.
+        canonical: (3, D, H, W) points of the anatomical frame, mm.
+        points: (D, H, W, 3) voxel centres in the ROI frame, mm.
+
+    Returns:
+        frame_to_roi.
+    """
+    weights = torch.sigmoid(logits.detach()).flatten()
+    voting = weights > LEAST_OCCUPANCY
+    if int(voting.sum()) < LEAST_VOXELS:
+        return None
+    source = canonical.detach().flatten(1).T[voting].double()
+    target = points.reshape(-1, 3)[voting].double()
+    weights = weights[voting].double()
+    rotation, translation = weighted_kabsch(source, target, weights)
+    for _ in range(ROUNDS):
+        distance = (source @ rotation.T + translation - target).norm(dim=1)
+        rotation, translation = weighted_kabsch(source, target, weights / (1.0 + (distance / ROBUST_MM) ** 2))
+    return RigidTransform(rotation.cpu().numpy(), translation.cpu().numpy())
+
+
+def weighted_kabsch(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The rotation (3, 3) and translation (3,) with the least weighted squared distance |R source + t - target|^2.
+
+    Kabsch, Acta Cryst. A32 (1976) 922; the proper rotation, also where a mirror image would fit better.
+
+    Args:
+        source: (N, 3) points to be moved.
+        target: (N, 3) where they belong.
+        weights: (N,) not negative, not all zero.
+    """
+    rotation, translation = roma.rigid_points_registration(source, target, weights)
+    return torch.as_tensor(rotation), torch.as_tensor(translation)
