@@ -86,8 +86,8 @@ class ArticulatedAnatomy:
         for chain in chains:
             for nearer, further in pairwise(chain):
                 joint = (self.centres[nearer] + self.centres[further]) / 2
-                poses[further] = _small_motion(poses[nearer], joint, settings, rng)
-        poses[""] = _small_motion(ct_to_world, self.centres[target], settings, rng)
+                poses[further] = small_motion(poses[nearer], joint, settings, rng)
+        poses[""] = small_motion(ct_to_world, self.centres[target], settings, rng)
         return poses
 
     def line_integrals(self, poses: dict[str, RigidTransform], geometry: ViewGeometry) -> NDArray[np.float32]:
@@ -115,8 +115,8 @@ def simulate_case(
     views = tuple(
         _take_xray(anatomy, poses, name, geometry, settings, rng)
         for name, geometry in (
-            ("AP", _c_arm(np.array([0.0, -1.0, 0.0]), settings, rng)),
-            ("LAT", _c_arm(np.array([1.0, 0.0, 0.0]), settings, rng)),
+            ("AP", c_arm_view(np.array([0.0, -1.0, 0.0]), settings, rng)),
+            ("LAT", c_arm_view(np.array([1.0, 0.0, 0.0]), settings, rng)),
         )
     )
     clicks = simulate_clicks(views, truth.apply(centre), settings, rng)
@@ -146,15 +146,16 @@ def simulate_clicks(
     return clicks
 
 
-def _small_motion(
+def small_motion(
     pose: RigidTransform, centre_ct: FloatArray, settings: SimulationSettings, rng: np.random.Generator
 ) -> RigidTransform:
+    """A pose after a random motion of a joint, about ``centre_ct`` (3,), a point in the CT's RAS, mm."""
     rotation = unit(rng.normal(size=3)) * np.radians(rng.uniform(0, settings.joint_rotation_deg))
     shift = unit(rng.normal(size=3)) * rng.uniform(0, settings.joint_shift_mm)
     return pose.rotated_about(pose.apply(centre_ct), rotation, shift)
 
 
-def _c_arm(direction: FloatArray, settings: SimulationSettings, rng: np.random.Generator) -> ViewGeometry:
+def c_arm_view(direction: FloatArray, settings: SimulationSettings, rng: np.random.Generator) -> ViewGeometry:
     """A view along about ``direction``, isocentre at the world's origin, rows running towards the feet."""
     superior = np.array([0.0, 0.0, 1.0])
     tilt = np.radians(rng.uniform(-1, 1, 2) * settings.view_tilt_deg)

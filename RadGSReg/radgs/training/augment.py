@@ -1,0 +1,119 @@
+"""What an exposure does to line integrals, drawn anew every time a pair is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Ranges from which every view's exposure is drawn.
+
+    Attributes:
+        photons: Quanta per crop pixel in the open beam, log-uniform.
+        scatter: Scattered over mean primary intensity.
+        gain: Factor on the line integrals.
+        field: Standard deviation of a slow additive field.
+        blur: Standard deviation of the blur in pixels, at most.
+        collimated: Share of views whose border is covered.
+        with_tools: Share of views that show metal.
+    """
+
+    photons: tuple[float, float] = (8e4, 1.5e6)
+    scatter: tuple[float, float] = (0.0, 0.7)
+    gain: tuple[float, float] = (0.85, 1.2)
+    field: float = 0.12
+    blur: float = 0.9
+    collimated: float = 0.2
+    with_tools: float = 0.2
+
+
+def exposed(
+    line_integrals: Tensor, exposure: Exposure, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """X-rays as a detector would record them.
+
+    Args:
+        line_integrals: (B, V, P, P) of the anatomy.
+        exposure: What to draw from.
+        generator: Source of chance.
+
+    Returns:
+        (B, V, P, P) images, line integrals as ``-log(I / I0)`` gives them, and (B, V, P, P) 1 where measured.
+    """
+    draw = _Draw(line_integrals, generator)
+    images = line_integrals * draw.uniform(*exposure.gain)
+    images = images + draw.metal(exposure.with_tools)
+    primary = torch.exp(-images)
+    images = -torch.log(primary + draw.uniform(*exposure.scatter) * primary.mean(dim=(2, 3), keepdim=True))
+    photons = torch.exp(draw.uniform(*torch.tensor(exposure.photons).log().tolist()))
+    images = images + draw.normal() * torch.exp(0.5 * images.clamp(max=9.0)) / photons.sqrt()
+    images = _blurred(images, draw.uniform(0.0, exposure.blur))
+    images = images + exposure.field * draw.slow_field()
+    valid = draw.open_field(exposure.collimated)
+    return images * valid, valid
+
+
+class _Draw:
+    """Random numbers of the shape of a batch of views."""
+
+    def __init__(self, like: Tensor, generator: torch.Generator | None) -> None:
+        self.batch, self.views, self.pixels = like.shape[0], like.shape[1], like.shape[-1]
+        self._like, self._generator = like, generator
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform in 0..1."""
+        return torch.rand(shape, generator=self._generator, dtype=self._like.dtype, device=self._like.device)
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """(B, V, 1, 1) one number a view."""
+        return low + (high - low) * self.rand(self.batch, self.views, 1, 1)
+
+    def normal(self) -> Tensor:
+        """(B, V, P, P) of variance one."""
+        shape = self._like.shape
+        return torch.randn(shape, generator=self._generator, dtype=self._like.dtype, device=self._like.device)
+
+    def slow_field(self) -> Tensor:
+        """(B, V, P, P) smooth, of variance about one."""
+        coarse = torch.randn(
+            (self.batch, self.views, 4, 4), generator=self._generator, dtype=self._like.dtype, device=self._like.device
+        )
+        return functional.interpolate(coarse, size=(self.pixels, self.pixels), mode="bicubic", align_corners=False)
+
+    def open_field(self, share: float) -> Tensor:
+        """(B, V, P, P) 0 behind the collimator's blades, in some views; each blade covers up to a fifth."""
+        covered = (self.rand(self.batch, self.views, 4) * 0.2 - 0.08).clamp_min(0.0) * self.pixels
+        covered = covered * (self.rand(self.batch, self.views, 1) < share)
+        left, right, top, bottom = (covered[..., n, None] for n in range(4))
+        at = torch.arange(self.pixels, dtype=self._like.dtype, device=self._like.device)
+        columns = (at >= left) & (at < self.pixels - right)
+        rows = (at >= top) & (at < self.pixels - bottom)
+        return (rows[..., :, None] & columns[..., None, :]).to(self._like)
+
+    def metal(self, share: float) -> Tensor:
+        """(B, V, P, P) line integrals of a rod: a straight band of random place, width and thickness, in some views."""
+        angle, offset, half, metal = (self.rand(self.batch, self.views, 1, 1) for _ in range(4))
+        angle = angle * torch.pi
+        at = (torch.arange(self.pixels, dtype=self._like.dtype, device=self._like.device) + 0.5) / self.pixels - 0.5
+        across = at[:, None] * torch.cos(angle) + at[None, :] * torch.sin(angle) - (offset - 0.5)
+        along = at[:, None] * -torch.sin(angle) + at[None, :] * torch.cos(angle)
+        band = ((across.abs() < 0.005 + 0.03 * half) & (along > metal - 0.6)).to(self._like)
+        shown = (self.rand(self.batch, self.views, 1, 1) < share).to(self._like)
+        return band * shown * (0.5 + 2.5 * metal)
+
+
+def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
+    """Every view smoothed by its own sigma (B, V, 1, 1) in pixels, at most about one."""
+    flat = images.flatten(0, 1)[None]
+    at = torch.arange(-2, 3, dtype=images.dtype, device=images.device)
+    kernel = torch.exp(-0.5 * (at / sigma.flatten()[:, None].clamp_min(0.15)) ** 2)
+    kernel = kernel / kernel.sum(dim=1, keepdim=True)
+    count = flat.shape[1]
+    padded = functional.pad(flat, (2, 2, 2, 2), mode="replicate")
+    padded = functional.conv2d(padded, kernel[:, None, :, None], groups=count)
+    return functional.conv2d(padded, kernel[:, None, None, :], groups=count).view(images.shape)

@@ -1,0 +1,174 @@
+"""Training pairs: what two X-rays show around a vertebra at a random pose, and that pose.
+
+Line integrals add, so a pair keeps the vertebra's image and that of everything else apart: their sum is the X-ray, and
+the vertebra's own is what the reconstruction must project to. Exposure, noise and the like are added when a pair is
+used (``radgs.training.augment``), so that no two looks at it are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radgs.evaluation.simulation import SimulationSettings, c_arm_view
+from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.roi import CROP_PIXELS, crop_geometry
+from radgs.threads import map_concurrently
+from radgs.training.subject import Subject
+from radgs.volume import Volume
+
+#: Directions of the views' rays, patient's AP and lateral.
+DIRECTIONS = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0))
+#: What a bank holds pair by pair.
+PER_PAIR = ("vertebra", "background", "sources", "frame_to_roi")
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """How far training goes beyond what use will bring.
+
+    Attributes:
+        rotation_deg: The CT's rotation from the world's axes is uniform in 0..this, about a random axis.
+        offset_mm: The body's centre lies off the ROI's centre, uniform in a ball of this radius.
+        simulation: Joints, soft tissue and the C-arm's geometry.
+    """
+
+    rotation_deg: float = 28.0
+    offset_mm: float = 12.0
+    simulation: SimulationSettings = field(
+        default_factory=lambda: SimulationSettings(joint_rotation_deg=5.0, joint_shift_mm=2.5, view_tilt_deg=12.0)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PairBank:
+    """Pairs of one vertebra.
+
+    Attributes:
+        name: The vertebra's.
+        vertebra: (n, V, P, P) float16 line integrals of its excess.
+        background: (n, V, P, P) float16 line integrals of everything else.
+        sources: (n, V, 3) where the sources stand in the ROI frame, mm.
+        frame_to_roi: (n, 4, 4) the vertebra's pose: anatomical frame to ROI frame.
+        excess: The vertebra, 1/mm; index_to_ras leads to the anatomical frame.
+        surface: (S, 3) surface points in the anatomical frame, mm.
+    """
+
+    name: str
+    vertebra: NDArray[np.float16]
+    background: NDArray[np.float16]
+    sources: NDArray[np.float32]
+    frame_to_roi: NDArray[np.float64]
+    excess: Volume
+    surface: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def pose(self, index: int) -> RigidTransform:
+        """The vertebra's pose in one pair."""
+        return RigidTransform.from_matrix(self.frame_to_roi[index])
+
+    def joined(self, *others: PairBank) -> PairBank:
+        """These pairs and others of the same vertebra."""
+        banks = (self, *others)
+        return self._with({name: np.concatenate([getattr(bank, name) for bank in banks]) for name in PER_PAIR})
+
+    def first(self, count: int) -> PairBank:
+        """The first so many pairs."""
+        return self._with({name: getattr(self, name)[:count] for name in PER_PAIR})
+
+    def _with(self, per_pair: dict[str, Any]) -> PairBank:
+        return replace(self, **per_pair)
+
+    def save(self, path: Path) -> None:
+        """Writes the bank as a numpy archive; a half-written file never bears the name."""
+        unfinished = path.with_suffix(".part.npz")
+        np.savez(
+            unfinished,
+            name=self.name,
+            vertebra=self.vertebra,
+            background=self.background,
+            sources=self.sources,
+            frame_to_roi=self.frame_to_roi,
+            excess=self.excess.array.astype(np.float16),
+            index_to_frame=self.excess.index_to_ras,
+            surface=self.surface,
+        )
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> PairBank:
+        """Reads what ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(
+                name=str(file["name"]),
+                vertebra=file["vertebra"],
+                background=file["background"],
+                sources=file["sources"],
+                frame_to_roi=file["frame_to_roi"],
+                excess=Volume(file["excess"].astype(np.float32), file["index_to_frame"]),
+                surface=file["surface"],
+            )
+
+
+def make_pairs(
+    subject: Subject,
+    name: str,
+    count: int,
+    rng: np.random.Generator,
+    settings: PairSettings | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> PairBank:
+    """Simulates pairs of one vertebra.
+
+    Args:
+        subject: The vertebra.
+        name: What to call it.
+        count: How many pairs.
+        rng: Chooses poses, motion and views.
+        settings: How far they range.
+        progress: Called with the fraction done, 0 to 1.
+    """
+    settings = settings or PairSettings()
+    shape = (count, len(DIRECTIONS), CROP_PIXELS, CROP_PIXELS)
+    vertebra, background = np.empty(shape, np.float16), np.empty(shape, np.float16)
+    sources, poses = np.empty((*shape[:2], 3), np.float32), np.empty((count, 4, 4))
+    done = 0
+
+    def make(index: int, draws: np.random.Generator) -> None:
+        nonlocal done
+        ct_to_roi = random_pose(subject.frame_to_ct.translation, settings, draws)
+        poses[index] = (ct_to_roi @ subject.frame_to_ct).matrix
+        around = subject.random_background(ct_to_roi, settings.simulation, draws)
+        for view, source in enumerate(random_sources(DIRECTIONS, settings.simulation, draws)):
+            geometry = crop_geometry(source)
+            sources[index, view] = source
+            vertebra[index, view] = subject.vertebra_image(ct_to_roi, geometry)
+            background[index, view] = subject.background_image(around, geometry)
+        done += 1
+        progress(done / count)
+
+    # A generator for every pair: they are the same in whatever order the cores get to them.
+    map_concurrently(lambda numbered: make(*numbered), list(enumerate(rng.spawn(count))))
+    return PairBank(name, vertebra, background, sources, poses, subject.excess, subject.surface)
+
+
+def random_pose(centre_ct: FloatArray, settings: PairSettings, rng: np.random.Generator) -> RigidTransform:
+    """A CT-to-ROI pose that brings the body's centre near the ROI's."""
+    offset = unit(rng.normal(size=3)) * settings.offset_mm * rng.uniform() ** (1 / 3)
+    turn = unit(rng.normal(size=3)) * np.radians(rng.uniform(0, settings.rotation_deg))
+    return RigidTransform(np.eye(3), offset - centre_ct).rotated_about(offset, turn)
+
+
+def random_sources(
+    directions: Sequence[Sequence[float]], settings: SimulationSettings, rng: np.random.Generator
+) -> list[FloatArray]:
+    """Where the sources of a C-arm's views stand in the ROI frame; the ROI lies off the isocentre."""
+    isocentre = rng.uniform(-1, 1, 3) * settings.isocentre_offset_mm
+    return [c_arm_view(np.array(direction), settings, rng).source_ras + isocentre for direction in directions]

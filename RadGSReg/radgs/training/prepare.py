@@ -1,0 +1,187 @@
+"""Preparation for one patient's vertebra (stage 2): the generic networks learn this CT, within a time budget.
+
+Everything lives in ``<model>.work`` until the budget is spent: cached pairs and a checkpoint, so that the same call
+takes up where a killed one stopped. The model file itself is the best so far, from the first look on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radgs.case import Level
+from radgs.errors import RadgsError
+from radgs.networks import Accuracy, Networks, Patient, ct_fingerprint, load_networks
+from radgs.pipeline import choose_device
+from radgs.training.augment import Exposure
+from radgs.training.batches import PairSource
+from radgs.training.pairs import PairBank, make_pairs
+from radgs.training.session import TrainingSession, told
+from radgs.training.subject import Subject
+from radgs.training.trainer import TrainingProgress, TrainingSettings
+from radgs.volume import Volume
+
+#: Share of the budget that may go into pairs; pairs at most, and made at a time.
+PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 40
+#: Pairs kept apart: looked at in passing, and scored at the end.
+HELD_OUT = 40
+#: Share of the budget kept for scoring at the end.
+SCORING_SHARE = 0.03
+#: Generic networks know most of it already: a lower peak, and RegM from the start.
+SETTINGS = TrainingSettings(
+    learning_rate=1.2e-3, warm_up_steps=30, register_from=0.0, together_from=0.6, look_every_seconds=120.0
+)
+
+
+@dataclass(frozen=True)
+class PreparationProgress:
+    """Where a preparation stands.
+
+    Attributes:
+        stage: "pairs", "train" or "score".
+        fraction: Of the whole budget, 0 to 1.
+        seconds_left: Until it is spent.
+        message: For people.
+        accuracy: Of the last look at held-out pairs; None before the first.
+    """
+
+    stage: str
+    fraction: float
+    seconds_left: float
+    message: str
+    accuracy: Accuracy | None = None
+
+
+def prepare(
+    ct: Volume,
+    labels: Volume,
+    level: Level,
+    base: Networks,
+    out: Path,
+    *,
+    minutes: float = 20.0,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[PreparationProgress], None] = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Networks:
+    """Trains networks for one vertebra of one CT and writes them to ``out``.
+
+    Args:
+        ct: Hounsfield units.
+        labels: Label map, on any grid.
+        level: The vertebra.
+        base: Networks to start from, usually the generic ones; they are trained in place.
+        out: The model file.
+        minutes: Time budget, all in all.
+        seed: Chooses pairs and exposures.
+        device: "auto", "cpu" or "cuda".
+        progress: Told where things stand.
+        cancelled: Asked often; true ends the preparation with the best so far.
+
+    Returns:
+        The networks of the model file.
+
+    Raises:
+        CaseError: The label map has no such vertebra, or not the whole of one.
+        RadgsError: Cancelled before there was anything to keep, or no such device.
+    """
+    began, budget = time.monotonic(), minutes * 60.0
+    fingerprint = ct_fingerprint(ct)
+    work = _work_folder(out, f"{fingerprint} {level.name} {level.label} {seed}\n")
+
+    def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
+        progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
+
+    tell("pairs", 0.0, "taking the CT apart")
+    subject = Subject.of(ct, labels, level)
+    time_for_pairs = _Pairs(subject, level, seed, work, lambda: (time.monotonic() - began) / budget, cancelled, tell)
+    held_out, training = time_for_pairs.held_out(), time_for_pairs.training()
+
+    networks = base.to(choose_device(device))
+    voxels, on = networks.recm.config.voxels, networks.recm.points.device
+    session = TrainingSession(
+        networks,
+        PairSource([training], voxels, Exposure(), on),
+        PairSource([held_out], voxels, Exposure(), on),
+        SETTINGS,
+        max(budget * (1.0 - SCORING_SHARE) - (time.monotonic() - began), 1.0),
+        seed,
+        out=out,
+        work=work,
+        patient=Patient(level.name, _point(subject), fingerprint),
+        record={"stage": "patient", "pairs": len(training), "base": dict(base.record)},
+    )
+
+    def on_progress(at: TrainingProgress) -> None:
+        done = 1.0 - SCORING_SHARE - at.seconds_left / budget
+        tell("train", done, told(at), at.accuracy)
+
+    if session.run(on_progress, cancelled):
+        shutil.rmtree(work)
+    elif not out.exists():
+        raise RadgsError("Cancelled before there was a model to keep.", "Run the same command again to go on.")
+    prepared = load_networks(out)
+    tell("score", 1.0, "done" if not work.exists() else "cancelled; the best so far is kept", prepared.accuracy)
+    return prepared
+
+
+def _work_folder(out: Path, subject: str) -> Path:
+    """Where unfinished work lies; what another CT, vertebra or seed left there is of no use."""
+    work = out.with_name(out.name + ".work")
+    note = work / "subject.txt"
+    if work.exists() and (not note.exists() or note.read_text(encoding="utf-8") != subject):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    note.write_text(subject, encoding="utf-8")
+    return work
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Makes the pairs of a preparation, or finds them where an interrupted one left them."""
+
+    subject: Subject
+    level: Level
+    seed: int
+    work: Path
+    spent: Callable[[], float]
+    cancelled: Callable[[], bool]
+    tell: Callable[[str, float, str], None]
+
+    def held_out(self) -> PairBank:
+        return self._kept("held_out", lambda: self._made(HELD_OUT, number=0))
+
+    def training(self) -> PairBank:
+        return self._kept("training", self._as_many_as_time_allows)
+
+    def _made(self, count: int, number: int) -> PairBank:
+        rng = np.random.default_rng([self.seed, self.level.label, number])
+        return make_pairs(self.subject, self.level.name, count, rng)
+
+    def _as_many_as_time_allows(self) -> PairBank:
+        parts: list[PairBank] = []
+        while not parts or (sum(map(len, parts)) < MOST_PAIRS and self.spent() < PAIRS_SHARE and not self.cancelled()):
+            parts.append(self._made(PAIRS_AT_A_TIME, number=len(parts) + 1))
+            made = sum(map(len, parts))
+            self.tell("pairs", min(self.spent(), PAIRS_SHARE), f"{made} simulated pairs of X-rays")
+        return parts[0].joined(*parts[1:])
+
+    def _kept(self, name: str, make: Callable[[], PairBank]) -> PairBank:
+        path = self.work / f"{name}.npz"
+        if path.exists():
+            return PairBank.load(path)
+        bank = make()
+        if not self.cancelled():
+            bank.save(path)
+        return bank
+
+
+def _point(subject: Subject) -> tuple[float, float, float]:
+    x, y, z = subject.frame_to_ct.translation
+    return float(x), float(y), float(z)

@@ -1,0 +1,106 @@
+"""How good the networks are on pairs they were not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from radgs.anatomy import ROI_SIZE_MM
+from radgs.drr import WATER
+from radgs.evaluation.metrics import volume_similarity
+from radgs.geometry import RigidTransform, mean_distance
+from radgs.networks import Accuracy, Networks
+from radgs.recm.loss import OCCUPIED
+from radgs.reconstruction import reconstruct
+from radgs.roi import roi_index_to_ras
+from radgs.threads import map_concurrently
+from radgs.training.batches import PairSource, PosedVertebra, TrainingBatch
+from radgs.volume import Volume
+
+#: A pair in which no vertebra was seen counts with this error, mm.
+NOTHING_SEEN_MM = ROI_SIZE_MM / 2
+#: Seeds the exposures of held-out pairs, with their number: the same at every look.
+EXPOSURE_SEED = 20
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """One held-out pair; lengths in mm."""
+
+    ssim_3d: float
+    psnr_3d_db: float
+    ssim_inside: float
+    psnr_inside_db: float
+    kabsch_mm: float
+    regm_mm: float
+
+
+def score(networks: Networks, held_out: PairSource, count: int | None = None) -> Accuracy:
+    """Reconstructs held-out pairs, registers them, and compares with the truth.
+
+    Args:
+        networks: On the device of ``held_out``.
+        held_out: Pairs.
+        count: The first so many; all of them by default.
+    """
+    return summarised(score_pairs(networks, held_out, count))
+
+
+def score_pairs(networks: Networks, held_out: PairSource, count: int | None = None) -> list[PairScore]:
+    """``score``, pair by pair."""
+    training = networks.recm.training
+    networks.recm.eval()
+    networks.regm.eval()
+    device = networks.recm.points.device
+
+    def score_number(number: int) -> PairScore:
+        generator = torch.Generator(device).manual_seed(EXPOSURE_SEED + number)
+        return _score_pair(networks, held_out.take([number], generator))
+
+    scores = map_concurrently(score_number, range(min(count or len(held_out), len(held_out))))
+    networks.recm.train(training)
+    networks.regm.train(training)
+    return scores
+
+
+def summarised(scores: Sequence[PairScore]) -> Accuracy:
+    """Means of similarities, medians and 95th percentiles of distances."""
+    kabsch, regm = [one.kabsch_mm for one in scores], [one.regm_mm for one in scores]
+    return Accuracy(
+        pairs=len(scores),
+        ssim_3d=float(np.mean([one.ssim_3d for one in scores])),
+        psnr_3d_db=float(np.mean([one.psnr_3d_db for one in scores])),
+        ssim_inside=float(np.mean([one.ssim_inside for one in scores])),
+        psnr_inside_db=float(np.mean([one.psnr_inside_db for one in scores])),
+        kabsch_median_mm=float(np.median(kabsch)),
+        kabsch_p95_mm=float(np.percentile(kabsch, 95)),
+        regm_median_mm=float(np.median(regm)),
+        regm_p95_mm=float(np.percentile(regm, 95)),
+    )
+
+
+def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
+    vertebra = batch.vertebrae[0]
+    made = reconstruct(networks, batch.views, lambda pose: posed(vertebra, pose))
+    grid = roi_index_to_ras(made.volume.shape[0])
+    estimate, truth = Volume(made.volume.cpu().numpy(), grid), Volume(batch.volumes[0].cpu().numpy(), grid)
+    like = volume_similarity(estimate, truth, truth.array > OCCUPIED * WATER)
+    rotation, translation = (tensor[0].double().cpu().numpy() for tensor in batch.pose)
+    goal = RigidTransform(rotation, translation)
+    surface = batch.surface[0].cpu().numpy()
+
+    def error(pose: RigidTransform | None) -> float:
+        return NOTHING_SEEN_MM if pose is None else mean_distance(surface, goal, pose)
+
+    return PairScore(
+        like.roi.ssim, like.roi.psnr_db, like.inside.ssim, like.inside.psnr_db, error(made.kabsch), error(made.regm)
+    )
+
+
+def posed(vertebra: PosedVertebra, pose: RigidTransform) -> torch.Tensor:
+    """The vertebra's excess on the ROI grid at a pose frame_to_roi."""
+    rotation, translation = (torch.as_tensor(part, dtype=torch.float32) for part in (pose.rotation, pose.translation))
+    return vertebra.at(rotation.to(vertebra.device), translation.to(vertebra.device))

@@ -1,0 +1,96 @@
+"""A training that survives being killed: checkpoints in a work folder, and the best model so far under its name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from radgs.networks import Accuracy, Networks, Patient, load_networks, save_networks
+from radgs.pipeline import versions
+from radgs.training.batches import PairSource
+from radgs.training.checkpoint import load_checkpoint, save_checkpoint
+from radgs.training.scoring import score
+from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
+
+
+class TrainingSession:
+    """Trains networks and writes them to a file.
+
+    Args:
+        networks: Trained in place, on the device of the sources.
+        training: Pairs to learn from.
+        held_out: Pairs to look at, and to be scored on at the end.
+        settings: How to train.
+        budget_seconds: For how long.
+        seed: Chooses pairs, exposures and starts.
+        out: The model file.
+        work: Folder for checkpoints; one that is there is taken up.
+        patient: Whom for; None for generic networks.
+        record: How the pairs came about; ends up in the model file.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        training: PairSource,
+        held_out: PairSource,
+        settings: TrainingSettings,
+        budget_seconds: float,
+        seed: int,
+        *,
+        out: Path,
+        work: Path,
+        patient: Patient | None,
+        record: Mapping[str, Any],
+    ) -> None:
+        self._networks, self._held_out, self._out = networks, held_out, out
+        self._patient, self._record = patient, dict(record)
+        self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed)
+        self._checkpoint = work / "checkpoint.safetensors"
+        if self._checkpoint.exists():
+            load_checkpoint(self.trainer, self._checkpoint)
+        self._best = max((look["ssim_inside"] for look in self.trainer.history), default=-1.0)
+        self._began = time.monotonic() - self.trainer.seconds
+
+    def run(self, progress: Callable[[TrainingProgress], None], cancelled: Callable[[], bool]) -> bool:
+        """Trains until the budget is spent or someone cancels; the file holds the best of all looks.
+
+        Returns:
+            Whether it came to its end; then the model was scored on all held-out pairs.
+        """
+        self.trainer.run(progress, self._keep, cancelled)
+        if cancelled():
+            return False
+        best = load_networks(self._out).to(self._networks.recm.points.device)
+        save_networks(replace(best, accuracy=score(best, self._held_out)), self._out)
+        return True
+
+    def _keep(self, accuracy: Accuracy) -> None:
+        save_checkpoint(self.trainer, self._checkpoint)
+        if accuracy.ssim_inside < self._best and self._out.exists():
+            return
+        self._best = accuracy.ssim_inside
+        record = {
+            **self._record,
+            "seed": self.trainer.seed,
+            "steps": self.trainer.steps,
+            "minutes": round((time.monotonic() - self._began) / 60.0, 1),
+            "settings": asdict(self.trainer.settings),
+            "history": self.trainer.history,
+            "versions": versions(),
+        }
+        save_networks(Networks(self._networks.recm, self._networks.regm, self._patient, accuracy, record), self._out)
+
+
+def told(at: TrainingProgress) -> str:
+    """A line for people: how good the networks are by now."""
+    if at.accuracy is None:
+        return f"training, step {at.steps}"
+    accuracy = at.accuracy
+    return (
+        f"training, step {at.steps}: SSIM {accuracy.ssim_3d:.3f} (inside {accuracy.ssim_inside:.3f}), "
+        f"mTRE {accuracy.kabsch_median_mm:.1f} mm Kabsch, {accuracy.regm_median_mm:.1f} mm RegM"
+    )

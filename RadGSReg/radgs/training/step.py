@@ -1,0 +1,161 @@
+"""One training step: what a batch costs RecM and RegM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.recm import Prediction, RecM
+from radgs.recm.attention import random_attention
+from radgs.recm.loss import (
+    canonical_loss,
+    counterfactual_loss,
+    occupancy_loss,
+    occupancy_target,
+    projection_loss,
+    volume_loss,
+)
+from radgs.regm import RegM, kabsch, moved
+from radgs.regm.loss import pose_loss
+from radgs.training.batches import TrainingBatch
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """Weights and proportions of a step.
+
+    Attributes:
+        counterfactual: Weight of L_cal; 0 leaves the counterfactual pass out.
+        volume, projection: Weights of the Gaussians' losses.
+        registration: Weight of RegM's loss, 1/mm.
+        counterfactual_share, projection_share, registration_share: Shares of the steps that pay for these losses.
+        rendered: How many of a batch's pairs are voxelized and splatted, and so seen by RegM.
+        starts: Poses from which RegM starts for each of them.
+        rounds: How often RegM is applied in a row.
+        start_rotation_deg, start_shift_mm: How far off those starts are, at most.
+    """
+
+    counterfactual: float = 0.25
+    volume: float = 1.0
+    projection: float = 1.0
+    registration: float = 0.05
+    counterfactual_share: float = 0.5
+    projection_share: float = 0.5
+    registration_share: float = 0.5
+    rendered: int = 1
+    starts: int = 3
+    rounds: int = 2
+    start_rotation_deg: float = 10.0
+    start_shift_mm: float = 6.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is trained at the moment.
+
+    Attributes:
+        registering: RegM learns too, on RecM's output.
+        together: RegM's gradients reach RecM through the voxelizer (the synergistic phase).
+    """
+
+    registering: bool
+    together: bool
+
+
+def losses(
+    recm: RecM, regm: RegM | None, batch: TrainingBatch, settings: StepSettings, phase: Phase, rng: np.random.Generator
+) -> dict[str, Tensor]:
+    """Weighted loss terms by name; their sum is what a step descends."""
+    prediction = recm(batch.views)
+    occupied = occupancy_target(batch.volumes, recm.config.lifted_voxels)
+    terms = {
+        "occupancy": occupancy_loss(prediction.logits, occupied),
+        "canonical": canonical_loss(prediction.canonical, batch.canonical(recm.points), occupied),
+    }
+    cal, project, register = rng.uniform(size=3) < (
+        settings.counterfactual_share,
+        settings.projection_share,
+        settings.registration_share,
+    )
+    if prediction.attention is not None and settings.counterfactual > 0 and cal:
+        terms["cal"] = settings.counterfactual * _counterfactual(recm, batch, prediction, occupied)
+    for index in range(min(settings.rendered, len(batch))):
+        gaussians = recm.gaussians(prediction, index)
+        volume = recm.voxelized(gaussians)
+        share = 1.0 / settings.rendered
+        _add(terms, "volume", settings.volume * share * volume_loss(volume, batch.volumes[index]))
+        if project:
+            projected = projection_loss(gaussians, batch.views.sources[index], batch.images[index])
+            _add(terms, "projection", settings.projection * share * projected)
+        if regm is not None and phase.registering and register:
+            seen = volume if phase.together else volume.detach()
+            implied = kabsch(prediction.logits[index], prediction.canonical[index], recm.points)
+            registered = _registration(regm, seen, batch, index, implied, settings, rng)
+            _add(terms, "registration", settings.registration * share * registered)
+    return terms
+
+
+def _counterfactual(recm: RecM, batch: TrainingBatch, prediction: Prediction, occupied: Tensor) -> Tensor:
+    """L_cal, whose gradient reaches the attention alone.
+
+    The 3D network must not learn from it: given the counterfactual's gradient it learns to be wrong on purpose under
+    random attention (measured: the effect was perfect after a minute, the attention no better); given the factual one's
+    it runs after itself, louder and louder, because both passes share its weights.
+    """
+    attention = prediction.attention
+    assert attention is not None
+    random = random_attention(attention.flatten(0, 1)).view_as(attention)
+    other = recm.counterfactual_logits(batch.views, prediction.view_features, random)
+    effect = counterfactual_loss(prediction.logits, other, occupied)
+    (pull,) = torch.autograd.grad(effect, attention, retain_graph=True)
+    return effect.detach() + ((attention - attention.detach()) * pull).sum()
+
+
+def _registration(
+    regm: RegM,
+    volume: Tensor,
+    batch: TrainingBatch,
+    index: int,
+    implied: RigidTransform | None,
+    settings: StepSettings,
+    rng: np.random.Generator,
+) -> Tensor:
+    """RegM's loss, mm, over several starts: Kabsch's pose, where there is one, and poses around the truth."""
+    truth_rotation, truth_translation = batch.pose[0][index], batch.pose[1][index]
+    truth = RigidTransform(truth_rotation.double().cpu().numpy(), truth_translation.double().cpu().numpy())
+    starts = [disturbed(truth, settings, rng) for _ in range(settings.starts)]
+    if implied is not None and np.linalg.norm(implied.translation - truth.translation) < 2 * settings.start_shift_mm:
+        starts[0] = implied
+    rotations = torch.as_tensor(np.stack([start.rotation for start in starts])).to(volume)
+    translations = torch.as_tensor(np.stack([start.translation for start in starts])).to(volume)
+    count = len(starts)
+    goal = (truth_rotation.expand(count, 3, 3), truth_translation.expand(count, 3))
+    surface = batch.surface[index].expand(count, -1, -1)
+    total = volume.new_zeros(())
+    for _ in range(settings.rounds):
+        poses = zip(rotations, translations, strict=True)
+        vertebra = torch.stack([batch.vertebrae[index].at(r, t) for r, t in poses])
+        motion = regm(volume.expand(count, -1, -1, -1), vertebra)
+        rotations, translations = moved(rotations, translations, motion)
+        total = total + pose_loss((rotations, translations), goal, surface) / settings.rounds
+        rotations, translations = rotations.detach(), translations.detach()
+    return total
+
+
+def disturbed(pose: RigidTransform, settings: StepSettings, rng: np.random.Generator) -> RigidTransform:
+    """A pose turned about the body's centre and shifted, by less more often than by more."""
+    turn = _direction(rng) * np.radians(settings.start_rotation_deg) * rng.uniform()
+    shift = _direction(rng) * settings.start_shift_mm * rng.uniform()
+    return pose.rotated_about(pose.translation, turn, shift)
+
+
+def _direction(rng: np.random.Generator) -> FloatArray:
+    return unit(rng.normal(size=3))
+
+
+def _add(terms: dict[str, Tensor], name: str, value: Tensor) -> None:
+    terms[name] = terms[name] + value if name in terms else value

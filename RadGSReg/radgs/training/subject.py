@@ -1,0 +1,96 @@
+"""A vertebra taken out of its CT, ready to be posed in the region of interest and projected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from radgs.anatomy import body_centre, surface_points, vertebra_frame
+from radgs.bodies import resampled_isotropic, split_bodies
+from radgs.case import Level
+from radgs.drr import VolumeRenderer
+from radgs.evaluation.simulation import SimulationSettings, small_motion
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.refine.schedule import HalfResolution
+from radgs.vertebra_model import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
+from radgs.volume import Volume
+from radgs.xray import ViewGeometry
+
+#: Distances between samples along a ray, mm: training images need no finer ones.
+VERTEBRA_STEP_MM, NEIGHBOUR_STEP_MM, REST_STEP_MM = 1.5, 2.0, 3.0
+#: Surface points on which training measures mTRE.
+SURFACE_POINTS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One vertebra with its neighbours and everything else, each a body of its own.
+
+    Attributes:
+        frame_to_ct: Its anatomical frame.
+        excess: Its attenuation above soft tissue, 1/mm; index_to_ras leads to the anatomical frame.
+        surface: (S, 3) surface points in the anatomical frame, mm.
+        joints: (3,) per neighbour, the point halfway between the two bodies, in the CT's RAS.
+    """
+
+    frame_to_ct: RigidTransform
+    excess: Volume
+    surface: FloatArray
+    joints: tuple[FloatArray, ...]
+    _vertebra: VolumeRenderer
+    _neighbours: tuple[VolumeRenderer, ...]
+    _rest: HalfResolution
+
+    @classmethod
+    def of(cls, ct: Volume, labels: Volume, level: Level) -> Subject:
+        """Takes a CT apart around a vertebra.
+
+        Args:
+            ct: Hounsfield units.
+            labels: Label map, on any grid.
+            level: The vertebra.
+
+        Raises:
+            CaseError: The label map has no such vertebra, or not the whole of one.
+        """
+        frame_to_ct = vertebra_frame(labels, level.label)
+        centre = frame_to_ct.translation
+        others = neighbouring_labels(labels, level.label, centre)
+        split = split_bodies(ct, labels, [level.label, *others])
+        excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
+        ct_to_frame = frame_to_ct.inverse()
+        neighbours = [resampled_isotropic(split.excess[other], WHOLE_VOXEL_MM) for other in others]
+        rest = VolumeRenderer(resampled_isotropic(split.remainder, WHOLE_VOXEL_MM))
+        return cls(
+            frame_to_ct=frame_to_ct,
+            excess=Volume(excess.array, ct_to_frame.matrix @ excess.index_to_ras),
+            surface=ct_to_frame.apply(surface_points(labels, level.label, SURFACE_POINTS)),
+            joints=tuple((body_centre(labels, other) + centre) / 2 for other in others),
+            _vertebra=VolumeRenderer(excess).sampled_every(VERTEBRA_STEP_MM),
+            _neighbours=tuple(VolumeRenderer(volume).sampled_every(NEIGHBOUR_STEP_MM) for volume in neighbours),
+            _rest=HalfResolution(rest.sampled_every(REST_STEP_MM)),
+        )
+
+    def vertebra_image(self, ct_to_roi: RigidTransform, geometry: ViewGeometry) -> NDArray[np.float32]:
+        """(H, W) line integrals of the vertebra's excess."""
+        with torch.no_grad():
+            return self._vertebra.render(ct_to_roi, geometry).numpy()
+
+    def background_image(self, poses: tuple[RigidTransform, ...], geometry: ViewGeometry) -> NDArray[np.float32]:
+        """(H, W) line integrals of everything but the vertebra, at the poses of ``random_background``."""
+        rest, *neighbours = poses
+        with torch.no_grad():
+            image = self._rest.render(rest, geometry)
+            for body, pose in zip(self._neighbours, neighbours, strict=True):
+                image = image + body.render(pose, geometry)
+        return image.numpy()
+
+    def random_background(
+        self, ct_to_roi: RigidTransform, settings: SimulationSettings, rng: np.random.Generator
+    ) -> tuple[RigidTransform, ...]:
+        """Poses of the rest and of every neighbour, each moved a little against the vertebra's."""
+        places = (self.frame_to_ct.translation, *self.joints)
+        return tuple(small_motion(ct_to_roi, place, settings, rng) for place in places)

@@ -1,0 +1,192 @@
+"""The training loop: batches, losses, AdamW, a schedule that fits a time budget, and looks at held-out pairs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from radgs.networks import Accuracy, Networks
+from radgs.recm import RecM
+from radgs.regm import RegM
+from radgs.training.batches import PairSource
+from radgs.training.replicas import Replicas
+from radgs.training.scoring import score
+from radgs.training.step import Phase, StepSettings, losses
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        batch: Pairs a step, shared out among the replicas.
+        replicas: Copies of the networks that work side by side, on a CPU; a GPU works on the whole batch.
+        learning_rate: Peak of a schedule that warms up and falls to nothing as a cosine.
+        warm_up_steps: Steps until the peak.
+        weight_decay: AdamW's.
+        clip: Largest norm of a step's gradient.
+        register_from: RegM learns from this share of the budget on.
+        together_from: And RecM with it, through the voxelizer, from this share on.
+        look_every_seconds: Time between looks at held-out pairs.
+        looked_at: Held-out pairs a look takes.
+        step: Losses.
+    """
+
+    batch: int = 4
+    replicas: int = 2
+    learning_rate: float = 2e-3
+    warm_up_steps: int = 50
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    register_from: float = 0.15
+    together_from: float = 0.7
+    look_every_seconds: float = 150.0
+    looked_at: int = 12
+    step: StepSettings = field(default_factory=StepSettings)
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where training stands.
+
+    Attributes:
+        fraction: Of the budget, 0 to 1.
+        seconds_left: Until the budget is spent.
+        steps: Done so far.
+        losses: Means over the last steps, by name.
+        accuracy: Of the last look at held-out pairs; None before the first.
+    """
+
+    fraction: float
+    seconds_left: float
+    steps: int
+    losses: dict[str, float]
+    accuracy: Accuracy | None
+
+
+class Trainer:
+    """Trains networks in place.
+
+    Args:
+        networks: RecM and RegM, on the device of the sources.
+        training: Pairs to learn from.
+        held_out: Pairs to look at.
+        settings: How.
+        budget_seconds: What the schedule is made for.
+        seed: Chooses pairs, exposures and starts.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        training: PairSource,
+        held_out: PairSource,
+        settings: TrainingSettings,
+        budget_seconds: float,
+        seed: int = 0,
+    ) -> None:
+        self.networks, self.training, self.held_out = networks, training, held_out
+        self.settings, self.budget_seconds, self.seed = settings, budget_seconds, seed
+        self.modules = nn.ModuleDict({"recm": networks.recm, "regm": networks.regm})
+        self.optimizer = torch.optim.AdamW(
+            self.modules.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+        )
+        on_cpu = networks.recm.points.device.type == "cpu"
+        self._replicas = Replicas(self.modules, settings.replicas if on_cpu else 1)
+        self.steps, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self._recent: list[dict[str, float]] = []
+        self.last_look = 0.0
+        self.accuracy: Accuracy | None = None
+
+    def run(
+        self,
+        progress: Callable[[TrainingProgress], None],
+        on_look: Callable[[Accuracy], None],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Trains until the budget is spent or someone cancels.
+
+        Args:
+            progress: Told after every step where things stand.
+            on_look: Told after every look at held-out pairs: the moment to save.
+            cancelled: Asked before every step.
+        """
+        self.modules.train()
+        draws = [
+            _Draws(rng, self.networks)
+            for rng in np.random.default_rng([self.seed, self.steps]).spawn(len(self._replicas))
+        ]
+        began = time.monotonic() - self.seconds
+        while self.seconds < self.budget_seconds and not cancelled():
+            self._recent.append(self._step(draws))
+            self._recent = self._recent[-25:]
+            self.seconds = time.monotonic() - began
+            progress(self._progress())
+            if self.seconds - self.last_look > self.settings.look_every_seconds:
+                self._look(on_look)
+                self.seconds = time.monotonic() - began
+        self._look(on_look)
+
+    def _step(self, draws: Sequence[_Draws]) -> dict[str, float]:
+        done = self.seconds / self.budget_seconds
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * self._rate(done)
+        phase = Phase(done >= self.settings.register_from, done >= self.settings.together_from)
+        share = self.settings.batch // len(self._replicas)
+
+        def descend(modules: nn.Module, number: int) -> dict[str, float]:
+            draw = draws[number]
+            batch = self.training.draw(share, draw.rng, draw.generator)
+            recm, regm = modules.get_submodule("recm"), modules.get_submodule("regm")
+            terms = losses(cast(RecM, recm), cast(RegM, regm), batch, self.settings.step, phase, draw.rng)
+            torch.stack(list(terms.values())).sum().backward()
+            return {name: float(term.detach()) for name, term in terms.items()}
+
+        self.optimizer.zero_grad()
+        told = self._replicas.run(descend)
+        self._replicas.gather_gradients()
+        norm = nn.utils.clip_grad_norm_(self.modules.parameters(), self.settings.clip)
+        # A step that is not finite would poison the weights for good.
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+        self.steps += 1
+        return _means(told)
+
+    def _rate(self, done: float) -> float:
+        warm = min(1.0, (self.steps + 1) / self.settings.warm_up_steps)
+        return warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done))))
+
+    def _look(self, on_look: Callable[[Accuracy], None]) -> None:
+        self.accuracy = score(self.networks, self.held_out, self.settings.looked_at)
+        self.last_look = self.seconds
+        self.history.append(
+            {"seconds": self.seconds, "steps": self.steps, **_means(self._recent), **asdict(self.accuracy)}
+        )
+        on_look(self.accuracy)
+
+    def _progress(self) -> TrainingProgress:
+        fraction = min(1.0, self.seconds / self.budget_seconds)
+        left = max(0.0, self.budget_seconds - self.seconds)
+        return TrainingProgress(fraction, left, self.steps, _means(self._recent), self.accuracy)
+
+
+class _Draws:
+    """A replica's own sources of chance."""
+
+    def __init__(self, rng: np.random.Generator, networks: Networks) -> None:
+        self.rng = rng
+        self.generator = torch.Generator(networks.recm.points.device).manual_seed(int(rng.integers(2**31)))
+
+
+def _means(terms: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of every term, over those that have it."""
+    names = sorted({name for one in terms for name in one})
+    return {name: float(np.mean([one[name] for one in terms if name in one])) for name in names}

@@ -1,0 +1,29 @@
+"""A phantom's L3 as training sees it: a subject, and a few pairs of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radgs.case import Level
+from radgs.phantom import PhantomSpine
+from radgs.training.pairs import PairBank, make_pairs
+from radgs.training.subject import Subject
+
+
+@pytest.fixture(scope="session")
+def level(phantom_spine: PhantomSpine) -> Level:
+    """The phantom's L3."""
+    return Level("L3", phantom_spine.levels["L3"])
+
+
+@pytest.fixture(scope="session")
+def subject(phantom_spine: PhantomSpine, level: Level) -> Subject:
+    """L3 taken out of the phantom."""
+    return Subject.of(phantom_spine.ct, phantom_spine.labels, level)
+
+
+@pytest.fixture(scope="session")
+def pairs(subject: Subject) -> PairBank:
+    """Six pairs."""
+    return make_pairs(subject, "L3", 6, np.random.default_rng(3))

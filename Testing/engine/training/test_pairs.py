@@ -1,0 +1,93 @@
+"""A pair's parts agree: images, pose and vertebra are of one and the same scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from radgs.drr import VolumeRenderer
+from radgs.geometry import RigidTransform, mean_distance
+from radgs.recm import COMPACT, RecM
+from radgs.recm.loss import occupancy_target
+from radgs.regm import kabsch
+from radgs.roi import crop_geometry, roi_index_to_ras
+from radgs.training.augment import Exposure
+from radgs.training.batches import PairSource, PosedVertebra
+from radgs.training.pairs import PairBank, PairSettings, make_pairs
+from radgs.training.subject import Subject
+from radgs.volume import Volume
+
+#: No noise, no scatter, nothing covered.
+CLEAN = Exposure(
+    photons=(1e12, 1e12), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def source(pairs: PairBank) -> PairSource:
+    return PairSource([pairs], COMPACT.voxels, CLEAN)
+
+
+def test_the_volume_projects_to_the_image(source: PairSource) -> None:
+    batch = source.take([0, 1])
+    for number in range(2):
+        volume = Volume(batch.volumes[number].numpy(), roi_index_to_ras(COMPACT.voxels))
+        for view in range(2):
+            geometry = crop_geometry(batch.views.sources[number, view].numpy())
+            projected = VolumeRenderer(volume).render(RigidTransform.identity(), geometry)
+            true = batch.images[number, view]
+            correlation = torch.corrcoef(torch.stack([projected.flatten(), true.flatten()]))[0, 1]
+            assert correlation > 0.98
+            assert float(projected.sum()) == pytest.approx(float(true.sum()), rel=0.03)
+
+
+def test_true_canonical_coordinates_give_the_true_pose_by_kabsch(source: PairSource, pairs: PairBank) -> None:
+    points = RecM(COMPACT).points
+    batch = source.take([2])
+    occupied = occupancy_target(batch.volumes, COMPACT.lifted_voxels)
+    found = kabsch(20.0 * (occupied[0] - 0.5), batch.canonical(points)[0], points)
+    assert found is not None
+    assert mean_distance(pairs.surface, found, pairs.pose(2)) < 0.01
+
+
+def test_poses_and_motion_stay_within_their_settings(subject: Subject) -> None:
+    settings = PairSettings(rotation_deg=10.0, offset_mm=5.0)
+    bank = make_pairs(subject, "L3", 8, np.random.default_rng(0), settings)
+    for number in range(8):
+        ct_to_roi = bank.pose(number) @ subject.frame_to_ct.inverse()
+        assert np.degrees(ct_to_roi.angle) <= 10.0 + 1e-6
+        assert np.linalg.norm(bank.pose(number).translation) <= 5.0 + 1e-6
+
+
+def test_the_same_generator_makes_the_same_pairs(subject: Subject) -> None:
+    first, again = (make_pairs(subject, "L3", 3, np.random.default_rng(7)) for _ in range(2))
+    assert np.array_equal(first.frame_to_roi, again.frame_to_roi)
+    assert np.array_equal(first.background, again.background)
+
+
+def test_a_bank_survives_its_file(pairs: PairBank, tmp_path: Path) -> None:
+    pairs.save(tmp_path / "pairs.npz")
+    again = PairBank.load(tmp_path / "pairs.npz")
+    assert again.name == pairs.name
+    assert np.array_equal(again.vertebra, pairs.vertebra)
+    assert np.allclose(again.frame_to_roi, pairs.frame_to_roi)
+    assert np.allclose(again.excess.array, pairs.excess.array, atol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.npz"]
+
+
+def test_banks_join_and_are_cut(pairs: PairBank) -> None:
+    assert len(pairs.joined(pairs.first(2))) == len(pairs) + 2
+
+
+def test_a_posed_vertebra_is_the_resampled_one(pairs: PairBank) -> None:
+    posed = PosedVertebra(pairs.excess, 32)
+    pose = pairs.pose(1)
+    rotation, translation = (torch.as_tensor(part, dtype=torch.float32) for part in (pose.rotation, pose.translation))
+    grid = Volume(np.zeros((32, 32, 32), np.float32), roi_index_to_ras(32))
+    k, j, i = np.indices(grid.array.shape)
+    points = pose.inverse().apply(grid.to_ras(np.stack([i, j, k], axis=-1)))
+    smooth = Volume(posed._values[0, 0].numpy(), pairs.excess.index_to_ras)
+    assert np.allclose(posed.at(rotation, translation).numpy(), smooth.sample(points), atol=2e-4)
