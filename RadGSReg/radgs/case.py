@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radgs.checks import check_case
+from radgs.checks import check_case, check_ct, check_label
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
@@ -24,6 +24,58 @@ class Level:
 
     name: str
     label: int
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCT:
+    """What is known before any X-ray is taken: enough to prepare networks for a vertebra.
+
+    Attributes:
+        ct: float32 Hounsfield units.
+        labels: Label map, whole numbers, possibly on another grid than the CT.
+        levels: The vertebrae that the case names.
+    """
+
+    ct: Volume
+    labels: Volume
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def load(cls, path: str | Path) -> LabelledCT:
+        """Reads the CT, the labels and the levels of a case.json; its views may be missing.
+
+        Raises:
+            InputFileError: A file is missing, unreadable, or not what it should be.
+            CaseError: A field of the case.json is missing or of a wrong type.
+        """
+        file = read_case_file(Path(path))
+        levels = tuple(Level(name, label) for name, label in file.levels)
+        return cls(read_ct(file.ct), read_labels(file.labels), levels)
+
+    def checked_level(self, name: str) -> Level:
+        """The level of that name, whole in the CT.
+
+        Raises:
+            InputFileError: The CT or the labels are not what they should be.
+            CaseError: There is no such level, or its label shows no whole vertebra.
+        """
+        level = level_named(self.levels, name)
+        check_ct(self.ct)
+        check_label(self.ct, self.labels, level)
+        return level
+
+
+def level_named(levels: tuple[Level, ...], name: str) -> Level:
+    """The level of that name.
+
+    Raises:
+        CaseError: There is none.
+    """
+    for level in levels:
+        if level.name == name:
+            return level
+    known = ", ".join(level.name for level in levels)
+    raise CaseError(f"The case has no level {name}.", f"Choose one of {known}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +200,7 @@ class RegistrationCase:
         Raises:
             CaseError: There is none.
         """
-        for level in self.levels:
-            if level.name == name:
-                return level
-        known = ", ".join(level.name for level in self.levels)
-        raise CaseError(f"The case has no level {name}.", f"Choose one of {known}.")
+        return level_named(self.levels, name)
 
     def triangulation(self, level_name: str) -> Triangulation | None:
         """Where the rays through a level's clicks meet; None without clicks.

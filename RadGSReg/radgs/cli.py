@@ -1,4 +1,4 @@
-"""The command line: ``radgs demo``, ``radgs register``, ``radgs benchmark``.
+"""The command line: ``radgs demo``, ``register``, ``prepare``, ``train``, ``benchmark``, ``experiment``.
 
 Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
 Whatever needs torch is imported by the command that uses it, so that ``--help`` and ``--version`` answer at once.
@@ -7,6 +7,7 @@ Whatever needs torch is imported by the command that uses it, so that ``--help``
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
@@ -41,6 +42,10 @@ class Device(StrEnum):
 
 
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")]
+ModelOption = Annotated[
+    list[Path] | None,
+    typer.Option("--model", help="Networks that `radgs prepare` wrote, one per level; repeatable."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else on stderr.")]
 
 
@@ -76,11 +81,52 @@ def demo(
 def register(
     case: Annotated[Path, typer.Argument(help="A case.json, or the folder that holds one.")],
     out: Annotated[Path, typer.Option(help="Folder for the result.")],
+    model: ModelOption = None,
     device: DeviceOption = Device.auto,
     as_json: JsonOption = False,
 ) -> None:
     """Register the levels of a case, and draw the result."""
-    _register_and_report(case, out, device, as_json, CASE_TRUTH)
+    _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [])
+
+
+@app.command()
+def prepare(
+    case: Annotated[Path, typer.Argument(help="A case.json, or the folder that holds one; X-rays are not needed.")],
+    level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
+    out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time budget, all in all.")] = 20.0,
+    base: Annotated[Path | None, typer.Option(help="Networks to start from; the bundled ones by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Chooses simulated pairs and exposures.")] = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Teach the networks one vertebra of one CT. Ctrl-C keeps the best so far; the same command goes on from there."""
+    from radgs.console import ending_well
+
+    with ending_well(as_json=False):
+        from radgs.training.commands import prepare_level
+
+        typer.echo(prepare_level(case, level, out, minutes=minutes, base=base, seed=seed, device=device.value))
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    pairs: Annotated[Path, typer.Option(help="Folder for simulated pairs; what is there is used again.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time budget of the training; pairs come on top.")] = 60.0,
+    spines: Annotated[int, typer.Option(min=2, help="How many synthetic patients.")] = 40,
+    config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
+    seed: Annotated[int, typer.Option(help="Of weights, draws and exposures.")] = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Train generic networks on synthetic spines (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
+    from radgs.console import ending_well
+
+    with ending_well(as_json=False):
+        from radgs.training.commands import train_stage_1
+
+        typer.echo(
+            train_stage_1(out, pairs, minutes=minutes, spines=spines, config=config, seed=seed, device=device.value)
+        )
 
 
 @app.command()
@@ -107,7 +153,9 @@ def benchmark(
         typer.echo(f"Written to {out}.")
 
 
-def _register_and_report(path: Path, out: Path, device: Device, as_json: bool, truth_note: str) -> None:
+def _register_and_report(
+    path: Path, out: Path, device: Device, as_json: bool, truth_note: str, models: Sequence[Path] = ()
+) -> None:
     from radgs.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
 
     with ending_well(as_json):
@@ -115,7 +163,7 @@ def _register_and_report(path: Path, out: Path, device: Device, as_json: bool, t
 
         prepare_folder(out)
         with redirect_stdout(sys.stderr):
-            case, registration = _register(path, device)
+            case, registration = _register(path, device, models)
             files = write_result_folder(out, case, registration)
         errors = _true_errors(case, registration)
         result = registration.result
@@ -127,12 +175,13 @@ def _register_and_report(path: Path, out: Path, device: Device, as_json: bool, t
         raise typer.Exit(EXIT_OF_VERDICT[result.worst_verdict])
 
 
-def _register(path: Path, device: Device) -> tuple[RegistrationCase, Registration]:
+def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[RegistrationCase, Registration]:
     from radgs.console import ProgressBar, people_console
 
     with ProgressBar(people_console(), "Reading the case") as bar:
         bar(0.0, "Reading the case")
         from radgs.case import RegistrationCase
+        from radgs.networks import load_prepared
         from radgs.pipeline import register
 
         def show(progress: Progress) -> None:
@@ -140,7 +189,7 @@ def _register(path: Path, device: Device) -> tuple[RegistrationCase, Registratio
             bar(progress.fraction, f"{progress.level}: {message}")
 
         case = RegistrationCase.load(path)
-        return case, register(case, device=device.value, progress=show)
+        return case, register(case, device=device.value, networks=load_prepared(models), progress=show)
 
 
 def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:

@@ -30,6 +30,11 @@ def attenuation_from_hu(hu: ArrayLike) -> NDArray[np.float32]:
     return np.maximum(WATER * (1.0 + np.asarray(hu, dtype=np.float32) / 1000.0), 0.0).astype(np.float32)
 
 
+def hu_from_attenuation(attenuation: ArrayLike) -> NDArray[np.float32]:
+    """Hounsfield units from linear attenuation in 1/mm."""
+    return ((np.asarray(attenuation, dtype=np.float32) / WATER - 1.0) * 1000.0).astype(np.float32)
+
+
 class VolumeRenderer:
     """Integrates a volume, placed in the world by a rigid pose, along the rays of a view.
 

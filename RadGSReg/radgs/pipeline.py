@@ -1,12 +1,16 @@
-"""The whole story: two X-rays and a CT go in, a judged pose per vertebra comes out."""
+"""The whole story: two X-rays and a CT go in, a judged pose per vertebra comes out.
+
+RecM reconstructs the vertebra as radiative Gaussians, the voxelizer makes a volume of them, Kabsch and RegM bring the
+CT onto it, refinement matches the pose to the X-rays themselves, and the result is judged.
+"""
 
 from __future__ import annotations
 
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -15,13 +19,18 @@ import torch
 import radgs
 from radgs.case import Level, RegistrationCase
 from radgs.errors import RadgsError
-from radgs.quality import Evidence, gather_evidence, judge
+from radgs.geometry import RigidTransform
+from radgs.networks import Networks, load_generic
+from radgs.quality import Evidence, NetworkPose, gather_evidence, judge
+from radgs.reconstruction import Reconstruction, reconstruct_level
 from radgs.refine import refine
-from radgs.result import LevelResult, RegistrationResult
+from radgs.result import LevelResult, Reason, RegistrationResult
 from radgs.vertebra_model import VertebraModel, build_vertebra_model
 
 #: Share of a level's progress that preparing its model takes; the rest is registration.
 PREPARATION_SHARE = 0.7
+#: Where refinement and judgement begin on the same scale.
+REFINE_FROM, JUDGE_FROM = 0.73, 0.95
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Progress:
 
     Attributes:
         level: The vertebra being worked on.
-        stage: "model", "refine" or "judge".
+        stage: "model", "reconstruct", "refine" or "judge".
         fraction: Of the whole registration, 0 to 1.
         message: For people.
     """
@@ -43,10 +52,17 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """A result, with the vertebra models that led to it: they serve overlays and further registrations."""
+    """A result, with what led to it.
+
+    Attributes:
+        result: Poses and verdicts.
+        models: Vertebra models by level: they serve overlays and further registrations.
+        reconstructions: What the networks saw, by level; missing where a vertebra has no anatomical frame.
+    """
 
     result: RegistrationResult
     models: dict[str, VertebraModel]
+    reconstructions: dict[str, Reconstruction] = field(default_factory=dict)
 
 
 def register(
@@ -54,6 +70,7 @@ def register(
     *,
     device: str = "auto",
     models: Mapping[str, VertebraModel] | None = None,
+    networks: Mapping[str, Networks] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Registration:
     """Registers every level of a case.
@@ -62,6 +79,7 @@ def register(
         case: CT, labels, calibrated X-rays and a start per level.
         device: "auto", "cpu" or "cuda".
         models: Vertebra models of this CT made earlier, by level; missing ones are built.
+        networks: Networks prepared for this patient, by level; elsewhere the bundled generic ones serve.
         progress: Told where things stand.
 
     Raises:
@@ -70,7 +88,9 @@ def register(
     case.validate()
     torch_device = choose_device(device)
     models = dict(models or {})
+    chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
     results: dict[str, LevelResult] = {}
+    reconstructions: dict[str, Reconstruction] = {}
     report = progress or _ignore
     for index, level in enumerate(case.levels):
 
@@ -85,53 +105,96 @@ def register(
                 level,
                 partial(_tell_fitting, tell),
             )
-        models[level.name] = models[level.name].to(torch_device)
-        results[level.name] = register_level(case, models[level.name], tell)
+        model = models[level.name] = models[level.name].to(torch_device)
+        chosen[level.name].check_fits(case.ct, level, model.centre)
+        results[level.name], reconstruction = register_level(case, model, chosen[level.name].to(torch_device), tell)
+        if reconstruction is not None:
+            reconstructions[level.name] = reconstruction
     result = RegistrationResult(
         levels=results,
         case_sha256=case.sha256,
-        models=dict.fromkeys(results, "articulated refinement; no network"),
+        models={name: chosen[name].description for name in results},
         versions=versions(),
         device=str(torch_device),
     )
-    return Registration(result, models)
+    return Registration(result, models, reconstructions)
+
+
+@cache
+def generic_networks() -> Networks:
+    """The bundled networks, read once."""
+    return load_generic()
 
 
 def register_level(
     case: RegistrationCase,
     model: VertebraModel,
+    networks: Networks,
     tell: Callable[[str, float, str], None] = lambda stage, fraction, message: None,
-) -> LevelResult:
+) -> tuple[LevelResult, Reconstruction | None]:
     """One vertebra, from the start that the user gave to a judged pose.
 
     Args:
         case: The case, validated.
         model: The vertebra.
+        networks: RecM and RegM, on the model's device.
         tell: Called with stage, fraction of this level, and a message.
     """
     began = time.perf_counter()
     start = case.start_pose(model.level.name, model.centre)
 
-    # RecM will reconstruct the vertebra here, and Kabsch and RegM turn the reconstruction into a better start.
+    tell("reconstruct", PREPARATION_SHARE, "reconstructing the vertebra from the X-rays")
+    reconstruction = reconstruct_level(networks, case.views, model, start.apply(model.centre))
+    kabsch, regm = _network_poses(reconstruction, model)
 
     def refining(done: float, message: str) -> None:
-        tell("refine", PREPARATION_SHARE + (0.95 - PREPARATION_SHARE) * done, message)
+        tell("refine", REFINE_FROM + (JUDGE_FROM - REFINE_FROM) * done, message)
 
-    refinement = refine(case.views, model, start, refining)
-    tell("judge", 0.95, "judging the result")
-    evidence = gather_evidence(refinement, model)
+    proposals = [pose for pose in (regm, kabsch) if pose is not None]
+    refinement = refine(case.views, model, start, refining, proposals=proposals)
+    tell("judge", JUDGE_FROM, "judging the result")
+    evidence = gather_evidence(refinement, model, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]
     verdict, reasons = judge(evidence, names)
     tell("judge", 1.0, f"{model.level.name}: {verdict}")
-    return LevelResult(
+    result = LevelResult(
         ct_to_world=refinement.ct_to_world,
         verdict=verdict,
         predicted_error_mm={"surface_p95": evidence.surface_p95_mm},
-        reasons=reasons,
+        reasons=(*reasons, *_why_stages_are_missing(reconstruction)),
         similarity=_similarities(evidence, names),
-        stages={"start": start, "kabsch": None, "regm": None, "refined": refinement.ct_to_world},
+        stages={"start": start, "kabsch": kabsch, "regm": regm, "refined": refinement.ct_to_world},
         seconds=time.perf_counter() - began,
     )
+    return result, reconstruction
+
+
+def _network_poses(
+    reconstruction: Reconstruction | None, model: VertebraModel
+) -> tuple[RigidTransform | None, RigidTransform | None]:
+    """The ct_to_world of Kabsch and of RegM, where there are any."""
+    if reconstruction is None or model.frame_to_ct is None:
+        return None, None
+    found, frame = reconstruction, model.frame_to_ct
+    return found.ct_to_world(found.kabsch, frame), found.ct_to_world(found.regm, frame)
+
+
+def _network_pose(regm: RigidTransform | None, networks: Networks) -> NetworkPose | None:
+    """RegM's pose with what is known of its errors; generic networks, which never saw this patient, bear no witness."""
+    if regm is None or networks.patient is None or networks.accuracy is None:
+        return None
+    return NetworkPose(regm, networks.accuracy.regm_p95_mm)
+
+
+def _why_stages_are_missing(reconstruction: Reconstruction | None) -> tuple[Reason, ...]:
+    """A failed stage is null in the result, and has a reason."""
+    if reconstruction is None:
+        message = "The label has no posterior elements, so the networks had no frame to work in; the clicks were used."
+        return (Reason("no_frame", message),)
+    if reconstruction.kabsch is None:
+        message = "The networks saw no vertebra where the clicks are; the clicks were used."
+        return (Reason("no_reconstruction", message),)
+    return ()
 
 
 def _tell_fitting(tell: Callable[[str, float, str], None], done: float) -> None:

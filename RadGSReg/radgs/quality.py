@@ -29,6 +29,9 @@ ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
 ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
+#: RegM may differ from the result by this many times what 95 % of its poses were off by in training; and by this much
+#: at least, mm.
+DISAGREEMENT_FACTOR, LEAST_DISAGREEMENT_MM = 2.0, 4.0
 #: Further from the click than this fraction of the distance between neighbouring bodies, the level is in doubt.
 LEVEL_DOUBT_PITCHES = 0.4
 #: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
@@ -54,6 +57,8 @@ class Evidence:
         from_click_mm: Distance of the body's centre from where the user placed it.
         pitch_mm: Distance between neighbouring bodies.
         other_level: What a start one level above or below leads to.
+        network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
+        network_usual_mm: What to expect of that distance.
     """
 
     surface_p95_mm: float
@@ -65,12 +70,31 @@ class Evidence:
     from_click_mm: float
     pitch_mm: float
     other_level: OtherLevel
+    network_mm: float = float("nan")
+    network_usual_mm: float = float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPose:
+    """A pose that the networks found before refinement, and how far off such poses usually are (95 %), mm."""
+
+    ct_to_world: RigidTransform
+    usual_p95_mm: float
 
 
 @torch.no_grad()
 @one_thread()
-def gather_evidence(refinement: Refinement, model: VertebraModel, seed: int = 0) -> Evidence:
-    """Measures everything the verdict rests on."""
+def gather_evidence(
+    refinement: Refinement, model: VertebraModel, seed: int = 0, network: NetworkPose | None = None
+) -> Evidence:
+    """Measures everything the verdict rests on.
+
+    Args:
+        refinement: The pose to be judged, and what led to it.
+        model: The vertebra.
+        seed: Of the wrong poses that are tried.
+        network: The networks' pose, where there is one: found on another way, it should agree.
+    """
     result = refinement.ct_to_world
     observation, bodies, poses = refinement.observation, refinement.bodies, refinement.final.poses
     sigma = SIMILARITY_SIGMA_MM / observation.pixel_mm
@@ -106,6 +130,8 @@ def gather_evidence(refinement: Refinement, model: VertebraModel, seed: int = 0)
         from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(model.centre))),
         pitch_mm=model.pitch_mm,
         other_level=refinement.other_level,
+        network_mm=float("nan") if network is None else mean_distance(model.surface, network.ct_to_world, result),
+        network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
     )
 
 
@@ -204,6 +230,14 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         "other_level",
         f"The X-rays fit better with the vertebra one level {evidence.other_level.name}: confirm the level.",
     )
+    if np.isfinite(evidence.network_mm):
+        weigh(
+            evidence.network_mm,
+            max(LEAST_DISAGREEMENT_MM, DISAGREEMENT_FACTOR * evidence.network_usual_mm),
+            np.inf,
+            "disagreement",
+            f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
+        )
     if not findings:
         return "accept", ()
     verdict: Verdict = "reject" if any(level == "reject" for level, _ in findings) else "check"

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from radgs.case import RegistrationCase
+from radgs.drr import SOFT_TISSUE, hu_from_attenuation
 from radgs.errors import InputFileError
-from radgs.gaussians.ply import save_ply
+from radgs.gaussians import save_ply, splat
+from radgs.geometry import RigidTransform
+from radgs.io.volumes import write_volume
 from radgs.overlay.figures import save_overlays
+from radgs.overlay.reconstruction_figure import ViewOfReconstruction, save_reconstruction_figure
 from radgs.pipeline import Registration
+from radgs.reconstruction import Reconstruction
+from radgs.roi import crop_geometry, roi_to_world
+from radgs.vertebra_model import VertebraModel
+from radgs.volume import Volume
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -29,7 +40,7 @@ def prepare_folder(folder: Path) -> Path:
 
 
 def write_result_folder(folder: Path, case: RegistrationCase, registration: Registration) -> list[Path]:
-    """Writes result.json, and per level the pose (.tfm), the Gaussians (.ply, in the CT's RAS) and the overlays (.png).
+    """Writes result.json and, per level, pose (.tfm), overlays (.png), the CT's Gaussians, and what was reconstructed.
 
     Returns:
         The files written, pictures first.
@@ -40,11 +51,54 @@ def write_result_folder(folder: Path, case: RegistrationCase, registration: Regi
     prepare_folder(folder)
     pictures, files = [], []
     for name, level in registration.result.levels.items():
-        model = registration.models.get(name)
-        if model is not None:
-            pictures += save_overlays(folder, name, level, model, case.views)
-            comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
-            files.append(save_ply(model.gaussians, folder / f"{name}_gaussians.ply", comment))
+        model, reconstruction = registration.models.get(name), registration.reconstructions.get(name)
+        if model is None:
+            continue
+        pictures += save_overlays(folder, name, level, model, case.views)
+        comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
+        files.append(save_ply(model.gaussians, folder / f"{name}_gaussians.ply", comment))
+        if reconstruction is not None:
+            pose = level.ct_to_world or RigidTransform.identity()
+            shown = _views_of(reconstruction, model, pose, case)
+            title = f"{name}: {registration.result.models[name]}"
+            pictures.append(save_reconstruction_figure(folder / f"{name}_reconstruction.png", title, shown))
+            files += _write_reconstruction(folder, name, reconstruction)
     result = registration.result.save(folder)
     poses = [folder / f"{name}_ct_to_world.tfm" for name in registration.result.levels]
     return [*pictures, result, *(pose for pose in poses if pose.is_file()), *files]
+
+
+def _write_reconstruction(folder: Path, name: str, reconstruction: Reconstruction) -> list[Path]:
+    """The reconstruction in the world: Gaussians, and a volume in Hounsfield units, so that CT presets show it."""
+    volume = reconstruction.world_volume()
+    hounsfield = np.rint(hu_from_attenuation(volume.array + SOFT_TISSUE)).astype(np.int16)
+    path = folder / f"{name}_reconstruction.nrrd"
+    write_volume(path, Volume(hounsfield, volume.index_to_ras))
+    comment = f"{name}: reconstructed from the X-rays; excess over soft tissue, 1/mm; frame: world RAS, mm"
+    return [path, save_ply(reconstruction.world_gaussians(), folder / f"{name}_reconstruction.ply", comment)]
+
+
+@torch.no_grad()
+def _views_of(
+    reconstruction: Reconstruction, model: VertebraModel, ct_to_world: RigidTransform, case: RegistrationCase
+) -> list[ViewOfReconstruction]:
+    """Every view with what was reconstructed from it, and the CT's vertebra where the result puts it."""
+    ct_to_roi = roi_to_world(reconstruction.roi_centre).inverse() @ ct_to_world
+    rotation, translation = torch.from_numpy(ct_to_roi.rotation), torch.from_numpy(ct_to_roi.translation)
+    vertebra = model.gaussians.transformed(rotation, translation)
+    reconstructed = reconstruction.gaussians.to("cpu")
+    seen, attention = reconstruction.views, reconstruction.attention
+    shown = []
+    for number, view in enumerate(case.views):
+        geometry = crop_geometry(seen.sources[0, number].cpu().numpy())
+        shown.append(
+            ViewOfReconstruction(
+                name=view.name,
+                xray=seen.images[0, number].cpu().numpy(),
+                valid=seen.valid[0, number].cpu().numpy() > 0.5,
+                attention=None if attention is None else attention[number].cpu().numpy(),
+                reconstruction=splat(reconstructed, geometry).numpy(),
+                vertebra=splat(vertebra, geometry).numpy(),
+            )
+        )
+    return shown

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radgs.anatomy import body_centre, level_pitch_mm, surface_points
+from radgs.anatomy import body_centre, level_pitch_mm, surface_points, vertebra_frame
 from radgs.bodies import label_box, resampled_isotropic, soft_mask, split_bodies
 from radgs.case import Level
 from radgs.drr import VolumeRenderer, attenuation_from_hu
+from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, fit, splat_poses, splat_with_pose_jacobian
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.volume import Volume
@@ -57,6 +58,7 @@ class VertebraModel:
     Attributes:
         level: Name and label.
         centre: (3,) centre of the vertebral body.
+        frame_to_ct: The anatomical frame; None where the label has no posterior elements to orient one by.
         surface: (N, 3) area-uniform surface points.
         pitch_mm: Distance to the neighbouring body; typical where the labels hold no neighbour.
         level_offsets: (3,) from this body's centre to those of the levels above and below, mm.
@@ -70,6 +72,7 @@ class VertebraModel:
 
     level: Level
     centre: FloatArray
+    frame_to_ct: RigidTransform | None
     surface: FloatArray
     pitch_mm: float
     level_offsets: tuple[FloatArray, FloatArray]
@@ -127,7 +130,8 @@ def build_vertebra_model(
     Raises:
         CaseError: The label map has no such vertebra, or it is too small to have a body.
     """
-    centre = body_centre(labels, level.label)
+    frame_to_ct = _frame_or_none(labels, level.label)
+    centre = body_centre(labels, level.label) if frame_to_ct is None else frame_to_ct.translation
     neighbours = neighbouring_labels(labels, level.label, centre)
     pitch = level_pitch_mm(labels, level.label) or TYPICAL_PITCH_MM
     split = split_bodies(ct, labels, [level.label, *neighbours])
@@ -137,6 +141,7 @@ def build_vertebra_model(
     return VertebraModel(
         level=level,
         centre=centre,
+        frame_to_ct=frame_to_ct,
         surface=surface_points(labels, level.label),
         pitch_mm=pitch,
         level_offsets=_level_offsets(labels, neighbours, centre, pitch),
@@ -146,6 +151,13 @@ def build_vertebra_model(
         surroundings=resampled_isotropic(split.remainder, SURROUNDINGS_VOXEL_MM),
         whole=resampled_isotropic(whole, WHOLE_VOXEL_MM),
     )
+
+
+def _frame_or_none(labels: Volume, label: int) -> RigidTransform | None:
+    try:
+        return vertebra_frame(labels, label)
+    except CaseError:
+        return None
 
 
 def neighbouring_labels(labels: Volume, label: int, centre: FloatArray) -> list[int]:

@@ -100,7 +100,8 @@ def read_case_file(path: Path) -> CaseFile:
         ct=folder / top.text("ct"),
         labels=folder / top.text("labels"),
         levels=levels,
-        views=tuple(_read_view(entry, folder) for entry in top.objects("views")),
+        # A CT can be prepared for before any X-ray is taken.
+        views=tuple(_read_view(entry, folder) for entry in top.objects("views")) if "views" in top else (),
         clicks=clicks,
         initial_poses=poses,
         truth={name: truth.rigid("ct_to_world") for name, truth in top.object("truth").members()}

@@ -19,6 +19,8 @@ from radgs.xray import ViewGeometry, XRayView
 
 COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
 
+#: Tells which of several starts the images support, without moving any.
+LOOK = (Stage(sigma_mm=8.0, iterations=0, surround_weight=0.15, dilation_mm=6.0),)
 SEARCH = (Stage(sigma_mm=10.0, iterations=8, surround_weight=0.3, dilation_mm=10.0),)
 WHOLE_COARSEST = (
     Stage(sigma_mm=8.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
@@ -111,6 +113,8 @@ def refine(
     model: VertebraModel,
     start: RigidTransform,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
+    *,
+    proposals: Sequence[RigidTransform] = (),
 ) -> Refinement:
     """Refines a vertebra's pose on the X-rays.
 
@@ -119,9 +123,10 @@ def refine(
         model: The vertebra and its surroundings.
         start: CT-to-world pose to start from; tens of millimetres and degrees off at most.
         progress: Called with the fraction done and what is being done.
+        proposals: Poses that may be better than the start, such as those of Kabsch and RegM; the images decide.
     """
     progress(0.0, "aligning the CT as it was scanned")
-    whole, restarted = align_whole(views, model, start)
+    whole, restarted = align_whole(views, model, start, proposals)
     # A click may be far off: from here on, the region is centred on the vertebra itself.
     centre = whole.poses[0].apply(model.centre)
 
@@ -143,11 +148,13 @@ def refine(
     return Refinement(start, whole, final, fine, bodies, restarted, other_level)
 
 
-def align_whole(views: Sequence[XRayView], model: VertebraModel, start: RigidTransform) -> tuple[Estimate, bool]:
-    """Aligns the unmoved CT; from other orientations too where the given start leads nowhere.
+def align_whole(
+    views: Sequence[XRayView], model: VertebraModel, start: RigidTransform, proposals: Sequence[RigidTransform] = ()
+) -> tuple[Estimate, bool]:
+    """Aligns the unmoved CT, from the start that the images support best; from others where that one leads nowhere.
 
     Returns:
-        The best estimate, and whether another start than the given one led to it.
+        The best estimate, and whether another start than those given led to it.
     """
     centre = start.apply(model.centre)
     searcher = _whole_refiner(views, model, centre, COARSEST_PIXELS)
@@ -156,15 +163,23 @@ def align_whole(views: Sequence[XRayView], model: VertebraModel, start: RigidTra
     def aligned(estimate: Estimate) -> Estimate:
         return refiner.run(searcher.run(estimate, WHOLE_COARSEST), WHOLE_COARSE)
 
-    best = aligned(Estimate([start]))
-    if best.correlation.min() >= POOR_START:
-        return best, False
+    looks = [searcher.run(Estimate([pose]), LOOK) for pose in (start, *proposals)] if proposals else [Estimate([start])]
+    looks.sort(key=_support, reverse=True)
+    given: list[Estimate] = []
+    for look in looks:
+        given.append(aligned(look))
+        if given[-1].correlation.min() >= POOR_START:
+            return given[-1], False
     turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
     searched = [searcher.run(Estimate([start.rotated_about(centre, turn)]), SEARCH) for turn in turns]
-    promising = sorted(searched, key=lambda estimate: -estimate.correlation.mean())[:2]
-    candidates = [best, *(aligned(estimate) for estimate in promising)]
-    winner = max(candidates, key=lambda estimate: estimate.correlation.mean())
-    return winner, winner is not best
+    promising = sorted(searched, key=_support, reverse=True)[:2]
+    winner = max([*given, *(aligned(estimate) for estimate in promising)], key=_support)
+    return winner, all(winner is not one for one in given)
+
+
+def _support(estimate: Estimate) -> float:
+    """How well the images agree with an estimate: its mean gradient correlation."""
+    return float(estimate.correlation.mean()) if estimate.correlation.size else 0.0
 
 
 def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: RigidTransform) -> OtherLevel:
