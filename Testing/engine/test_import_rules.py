@@ -22,8 +22,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("volume",),
     ("xray",),
     ("anatomy", "physics"),
-    ("io",),
+    ("io", "igtl"),
     ("case", "checks", "result"),
+    ("export",),
     ("gaussians", "drr"),
     ("bodies",),
     ("vertebra_model",),
@@ -34,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("training",),
     ("console",),
+    ("export_session",),
     ("cli", "worker"),
     ("__main__",),
 )

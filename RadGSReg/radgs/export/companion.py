@@ -16,9 +16,7 @@ FRAMES = (
 WIDTH = 100
 
 
-def companion_text(
-    written: WrittenFile, explanation: str, shipment: Shipment, sha256: str, distance_mm: float
-) -> str:
+def companion_text(written: WrittenFile, explanation: str, shipment: Shipment, sha256: str, distance_mm: float) -> str:
     """The companion of one file.
 
     Args:

@@ -118,7 +118,7 @@ def _withheld(verdict: Verdict, names: tuple[str, ...], chosen: dict[str, LevelR
         verdict,
         names,
         f"The verdict is reject. {grounds}",
-        f"Correct the input and register again{rest}. Only a pose confirmed by other means may be forced, with --force.",
+        f"Correct the input and register again{rest}. Force a pose only when it is confirmed by other means (--force).",
     )
 
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from itertools import product
 from pathlib import Path
-
-import numpy as np
 
 from radgs.errors import ExportError, RadgsError
 from radgs.export.companion import companion_text
 from radgs.export.formats import ExportFormat, WrittenFile
 from radgs.export.shipment import Shipment
-from radgs.geometry import RigidTransform
+from radgs.geometry import largest_distance
 
-#: A pose read back may move the corners of a cube of one metre about the origin by this much.
+#: A pose read back may take a point within half a metre of the origin this far from where it was.
 TOLERANCE_MM = 1e-6
-
-_CORNERS = np.array(list(product((-500.0, 500.0), repeat=3)))
 
 
 def export_files(shipment: Shipment, export_format: ExportFormat, folder: str | Path) -> list[Path]:
@@ -48,13 +43,9 @@ def export_files(shipment: Shipment, export_format: ExportFormat, folder: str | 
             return [path.replace(folder / path.name) for path in staged]
     except OSError as problem:
         raise ExportError(
-            f"Nothing can be written to {folder}: {problem.strerror or problem}.", "Name a folder that you may write to."
+            f"Nothing can be written to {folder}: {problem.strerror or problem}.",
+            "Name a folder that you may write to.",
         ) from problem
-
-
-def largest_distance(first: RigidTransform, second: RigidTransform) -> float:
-    """The farthest that two poses take a point of a one-metre cube about the origin apart, mm."""
-    return float(np.linalg.norm(first.apply(_CORNERS) - second.apply(_CORNERS), axis=1).max())
 
 
 def sha256_of(path: Path) -> str:

@@ -68,7 +68,8 @@ class SpatialRegistrationFormat:
         """See ``ExportFormat``."""
         ct = _frame(self.ct, shipment.case_sha256, "ct")
         world = _frame(self.xrays, shipment.case_sha256, "world")
-        common = self._patient_and_study() | {
+        common: dict[str, str | int] = {
+            **self._patient_and_study(),
             "SeriesInstanceUID": generate_uid(prefix=None),
             "SeriesNumber": 1,
             "SeriesDescription": "RadGSReg: CT to X-ray world",

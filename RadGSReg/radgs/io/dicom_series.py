@@ -16,7 +16,8 @@ from radgs.errors import InputFileError
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber")
 
-_TAGS = [*PATIENT, *STUDY, "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID"]
+_UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+_TAGS = [*PATIENT, *STUDY, *_UIDS, "FrameOfReferenceUID"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class DicomSeries:
 
     Attributes:
         path: Where they were read.
-        frame_uid: Frame of Reference UID (0020,0052); None where the files name none, as projection X-rays often do not.
+        frame_uid: Frame of Reference UID (0020,0052); None where the files name none, as projection X-rays often do.
         instances: The objects.
         patient: Attributes of ``PATIENT`` that the files have, as texts.
         study: Attributes of ``STUDY`` that the files have, as texts.
@@ -63,7 +64,9 @@ def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
     ):
         values = {str(dataset.get(keyword, "")) for dataset in datasets}
         if len(values) > 1:
-            raise InputFileError(f"The DICOM files at {place} are of {len(values)} {called}.", "Give those of one alone.")
+            raise InputFileError(
+                f"The DICOM files at {place} are of {len(values)} {called}.", "Give those of one alone."
+            )
     first = datasets[0]
     return DicomSeries(
         path=place,
@@ -75,9 +78,6 @@ def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
         patient={keyword: str(first[keyword].value) for keyword in PATIENT if keyword in first},
         study={keyword: str(first[keyword].value or "") for keyword in STUDY if keyword in first},
     )
-
-
-_UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 
 
 def _headers(path: Path) -> list[pydicom.Dataset]:

@@ -102,7 +102,9 @@ def read_spatial_registration(path: Path) -> SpatialRegistration:
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(path)
     except (InvalidDicomError, OSError, EOFError, ValueError) as problem:
-        raise InputFileError(f"{path} is not a DICOM file that can be read.", "Check the path and the file.") from problem
+        raise InputFileError(
+            f"{path} is not a DICOM file that can be read.", "Check the path and the file."
+        ) from problem
     if dataset.get("SOPClassUID") != SpatialRegistrationStorage:
         raise InputFileError(f"{path} is not a Spatial Registration.", "Give a DICOM object of modality REG.")
     world = str(dataset.get("FrameOfReferenceUID", ""))

@@ -1,0 +1,130 @@
+"""One connection that never blocks: of every device the newest message goes out, and what it replaces does not."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+
+#: Small on purpose: what waits in the kernel is older than what waits here.
+SEND_BUFFER_BYTES = 4096
+
+
+class PeerLostError(Exception):
+    """The connection has ended; the text says how, as a phrase."""
+
+
+class Peer:
+    """The other end of a connection that is open or opening.
+
+    Args:
+        connection: A socket, connected or in the course of it; made non-blocking here, closed by ``close``.
+        name: ``host:port``, for people.
+        patience_s: How long the peer may take nothing while something waits for it.
+        connected: Whether the connection is open already.
+    """
+
+    def __init__(self, connection: socket.socket, name: str, patience_s: float, connected: bool) -> None:
+        self.socket, self.name, self.connected = connection, name, connected
+        self._patience_s = patience_s
+        self._begun = b""
+        self._waiting: dict[str, bytes] = {}
+        self._last_progress = time.monotonic()
+        connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to go out, or the connection still opening."""
+        return not self.connected or bool(self._begun or self._waiting)
+
+    def offer(self, messages: Mapping[str, bytes]) -> None:
+        """Puts one message per device in line; of a device that has one waiting, the newer one stays."""
+        if not self.busy:
+            self._last_progress = time.monotonic()
+        self._waiting.update(messages)
+
+    def withdraw(self, device: str) -> None:
+        """Takes a message out of the line, unless a part of it is out already."""
+        self._waiting.pop(device, None)
+
+    def write(self) -> bool:
+        """Sends what the connection takes now.
+
+        Returns:
+            Whether the connection has opened by this.
+
+        Raises:
+            PeerLostError: It has ended, or could not be opened.
+        """
+        opened = False
+        try:
+            if not self.connected:
+                problem = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if problem:
+                    raise OSError(problem, os.strerror(problem))
+                self.connected = opened = True
+                self._last_progress = time.monotonic()
+            while self._begun or self._waiting:
+                if not self._begun:
+                    device = next(iter(self._waiting))
+                    self._begun = self._waiting.pop(device)
+                sent = self.socket.send(self._begun)
+                self._begun = self._begun[sent:]
+                self._last_progress = time.monotonic()
+        except BlockingIOError:
+            pass
+        except OSError as problem:
+            raise PeerLostError(how_it_failed(problem)) from problem
+        return opened
+
+    def read(self) -> None:
+        """Takes in and forgets what the peer sends; nothing it says changes a pose.
+
+        Raises:
+            PeerLostError: The peer has closed the connection.
+        """
+        try:
+            if not self.socket.recv(65536):
+                raise PeerLostError("closed by the peer")
+        except BlockingIOError:
+            pass
+        except OSError as problem:
+            raise PeerLostError(how_it_failed(problem)) from problem
+
+    def check_patience(self) -> None:
+        """Gives up a peer that has taken nothing for too long.
+
+        Raises:
+            PeerLostError: It has.
+        """
+        waited = time.monotonic() - self._last_progress
+        if self.busy and waited > self._patience_s:
+            raise PeerLostError(f"nothing taken for {waited:.1f} s" if self.connected else "no answer")
+
+    def close(self, linger_s: float = 0.0) -> None:
+        """Ends the connection.
+
+        Args:
+            linger_s: How long to wait for the peer to end it first: a connection closed over unread bytes of the peer's
+                is reset, and the peer may lose what was sent last.
+        """
+        try:
+            if linger_s and self.connected:
+                self.socket.shutdown(socket.SHUT_WR)
+                self.socket.settimeout(linger_s)
+                end = time.monotonic() + linger_s
+                while time.monotonic() < end and self.socket.recv(65536):
+                    pass
+        except OSError:
+            pass
+        finally:
+            self.socket.close()
+
+
+def how_it_failed(problem: OSError) -> str:
+    """The system's reason as a phrase."""
+    return (problem.strerror or str(problem)).lower()
