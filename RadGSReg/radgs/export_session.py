@@ -179,7 +179,7 @@ def _nobody(link: Link, options: LinkOptions) -> ExportError:
             "Connect the navigation system as a client, or wait longer with --timeout.",
         )
     return ExportError(
-        link.trouble or f"{link.host}:{link.port} does not take the poses.",
+        f"No receiver at {link.host}:{link.port} has taken the poses within {options.timeout_s:g} s.",
         "Start the navigation system's OpenIGTLink server, check --host and --port, or be the server with --listen.",
     )
 

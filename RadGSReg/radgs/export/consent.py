@@ -26,6 +26,14 @@ class Consent:
         """Whether a pose of that verdict may leave."""
         return verdict == "accept" or self.reject or (verdict == "check" and self.check)
 
+    def release_of(self, verdict: Verdict) -> str:
+        """Why a pose of that verdict leaves, as a phrase."""
+        if verdict == "accept":
+            return "accepted by the program"
+        if verdict == "check" and self.check:
+            return "in doubt to the program, confirmed by a person"
+        return "in doubt to the program, exported by force" if verdict == "check" else "REJECTED, exported by force"
+
 
 class WithheldError(RadgsError):
     """A pose may not leave without a person's consent.
@@ -61,13 +69,14 @@ def release(
         ExportError: A level is not in the result, or has no pose.
         WithheldError: A verdict needs a consent that was not given; ``reject`` is told before ``check``.
     """
+    consent = consent or Consent()
     chosen = chosen_levels(result, levels)
     for verdict in ("reject", "check"):
         withheld = tuple(name for name, level in chosen.items() if level.verdict == verdict)
-        if withheld and not (consent or Consent()).covers(verdict):
+        if withheld and not consent.covers(verdict):
             raise _withheld(verdict, withheld, chosen)
     return Shipment(
-        poses=tuple(outgoing(name, level) for name, level in chosen.items()),
+        poses=tuple(outgoing(name, level, consent) for name, level in chosen.items()),
         result_sha256=result_sha256,
         case_sha256=result.case_sha256,
         versions=result.versions,
@@ -90,8 +99,8 @@ def chosen_levels(result: RegistrationResult, levels: Sequence[str] = ()) -> dic
     return chosen
 
 
-def outgoing(name: str, level: LevelResult) -> OutgoingPose:
-    """One level's pose on its way out; whether it may leave is not asked here.
+def outgoing(name: str, level: LevelResult, consent: Consent) -> OutgoingPose:
+    """One level's pose on its way out, which the consent covers.
 
     Raises:
         ExportError: It has none.
@@ -100,7 +109,10 @@ def outgoing(name: str, level: LevelResult) -> OutgoingPose:
         raise ExportError(
             f"{name} has no pose to export{_because(level)}", "Export the other levels with --level, or register again."
         )
-    return OutgoingPose(name, level.ct_to_world, level.verdict, level.predicted_error_mm, level.reasons)
+    verdict = level.verdict
+    return OutgoingPose(
+        name, level.ct_to_world, verdict, consent.release_of(verdict), level.predicted_error_mm, level.reasons
+    )
 
 
 def _withheld(verdict: Verdict, names: tuple[str, ...], chosen: dict[str, LevelResult]) -> WithheldError:

@@ -111,7 +111,7 @@ class LivePoses:
         elif not self._consent.covers(level.verdict):
             self._withhold(name, f"verdict {level.verdict}", level)
         else:
-            pose = outgoing(name, level)
+            pose = outgoing(name, level, self._consent)
             self._link.publish(pose_messages(pose, time.time()))
             self._report(f"{name} goes out as {pose_device(name)}: {pose.verdict}, {pose.release}; {pose.expectation}.")
 

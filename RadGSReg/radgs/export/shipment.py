@@ -17,14 +17,6 @@ from radgs.result import Reason, Verdict
 #: A point of the CT, RAS mm, by which a receiver tries a transform: every export says where it has to arrive.
 TRIAL_POINT = (10.0, 20.0, 30.0)
 
-#: What a verdict says of a pose that leaves all the same.
-RELEASE: Mapping[Verdict, str] = {
-    "accept": "accepted by the program",
-    "check": "in doubt to the program, released by a person who confirmed it",
-    "reject": "REJECTED by the program, exported by force",
-}
-
-
 @dataclass(frozen=True, eq=False)
 class OutgoingPose:
     """One vertebra's pose on its way out.
@@ -33,6 +25,7 @@ class OutgoingPose:
         level: Its name, fit for a file name.
         ct_to_world: RAS mm; ``x_world = ct_to_world @ x_ct``.
         verdict: The program's opinion of the pose.
+        release: Why it was let out, as a phrase (``Consent.release_of``).
         predicted_error_mm: Predicted errors by name; NaN where one could not be computed.
         reasons: Grounds for the verdict.
 
@@ -43,6 +36,7 @@ class OutgoingPose:
     level: str
     ct_to_world: RigidTransform
     verdict: Verdict
+    release: str
     predicted_error_mm: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
 
@@ -52,11 +46,6 @@ class OutgoingPose:
                 f'The level name "{self.level}" cannot stand in a file name.',
                 "Rename it in result.json, with letters, digits, and signs such as - _ .",
             )
-
-    @property
-    def release(self) -> str:
-        """Why the pose was let out, as a phrase."""
-        return RELEASE[self.verdict]
 
     @property
     def expectation(self) -> str:
