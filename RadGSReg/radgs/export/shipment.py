@@ -17,6 +17,7 @@ from radgs.result import Reason, Verdict
 #: A point of the CT, RAS mm, by which a receiver tries a transform: every export says where it has to arrive.
 TRIAL_POINT = (10.0, 20.0, 30.0)
 
+
 @dataclass(frozen=True, eq=False)
 class OutgoingPose:
     """One vertebra's pose on its way out.
