@@ -205,10 +205,10 @@ def _reference(instance: Instance) -> Dataset:
 
 
 def _item_matrix(item: Dataset) -> FloatArray:
-    """(4, 4) LPS: the matrices of one item, applied in their order (PS3.3 C.20.2, Matrix Sequence)."""
+    """(4, 4) LPS: the matrices of one item multiplied in their order, M1 M2 ... (PS3.3 equation C.20.2-2)."""
     matrices = [
         np.array([float(number) for number in entry.FrameOfReferenceTransformationMatrix]).reshape(4, 4)
         for registration in item.MatrixRegistrationSequence
         for entry in registration.MatrixSequence
     ]
-    return reduce(lambda before, after: after @ before, matrices, np.eye(4))
+    return reduce(np.matmul, matrices, np.eye(4))
