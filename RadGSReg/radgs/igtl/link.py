@@ -161,7 +161,7 @@ class Link:
             return
         try:
             known = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except OSError as problem:
+        except (OSError, UnicodeError) as problem:
             self._lost(None, how_it_failed(problem))
             return
         family, kind, protocol, _, address = known[self._tries % len(known)]

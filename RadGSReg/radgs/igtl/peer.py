@@ -125,6 +125,6 @@ class Peer:
             self.socket.close()
 
 
-def how_it_failed(problem: OSError) -> str:
+def how_it_failed(problem: OSError | UnicodeError) -> str:
     """The system's reason as a phrase."""
-    return (problem.strerror or str(problem)).lower()
+    return str(getattr(problem, "strerror", None) or problem).lower()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -55,12 +52,3 @@ def result_folder(result: RegistrationResult, tmp_path: Path) -> Path:
     """The folder ``result`` with that result in it."""
     result.save(tmp_path / "result")
     return tmp_path / "result"
-
-
-@pytest.fixture
-def pyigtl() -> Iterator[Any]:
-    """pyigtl, whose server takes over signals, with the signals as they were afterwards."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield pytest.importorskip("pyigtl", reason="pyigtl is not installed: pip install pyigtl")
-    for number, handler in before.items():
-        signal.signal(number, handler)
