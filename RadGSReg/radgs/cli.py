@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radgs import __version__
+from radgs.igtl.link import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from radgs.case import RegistrationCase
@@ -116,7 +117,9 @@ def export(
     host: Annotated[
         str, typer.Option(help="Receiver's address; with --listen, the own one.", rich_help_panel="OpenIGTLink")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the same.", rich_help_panel="OpenIGTLink")] = 18944,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the same.", rich_help_panel="OpenIGTLink")
+    ] = DEFAULT_PORT,
     listen: Annotated[bool, typer.Option("--listen", help="Be the server.", rich_help_panel="OpenIGTLink")] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Stay and send every change; never asks.", rich_help_panel="OpenIGTLink")

@@ -138,7 +138,7 @@ def _let_out(request: ExportRequest) -> Shipment:
         if withheld.verdict != "check" or request.as_json or not _somebody_is_there():
             raise
         people_console().print(withheld.problem, style="bold yellow", markup=False, soft_wrap=True)
-        if not typer.confirm("Have you compared the outline with the X-ray in every view? Export it", err=True):
+        if not typer.confirm("Have you compared the outline with the X-ray in every view? Export it?", err=True):
             raise
     return release(result, Consent(check=True, reject=request.consent.reject), request.levels, digest)
 

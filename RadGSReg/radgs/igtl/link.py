@@ -79,11 +79,6 @@ class Link:
         """Whether a peer is there and every peer has been sent everything that was published."""
         return bool(self._peers) and not any(peer.busy for peer in self._peers)
 
-    @property
-    def trouble(self) -> str:
-        """Why there is no connection, as last told; empty while there is one."""
-        return "" if self.peers else self._told
-
     def publish(self, messages: Mapping[str, bytes]) -> None:
         """Takes in the newest message of some devices and offers it to every peer.
 
@@ -122,9 +117,12 @@ class Link:
             self._guard(peer, peer.check_patience)
 
     def close(self, linger_s: float = 0.0) -> None:
-        """Ends every connection, waiting for each peer up to ``linger_s`` to take in what it was sent."""
+        """Ends every connection, waiting up to ``linger_s`` for the peers to take in what they were sent."""
+        until = time.monotonic() + linger_s
         for peer in self._peers:
-            peer.close(linger_s)
+            peer.finish()
+        for peer in self._peers:
+            peer.close(until)
         self._peers = []
         if self._door is not None:
             self._door.close()

@@ -6,9 +6,13 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 #: Small on purpose: what waits in the kernel is older than what waits here.
 SEND_BUFFER_BYTES = 4096
+
+#: First question after so many idle seconds, then every so many, and how many may go unanswered.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
 
 
 class PeerLostError(Exception):
@@ -33,7 +37,7 @@ class Peer:
         self._last_progress = time.monotonic()
         connection.setblocking(False)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _keep_alive(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
@@ -42,10 +46,12 @@ class Peer:
         return not self.connected or bool(self._begun or self._waiting)
 
     def offer(self, messages: Mapping[str, bytes]) -> None:
-        """Puts one message per device in line; of a device that has one waiting, the newer one stays."""
+        """Puts one message per device in line; of a device that has one waiting already, the newer one stays."""
         if not self.busy:
             self._last_progress = time.monotonic()
-        self._waiting.update(messages)
+        for device, message in messages.items():
+            self._waiting.pop(device, None)  # to the end of the line, so that a verdict stays before its pose
+            self._waiting[device] = message
 
     def withdraw(self, device: str) -> None:
         """Takes a message out of the line, unless a part of it is out already."""
@@ -105,24 +111,32 @@ class Peer:
         if self.busy and waited > self._patience_s:
             raise PeerLostError(f"nothing taken for {waited:.1f} s" if self.connected else "no answer")
 
-    def close(self, linger_s: float = 0.0) -> None:
+    def finish(self) -> None:
+        """Tells the peer that nothing more will come."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self, until: float = 0.0) -> None:
         """Ends the connection.
 
         Args:
-            linger_s: How long to wait for the peer to end it first: a connection closed over unread bytes of the peer's
-                is reset, and the peer may lose what was sent last.
+            until: Up to when (``time.monotonic``) to wait for the peer to end it first: a connection closed over unread
+                bytes of the peer's is reset, and the peer may lose what was sent last.
         """
-        try:
-            if linger_s and self.connected:
-                self.socket.shutdown(socket.SHUT_WR)
-                self.socket.settimeout(linger_s)
-                end = time.monotonic() + linger_s
-                while time.monotonic() < end and self.socket.recv(65536):
-                    pass
-        except OSError:
-            pass
-        finally:
-            self.socket.close()
+        with suppress(OSError):
+            while self.connected and (left := until - time.monotonic()) > 0:
+                self.socket.settimeout(left)
+                if not self.socket.recv(65536):
+                    break
+        self.socket.close()
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Has the system ask an idle peer for a sign of life, so that one whose cable was pulled is noticed in seconds."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not every system has each of them
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def how_it_failed(problem: OSError | UnicodeError) -> str:

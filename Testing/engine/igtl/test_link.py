@@ -207,6 +207,32 @@ def test_a_peer_that_takes_nothing_is_given_up_and_the_others_are_served(pyigtl:
     assert any(line.startswith(f"The connection with {name} has ended: nothing taken for 0.") for line in said)
 
 
+def test_a_verdict_still_goes_before_its_pose_when_both_were_overtaken() -> None:
+    """A peer that takes nothing for a while never gets a pose before its verdict, nor one that was withdrawn."""
+    with bare_server(receive_buffer=2048) as door, Link(HOST, door.getsockname()[1]) as link:
+        pump(link, lambda: bool(link.peers))
+        slow, _ = door.accept()
+        with slow:
+            for number in range(500):
+                link.publish({"L3Verdict": b"v%05d" % number, "L3CTToWorld": b"p%05d" % number})
+                link.tick(0.0)
+            link.withdraw("L3CTToWorld")
+            link.publish({"L3Verdict": b"v99999"})
+            slow.settimeout(0.05)
+            data = b""
+            end = time.monotonic() + PATIENCE_S
+            while not data.endswith(b"v99999") and time.monotonic() < end:
+                link.tick(0.0)
+                with suppress(TimeoutError):
+                    data += slow.recv(65536)
+    order = [data[start : start + 6].decode() for start in range(0, len(data), 6)]
+    assert order[-1] == "v99999"
+    assert "p00499" not in order
+    for position, item in enumerate(order):
+        if item.startswith("p"):
+            assert order[position - 1] == "v" + item[1:]
+
+
 def test_a_peer_that_leaves_is_noticed_although_nothing_is_sent() -> None:
     said: list[str] = []
     with bare_server() as door, Link(HOST, door.getsockname()[1], report=said.append) as link:
