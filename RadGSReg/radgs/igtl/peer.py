@@ -75,11 +75,13 @@ class Peer:
                 self.connected = opened = True
                 self._last_progress = time.monotonic()
             while self._begun or self._waiting:
-                if not self._begun:
-                    device = next(iter(self._waiting))
-                    self._begun = self._waiting.pop(device)
-                sent = self.socket.send(self._begun)
-                self._begun = self._begun[sent:]
+                if self._begun:
+                    self._begun = self._begun[self.socket.send(self._begun) :]
+                else:  # a message counts as begun only once a part of it is out
+                    device, message = next(iter(self._waiting.items()))
+                    sent = self.socket.send(message)
+                    del self._waiting[device]
+                    self._begun = message[sent:]
                 self._last_progress = time.monotonic()
         except BlockingIOError:
             pass
