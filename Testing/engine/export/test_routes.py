@@ -162,3 +162,18 @@ def test_two_levels_stay_apart_on_every_route(
         arrived = np.array(transform.TransformPoint((screw_entry * FLIP).tolist())) * FLIP
         np.testing.assert_allclose(arrived, expected.apply(screw_entry), atol=1e-8)
         np.testing.assert_array_equal(np.loadtxt(exported / f"{level}_ct_to_world.csv", delimiter=","), expected.matrix)
+
+
+@pytest.mark.parametrize("suffix", [".tfm", ".h5", ".txt", ".csv", ".dcm"])
+def test_the_companions_trial_point_arrives_where_it_says(suffix: str, exported: Path) -> None:
+    path = exported / f"L3_ct_to_world{suffix}"
+    about = " ".join(path.with_name(path.name + ".about.txt").read_text(encoding="utf-8").split())
+    trial = about.split("Try it:")[1].split("Frames")[0]
+    start, arrival = (np.array(point.split(","), dtype=float)[:3] for point in re.findall(r"\(([^()]+)\)", trial))
+    if suffix == ".csv":
+        arrived = (np.loadtxt(path, delimiter=",") @ [*start, 1.0])[:3]
+    elif suffix == ".dcm":
+        arrived = np.array(by_pydicom(exported, start * FLIP)) * FLIP
+    else:
+        arrived = np.array(SimpleITK.ReadTransform(str(path)).TransformPoint(start.tolist()))
+    np.testing.assert_allclose(arrived, arrival, atol=6e-4)
