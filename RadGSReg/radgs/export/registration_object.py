@@ -123,7 +123,7 @@ def _content(pose: OutgoingPose, number: int) -> Mapping[str, str | int]:
         "SOPInstanceUID": generate_uid(prefix=None),
         "InstanceNumber": number,
         "ContentLabel": label if fits else "CT_TO_WORLD",
-        "ContentDescription": f"{pose.level}: verdict {pose.verdict}, {pose.expectation}"[:64],
+        "ContentDescription": f"{pose.level}: {pose.verdict}, {pose.expectation}"[:64],
     }
 
 

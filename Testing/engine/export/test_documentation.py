@@ -103,7 +103,7 @@ def test_the_code_for_openigtlink_does_what_it_says(pyigtl: Any, result: Registr
 
     with Link("127.0.0.1", 0, listen=True) as link:
         link.publish(pose_messages(release(result).poses[0], time.time()))
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         done = threading.Event()
 
         def serve() -> None:

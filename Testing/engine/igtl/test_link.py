@@ -18,7 +18,8 @@ from radgs.igtl.link import MOST_CLIENTS, Link
 from radgs.igtl.message import pack_pose, pose_device
 
 HOST = "127.0.0.1"
-PATIENCE_S = 5.0
+#: How long something may take that has to happen; a busy machine needs some.
+PATIENCE_S = 20.0
 
 
 def pose(x: float = 12.0) -> RigidTransform:
@@ -154,13 +155,13 @@ def test_a_slow_peer_skips_what_is_outdated_and_ends_with_the_newest() -> None:
         link.publish(message(x=0.0))
         pump(link, lambda: bool(link.peers))
         slow, _ = door.accept()
-        slowest = 0.0
+        seconds = []
         for number in range(1, count + 1):
             link.publish(message(x=float(number)))
             started = time.monotonic()
             link.tick(0.0)
-            slowest = max(slowest, time.monotonic() - started)
-        assert slowest < 0.5, "a peer that takes nothing holds up nobody"
+            seconds.append(time.monotonic() - started)
+        assert np.median(seconds) < 0.05, "a peer that takes nothing holds up nobody"
         assert not link.delivered
         data = b""
         with slow:
@@ -196,7 +197,7 @@ def test_a_peer_that_takes_nothing_is_given_up_and_the_others_are_served(pyigtl:
                 link.publish(message(x=number))
                 return len(link.peers) == 1
 
-            pump(link, keep_changing, 10.0)
+            pump(link, keep_changing)
             pump(link, lambda: link.delivered)
             end = time.monotonic() + PATIENCE_S
             x = 0.0
@@ -204,7 +205,7 @@ def test_a_peer_that_takes_nothing_is_given_up_and_the_others_are_served(pyigtl:
                 received = navigation.wait_for_message("L3CTToWorld", timeout=0.1)
                 x = x if received is None else float(received.matrix[0, 3])
             assert x == number
-    assert any(line.startswith(f"The connection with {name} has ended: nothing taken for 0.") for line in said)
+    assert any(line.startswith(f"The connection with {name} has ended: nothing taken for ") for line in said)
 
 
 def test_a_verdict_still_goes_before_its_pose_when_both_were_overtaken() -> None:

@@ -144,7 +144,7 @@ def test_it_says_level_and_verdict_and_two_levels_are_two_objects_of_one_series(
     ]
     l3, l4 = (pydicom.dcmread(path) for path in paths)
     assert (l3.ContentLabel, l4.ContentLabel) == ("L3_CT_TO_WORLD", "L4_CT_TO_WORLD")
-    assert l3.ContentDescription == "L3: verdict accept, predicted error 0.8 mm (95 % of the surface)"
+    assert l3.ContentDescription == "L3: accept, predicted error 0.8 mm (95 % of the surface)"
     assert l3.SeriesInstanceUID == l4.SeriesInstanceUID
     assert l3.SOPInstanceUID != l4.SOPInstanceUID
     assert l3.FrameOfReferenceUID == l4.FrameOfReferenceUID
