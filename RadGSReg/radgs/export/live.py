@@ -52,13 +52,16 @@ class ResultWatch:
             if digest == self._seen:
                 return None
             result = RegistrationResult.load(path)
-        except (OSError, RadgsError) as problem:
-            self._bear_with(problem)
+        except OSError as problem:
+            self._bear_with(f"{path} cannot be read: {problem.strerror or problem}.")
+            return None
+        except RadgsError as error:
+            self._bear_with(error.problem)
             return None
         self._seen, self._unreadable_since = digest, None
         return result
 
-    def _bear_with(self, problem: OSError | RadgsError) -> None:
+    def _bear_with(self, problem: str) -> None:
         now = time.monotonic()
         if self._unreadable_since is None:
             self._unreadable_since = now

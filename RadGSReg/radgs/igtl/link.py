@@ -61,6 +61,7 @@ class Link:
         self._messages: dict[str, bytes] = {}
         self._peers: list[Peer] = []
         self._tries, self._next_try, self._told = 0, 0.0, ""
+        self._opened_at = 0.0
         self._door = self._open_door() if listen else None
 
     def __enter__(self) -> Link:
@@ -96,7 +97,7 @@ class Link:
             peer.withdraw(device)
 
     def tick(self, timeout_s: float) -> None:
-        """Does what there is to do, waiting for it up to ``timeout_s``; never blocks longer."""
+        """Does what there is to do, for up to ``timeout_s``; only looking up a host's name can take longer."""
         if self._door is None and not self._peers:
             self._connect()
         with selectors.DefaultSelector() as selector:
@@ -130,7 +131,7 @@ class Link:
     def _open_door(self) -> socket.socket:
         try:
             door = socket.create_server((self.host, self.port), backlog=MOST_CLIENTS)
-        except OSError as problem:
+        except (OSError, UnicodeError) as problem:
             raise ExportError(
                 f"{self.host}:{self.port} cannot be listened at: {how_it_failed(problem)}.",
                 "Choose another --port, or an address of this machine with --host.",
@@ -176,7 +177,7 @@ class Link:
         self._peers.append(peer)
 
     def _opened(self, peer: Peer) -> None:
-        self._tries, self._told = 0, ""
+        self._opened_at, self._told = time.monotonic(), ""
         self._report(f"Connected with {peer.name}.")
 
     def _attend(self, peer: Peer, ready: int) -> None:
@@ -201,6 +202,8 @@ class Link:
         if peer is not None:
             peer.close()
             self._peers.remove(peer)
+        if was_open and time.monotonic() - self._opened_at > RETRY_S[1]:
+            self._tries = 0  # but a server that lets nobody stay is not asked ever faster
         self._next_try = time.monotonic() + min(RETRY_S[0] * 2.0**self._tries, RETRY_S[1])
         self._tries += 1
         told = f"The connection with {name} has ended: {how}." if was_open else f"{name} cannot be reached: {how}."

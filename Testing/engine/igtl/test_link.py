@@ -149,6 +149,19 @@ def test_a_refused_connection_is_told_once_and_tried_again(pyigtl: Any) -> None:
             assert navigation.wait_for_message("L3CTToWorld", timeout=PATIENCE_S) is not None
 
 
+def test_a_server_that_lets_nobody_stay_is_asked_ever_more_rarely() -> None:
+    with bare_server() as door, Link(HOST, door.getsockname()[1]) as link:
+        door.settimeout(0.0)
+        asked: list[float] = []
+        end = time.monotonic() + 2.0
+        while time.monotonic() < end:
+            link.tick(0.02)
+            with suppress(BlockingIOError):
+                door.accept()[0].close()
+                asked.append(time.monotonic())
+    assert 2 <= len(asked) <= 5, "0, 0.2, 0.6, 1.4 seconds, and the next would be at 3.0"
+
+
 def test_a_slow_peer_skips_what_is_outdated_and_ends_with_the_newest() -> None:
     count = 2000
     with bare_server(receive_buffer=2048) as door, Link(HOST, door.getsockname()[1]) as link:
@@ -282,6 +295,8 @@ def test_the_last_message_is_not_lost_when_the_link_closes_over_unread_bytes() -
 def test_an_address_in_use_and_a_name_nobody_has_are_told() -> None:
     with bare_server() as door, pytest.raises(ExportError, match="cannot be listened at"):
         Link(HOST, door.getsockname()[1], listen=True)
+    with pytest.raises(ExportError, match="cannot be listened at"):
+        Link("no..host", 0, listen=True)
     said: list[str] = []
     with Link("no..host", 18944, report=said.append) as link:
         link.tick(0.0)
