@@ -52,10 +52,14 @@ class DicomSeries:
 def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
     """Reads the headers of DICOM files, given one by one or as folders, whose other files are passed over.
 
+    Where some objects name a frame of reference, those that name none are passed over too.
+
     Raises:
         InputFileError: Missing, not DICOM, or of several patients, studies or frames of reference.
     """
-    datasets = [dataset for path in paths for dataset in _headers(path)]
+    found = [dataset for path in paths for dataset in _headers(path)]
+    # What names no frame among what does (a report, a dose) is not of the series.
+    datasets = [dataset for dataset in found if dataset.get("FrameOfReferenceUID")] or found
     place = paths[0]
     for keyword, called in (
         ("PatientID", "patients"),

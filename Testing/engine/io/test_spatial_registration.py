@@ -197,6 +197,14 @@ def test_what_cannot_belong_together_is_refused(result: RegistrationResult, ct: 
         read_dicom_series([tmp_path / "one" / "readme.txt"])
 
 
+def test_what_lies_in_the_folder_without_a_frame_of_reference_is_passed_over(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "ct", CT_FRAME)
+    write_series(folder / "reports", None, count=1, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")
+    series = read_dicom_series([folder])
+    assert series.frame_uid == CT_FRAME
+    assert {instance.sop_class_uid for instance in series.instances} == {CTImageStorage}
+
+
 def written(folder: Path) -> tuple[Path, pydicom.Dataset]:
     path = folder / "reg.dcm"
     heading = Heading({"SOPInstanceUID": "1.2", "StudyInstanceUID": "1.3", "SeriesInstanceUID": "1.4"}, "")
