@@ -1,6 +1,7 @@
-"""The command line: ``radgs demo``, ``register``, ``prepare``, ``train``, ``benchmark``, ``experiment``.
+"""The command line: ``radgs demo``, ``register``, ``prepare``, ``train``, ``export``, ``benchmark``.
 
 Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
+An export that is done ends with 0; 3 and 4 say which verdict stood in its way.
 Whatever needs torch is imported by the command that uses it, so that ``--help`` and ``--version`` answer at once.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radgs import __version__
+from radgs.igtl.link import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from radgs.case import RegistrationCase
@@ -39,6 +41,18 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+class Format(StrEnum):
+    """What poses can be exported as."""
+
+    tfm = "tfm"
+    h5 = "h5"
+    txt = "txt"
+    json = "json"
+    csv = "csv"
+    dicom = "dicom"
+    igtl = "igtl"
 
 
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")]
@@ -126,6 +140,63 @@ def train(
 
         typer.echo(
             train_stage_1(out, pairs, minutes=minutes, spines=spines, config=config, seed=seed, device=device.value)
+        )
+
+
+@app.command()
+def export(
+    result: Annotated[Path, typer.Argument(help="A result.json, or the folder that holds one.")],
+    formats: Annotated[list[Format], typer.Option("--format", help="As what; may be given several times.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+    levels: Annotated[list[str] | None, typer.Option("--level", help="Which level; may be repeated. All.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Export what is to be checked, without being asked.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Export rejected poses too.")] = False,
+    as_json: JsonOption = False,
+    ct_dicom: Annotated[
+        list[Path] | None,
+        typer.Option(help="DICOM file or folder of the CT, for its frame of reference.", rich_help_panel="DICOM"),
+    ] = None,
+    xray_dicom: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same of the X-rays, whose frame the world then is.", rich_help_panel="DICOM"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Receiver's address; with --listen, the own one.", rich_help_panel="OpenIGTLink")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the same.", rich_help_panel="OpenIGTLink")
+    ] = DEFAULT_PORT,
+    listen: Annotated[bool, typer.Option("--listen", help="Be the server.", rich_help_panel="OpenIGTLink")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay and send every change; never asks.", rich_help_panel="OpenIGTLink")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink")
+    ] = 10.0,
+) -> None:
+    """Hand poses to the next system: as files, or live by OpenIGTLink."""
+    from radgs.console import ending_well
+
+    with ending_well(as_json):
+        from radgs.errors import ExportError
+        from radgs.export import Consent
+        from radgs.export_session import ExportRequest, LinkOptions, run_export
+
+        live = Format.igtl in formats
+        if (listen or follow) and not live:
+            raise ExportError("--listen and --follow say nothing to these formats.", "Add --format igtl.")
+        run_export(
+            ExportRequest(
+                result=result,
+                file_formats=tuple(chosen.value for chosen in formats if chosen is not Format.igtl),
+                out=out,
+                levels=tuple(levels or ()),
+                consent=Consent(check=yes, reject=force),
+                ct_dicom=tuple(ct_dicom or ()),
+                xray_dicom=tuple(xray_dicom or ()),
+                link=LinkOptions(host, port, listen, follow, timeout) if live else None,
+                as_json=as_json,
+            )
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -26,6 +27,7 @@ from rich.progress import (
 from rich.table import Table
 
 from radgs.errors import RadgsError
+from radgs.export import Shipment, WithheldError
 from radgs.io.json_fields import json_text
 from radgs.result import LevelResult, RegistrationResult, Verdict
 
@@ -53,6 +55,9 @@ def ending_well(as_json: bool) -> Iterator[None]:
     """
     try:
         yield
+    except WithheldError as withheld:
+        status = EXIT_OF_VERDICT[withheld.verdict]
+        _fail(type(withheld).__name__, withheld.problem, withheld.remedy, as_json, status)
     except RadgsError as error:
         _fail(type(error).__name__, error.problem, error.remedy, as_json, EXIT_BAD_INPUT)
     except KeyboardInterrupt:
@@ -160,6 +165,21 @@ def print_summary(
     for path in pictures:
         console.print(f"Look at the picture: [bold]{path}[/]", soft_wrap=True)
     console.print(f"Also in {folder}: " + ", ".join(others), markup=False, soft_wrap=True)
+    console.print("Research use only, not a medical device.", style="dim")
+
+
+def print_shipment(shipment: Shipment, files: Sequence[Path]) -> None:
+    """What has left: the poses with their verdicts and the grounds for them, and the files."""
+    console = Console(highlight=False)
+    for pose in shipment.poses:
+        verdict = f"[{VERDICT_STYLES[pose.verdict]}]{pose.verdict}[/]"
+        console.print(f"[bold]{escape(pose.level)}[/]: {verdict}, {pose.release}; {pose.expectation}.", soft_wrap=True)
+        for reason in pose.reasons:
+            console.print(f"    {reason.message}", markup=False, soft_wrap=True)
+    if files:
+        console.print("Written, read back and found the same:")
+    for path in files:
+        console.print(f"    {path}", markup=False, soft_wrap=True)
     console.print("Research use only, not a medical device.", style="dim")
 
 

@@ -25,3 +25,7 @@ class CaseError(RadgsError):
 
 class GeometryError(RadgsError):
     """A view's geometry, or the arrangement of the views, cannot be used."""
+
+
+class ExportError(RadgsError):
+    """A pose cannot be exported, or does not come back from a file as it went in."""

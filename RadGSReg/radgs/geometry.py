@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,6 +124,15 @@ class RigidTransform:
 def mean_distance(points: ArrayLike, first: RigidTransform, second: RigidTransform) -> float:
     """Mean distance in mm between the images of ``points`` (N, 3) under two transforms: mTRE when one is the truth."""
     return float(np.linalg.norm(first.apply(points) - second.apply(points), axis=-1).mean())
+
+
+def largest_distance(first: RigidTransform, second: RigidTransform) -> float:
+    """The farthest that two transforms take a point of a one-metre cube about the origin apart, mm.
+
+    The distance is a convex function of the point, so that the farthest is a corner.
+    """
+    corners = np.array(list(product((-500.0, 500.0), repeat=3)))
+    return float(np.linalg.norm(first.apply(corners) - second.apply(corners), axis=-1).max())
 
 
 def unit(vector: Sequence[float] | FloatArray) -> FloatArray:

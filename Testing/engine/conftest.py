@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +90,12 @@ def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]
     """What the engine knows of the phantom's L3; takes seconds."""
     level = Level("L3", phantom_spine.levels["L3"])
     return build_vertebra_model(phantom_spine.ct, phantom_spine.labels, level, preparation_progress.append)
+
+
+@pytest.fixture
+def pyigtl() -> Iterator[Any]:
+    """pyigtl, whose server takes over signals, with the signals as they were afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield pytest.importorskip("pyigtl", reason="pyigtl is not installed: pip install pyigtl")
+    for number, handler in before.items():
+        signal.signal(number, handler)

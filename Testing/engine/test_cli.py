@@ -42,7 +42,7 @@ assert not {"torch", "SimpleITK", "scipy"} & set(sys.modules), "heavy modules we
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"radgs {radgs.__version__}" in done.stdout
-    assert all(command in done.stdout for command in ("demo", "register", "benchmark"))
+    assert all(command in done.stdout for command in ("demo", "register", "export", "benchmark"))
     assert "not a medical device" in " ".join(done.stdout.replace("│", " ").split())
 
 

@@ -1,0 +1,41 @@
+"""Poses on their way to the next system: let out by their verdict, written, read again and compared.
+
+    shipment = release(RegistrationResult.load("result"), Consent(check=True))
+    export_files(shipment, format_named("tfm"), "to-navigation")
+
+Nothing here imports torch, so that the panel may use it.
+"""
+
+from radgs.export.consent import Consent, WithheldError, release
+from radgs.export.delivery import export_files
+from radgs.export.formats import ExportFormat
+from radgs.export.itk_transform import ITK_FORMATS
+from radgs.export.matrix_table import MATRIX_TABLE
+from radgs.export.record import RECORD
+from radgs.export.registration_object import SPATIAL_REGISTRATION, SpatialRegistrationFormat
+from radgs.export.shipment import OutgoingPose, Shipment
+
+#: In the order in which a person is offered them.
+FILE_FORMATS: tuple[ExportFormat, ...] = (*ITK_FORMATS, RECORD, MATRIX_TABLE, SPATIAL_REGISTRATION)
+
+__all__ = [
+    "FILE_FORMATS",
+    "Consent",
+    "ExportFormat",
+    "OutgoingPose",
+    "Shipment",
+    "SpatialRegistrationFormat",
+    "WithheldError",
+    "export_files",
+    "format_named",
+    "release",
+]
+
+
+def format_named(name: str) -> ExportFormat:
+    """The file format of that name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    return {known.name: known for known in FILE_FORMATS}[name]

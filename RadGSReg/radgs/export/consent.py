@@ -1,0 +1,139 @@
+"""Who may leave: an accepted pose freely, one in doubt when a person confirms it, a rejected one by force alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from radgs.errors import ExportError, RadgsError
+from radgs.export.shipment import OutgoingPose, Shipment
+from radgs.result import LevelResult, RegistrationResult, Verdict
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What a person has agreed to.
+
+    Attributes:
+        check: Poses that are to be checked may leave.
+        reject: Rejected poses may leave too, and with them those to be checked.
+    """
+
+    check: bool = False
+    reject: bool = False
+
+    def covers(self, verdict: Verdict) -> bool:
+        """Whether a pose of that verdict may leave."""
+        return verdict == "accept" or self.reject or (verdict == "check" and self.check)
+
+    def release_of(self, verdict: Verdict) -> str:
+        """Why a pose of that verdict leaves, as a phrase."""
+        if verdict == "accept":
+            return "accepted by the program"
+        if verdict == "check" and self.check:
+            return "in doubt to the program, confirmed by a person"
+        return "in doubt to the program, exported by force" if verdict == "check" else "REJECTED, exported by force"
+
+
+class WithheldError(RadgsError):
+    """A pose may not leave without a person's consent.
+
+    Args:
+        verdict: The worst verdict that stands in the way: ``check`` can be confirmed, ``reject`` only forced.
+        levels: The levels concerned.
+        problem: See ``RadgsError``.
+        remedy: See ``RadgsError``.
+    """
+
+    def __init__(self, verdict: Verdict, levels: tuple[str, ...], problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.verdict = verdict
+        self.levels = levels
+
+
+def release(
+    result: RegistrationResult,
+    consent: Consent | None = None,
+    levels: Sequence[str] = (),
+    result_sha256: str | None = None,
+) -> Shipment:
+    """Lets poses out of a result: all of them or none.
+
+    Args:
+        result: Where they come from.
+        consent: What a person has agreed to; nothing by default.
+        levels: Which levels; all by default.
+        result_sha256: Of the result.json, where it was read from one.
+
+    Raises:
+        ExportError: A level is not in the result, or has no pose.
+        WithheldError: A verdict needs a consent that was not given; ``reject`` is told before ``check``.
+    """
+    consent = consent or Consent()
+    chosen = chosen_levels(result, levels)
+    for verdict in ("reject", "check"):
+        withheld = tuple(name for name, level in chosen.items() if level.verdict == verdict)
+        if withheld and not consent.covers(verdict):
+            raise _withheld(verdict, withheld, chosen)
+    return Shipment(
+        poses=tuple(outgoing(name, level, consent) for name, level in chosen.items()),
+        result_sha256=result_sha256,
+        case_sha256=result.case_sha256,
+        versions=result.versions,
+    )
+
+
+def chosen_levels(result: RegistrationResult, levels: Sequence[str] = ()) -> dict[str, LevelResult]:
+    """The levels named, in the result's order; all of them where none is named.
+
+    Raises:
+        ExportError: A level is not in the result, or there is none at all.
+    """
+    for name in levels:
+        if name not in result.levels:
+            known = ", ".join(result.levels) or "no level at all"
+            raise ExportError(f"The result has no level {name}.", f"It has {known}.")
+    chosen = {name: level for name, level in result.levels.items() if not levels or name in levels}
+    if not chosen:
+        raise ExportError("The result holds no level.", "Register a case first.")
+    return chosen
+
+
+def outgoing(name: str, level: LevelResult, consent: Consent) -> OutgoingPose:
+    """One level's pose on its way out, which the consent covers.
+
+    Raises:
+        ExportError: It has none.
+    """
+    if level.ct_to_world is None:
+        raise ExportError(
+            f"{name} has no pose to export{_because(level)}", "Export the other levels with --level, or register again."
+        )
+    verdict = level.verdict
+    return OutgoingPose(
+        name, level.ct_to_world, verdict, consent.release_of(verdict), level.predicted_error_mm, level.reasons
+    )
+
+
+def _withheld(verdict: Verdict, names: tuple[str, ...], chosen: dict[str, LevelResult]) -> WithheldError:
+    grounds = " ".join(f"{name}{_because(chosen[name])}" for name in names)
+    if verdict == "check":
+        return WithheldError(
+            verdict,
+            names,
+            f"The verdict is to check before use. {grounds}",
+            "Compare the outline with the X-ray in every view; then confirm with --yes.",
+        )
+    others = " ".join(f"--level {name}" for name, level in chosen.items() if level.verdict != "reject")
+    rest = f"; the others go with {others}" if others else ""
+    return WithheldError(
+        verdict,
+        names,
+        f"The verdict is reject. {grounds}",
+        f"Correct the input and register again{rest}. Force a pose only when it is confirmed by other means (--force).",
+    )
+
+
+def _because(level: LevelResult) -> str:
+    reasons = " ".join(reason.message for reason in level.reasons)
+    return f": {reasons}" if reasons else "."

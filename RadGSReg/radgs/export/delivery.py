@@ -1,0 +1,75 @@
+"""Files out of the door: written aside, read again, compared, and only then put in their place with a companion."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from radgs.errors import ExportError, RadgsError
+from radgs.export.companion import companion_text
+from radgs.export.formats import ExportFormat, WrittenFile
+from radgs.export.shipment import Shipment
+from radgs.geometry import largest_distance
+
+#: A pose read back may take a point within half a metre of the origin this far from where it was.
+TOLERANCE_MM = 1e-6
+
+
+def export_files(shipment: Shipment, export_format: ExportFormat, folder: str | Path) -> list[Path]:
+    """Writes a shipment in one format; a file stands under its name only once its poses have been read back the same.
+
+    Files of the same names are replaced.
+
+    Args:
+        shipment: Poses that were let out (``radgs.export.consent.release``).
+        export_format: One of ``FILE_FORMATS``, or a ``SpatialRegistration`` that knows the series.
+        folder: Where to; made where there is none.
+
+    Returns:
+        The files, each followed by its companion ``<file>.about.txt`` where the file does not say everything itself.
+
+    Raises:
+        ExportError: The folder cannot be used, or a file does not come back as it was written.
+        RadgsError: The format cannot hold the poses.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".radgs-export-", dir=folder) as aside:
+            staged = []
+            for written in export_format.write(shipment, Path(aside)):
+                staged += _checked(written, export_format, shipment)
+            return [path.replace(folder / path.name) for path in staged]
+    except OSError as problem:
+        raise ExportError(
+            f"Nothing can be written to {folder}: {problem.strerror or problem}.",
+            "Name a folder that you may write to.",
+        ) from problem
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _checked(written: WrittenFile, export_format: ExportFormat, shipment: Shipment) -> list[Path]:
+    """The file, compared with what was to be in it, and its companion."""
+    name = written.path.name
+    doubt = "Do not use an earlier file of that name; please report it."
+    try:
+        read = export_format.read(written.path)
+    except RadgsError as error:
+        raise ExportError(f"{name} cannot be read back: {error.problem}", doubt) from error
+    if len(read) != len(written.poses):
+        raise ExportError(f"{name} reads back with {len(read)} poses instead of {len(written.poses)}.", doubt)
+    distance = max(largest_distance(pose.ct_to_world, back) for pose, back in zip(written.poses, read, strict=True))
+    if not distance <= TOLERANCE_MM:
+        raise ExportError(f"{name} reads back as another pose, {distance:.2g} mm away.", doubt)
+    explanation = export_format.explain(written)
+    if explanation is None:
+        return [written.path]
+    companion = written.path.with_name(name + ".about.txt")
+    text = companion_text(written, explanation, shipment, sha256_of(written.path), distance)
+    companion.write_text(text, encoding="utf-8")
+    return [written.path, companion]

@@ -1,0 +1,72 @@
+"""All poses of a shipment in one JSON file that says everything itself, schema radgs.transforms/1."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radgs import __version__
+from radgs.errors import InputFileError
+from radgs.export.formats import WrittenFile
+from radgs.export.shipment import TRIAL_POINT, OutgoingPose, Shipment
+from radgs.geometry import RigidTransform
+from radgs.io.json_fields import json_text, read_json_object
+
+TRANSFORMS_SCHEMA = "radgs.transforms/1"
+
+DIRECTION = "x_world = ct_to_world @ x_ct"
+
+
+@dataclass(frozen=True)
+class Record:
+    """``ct_to_world.json``: frame, direction, unit, and per level pose, verdict and grounds; hashes of the inputs."""
+
+    name: str = "json"
+    title: str = "Poses with verdicts and hashes (.json)"
+
+    def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
+        """See ``ExportFormat``."""
+        path = folder / "ct_to_world.json"
+        values = {
+            "schema": TRANSFORMS_SCHEMA,
+            "frame": "RAS",
+            "unit": "mm",
+            "direction": DIRECTION,
+            "levels": {pose.level: _level_values(pose) for pose in shipment.poses},
+            "inputs": {"result_sha256": shipment.result_sha256, "case_sha256": shipment.case_sha256},
+            "versions": dict(shipment.versions),
+            "written_by": f"radgs {__version__}",
+        }
+        try:
+            path.write_text(json_text(values), encoding="utf-8")
+        except OSError as problem:
+            raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+        return [WrittenFile(path, shipment.poses)]
+
+    def read(self, path: Path) -> list[RigidTransform]:
+        """See ``ExportFormat``."""
+        top = read_json_object(path, TRANSFORMS_SCHEMA, InputFileError)
+        for key, expected in (("frame", "RAS"), ("unit", "mm"), ("direction", DIRECTION)):
+            if top.text(key) != expected:
+                raise top.fail(key, f'"{expected}"')
+        return [level.rigid("ct_to_world") for _, level in top.object("levels").members()]
+
+    def explain(self, written: WrittenFile) -> None:
+        """See ``ExportFormat``; the file needs no companion."""
+
+
+def _level_values(pose: OutgoingPose) -> dict[str, Any]:
+    errors = pose.predicted_error_mm.items()
+    return {
+        "ct_to_world": pose.ct_to_world.matrix.tolist(),
+        "verdict": pose.verdict,
+        "release": pose.release,
+        "predicted_error_mm": {name: error if math.isfinite(error) else None for name, error in errors},
+        "reasons": [{"code": reason.code, "message": reason.message} for reason in pose.reasons],
+        "trial": {"x_ct": list(TRIAL_POINT), "x_world": pose.trial_point_in_world.tolist()},
+    }
+
+
+RECORD = Record()

@@ -1,0 +1,84 @@
+"""What leaves: poses, each with its verdict, and where they came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from radgs.checks.case import FORBIDDEN_IN_NAMES
+from radgs.errors import ExportError
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.result import Reason, Verdict
+
+#: A point of the CT, RAS mm, by which a receiver tries a transform: every export says where it has to arrive.
+TRIAL_POINT = (10.0, 20.0, 30.0)
+
+
+@dataclass(frozen=True, eq=False)
+class OutgoingPose:
+    """One vertebra's pose on its way out.
+
+    Attributes:
+        level: Its name, fit for a file name.
+        ct_to_world: RAS mm; ``x_world = ct_to_world @ x_ct``.
+        verdict: The program's opinion of the pose.
+        release: Why it was let out, as a phrase (``Consent.release_of``).
+        predicted_error_mm: Predicted errors by name; NaN where one could not be computed.
+        reasons: Grounds for the verdict.
+
+    Raises:
+        ExportError: The level's name cannot stand in a file name.
+    """
+
+    level: str
+    ct_to_world: RigidTransform
+    verdict: Verdict
+    release: str
+    predicted_error_mm: Mapping[str, float] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+
+    def __post_init__(self) -> None:
+        if FORBIDDEN_IN_NAMES.search(self.level):
+            raise ExportError(
+                f'The level name "{self.level}" cannot stand in a file name.',
+                "Rename it in result.json, with letters, digits, and signs such as - _ .",
+            )
+
+    @property
+    def expectation(self) -> str:
+        """The predicted error as a phrase."""
+        error = self.predicted_error_mm.get("surface_p95", math.nan)
+        if not math.isfinite(error):
+            return "no predicted error"
+        return f"predicted error {error:.1f} mm (95 % of the surface)"
+
+    @property
+    def trial_point_in_world(self) -> FloatArray:
+        """(3,) where ``TRIAL_POINT`` arrives, RAS mm."""
+        return self.ct_to_world.apply(TRIAL_POINT)
+
+
+@dataclass(frozen=True, eq=False)
+class Shipment:
+    """Poses that were let out together.
+
+    Attributes:
+        poses: One per level.
+        result_sha256: Of the result.json they were read from, where they were.
+        case_sha256: Of the case's files, as the result states it.
+        versions: Versions of the engine and its libraries that made the result.
+    """
+
+    poses: tuple[OutgoingPose, ...]
+    result_sha256: str | None = None
+    case_sha256: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def point_text(point: ArrayLike) -> str:
+    """A point (3,) for people, to a micrometre."""
+    return "(" + ", ".join(f"{round(float(number), 3) + 0.0:.10g}" for number in np.asarray(point)) + ")"
