@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
 
-import radgs
 from radgs.case import Level, RegistrationCase
 from radgs.errors import RadgsError
 from radgs.quality import Evidence, gather_evidence, judge
 from radgs.refine import refine
 from radgs.result import LevelResult, RegistrationResult
+from radgs.versions import versions
 from radgs.vertebra_model import VertebraModel, build_vertebra_model
 
 #: Share of a level's progress that preparing its model takes; the rest is registration.
@@ -155,17 +153,6 @@ def choose_device(wanted: str) -> torch.device:
             "PyTorch finds no CUDA device here.", "Choose auto or cpu, or install a CUDA build of PyTorch."
         )
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
-    found = {"radgs": radgs.__version__, "python": platform.python_version()}
-    for package in ("torch", "numpy", "scipy", "SimpleITK"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # vendored by an application
-            continue
-    return found
 
 
 def _similarities(evidence: Evidence, views: list[str]) -> dict[str, dict[str, float]]:

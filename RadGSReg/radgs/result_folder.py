@@ -28,8 +28,16 @@ def prepare_folder(folder: Path) -> Path:
     return folder
 
 
-def write_result_folder(folder: Path, case: RegistrationCase, registration: Registration) -> list[Path]:
+def write_result_folder(
+    folder: Path, case: RegistrationCase, registration: Registration, *, overlays: bool = True
+) -> list[Path]:
     """Writes result.json, and per level the pose (.tfm), the Gaussians (.ply, in the CT's RAS) and the overlays (.png).
+
+    Args:
+        folder: Where to write.
+        case: What was registered.
+        registration: What came out.
+        overlays: Whether to draw the pictures, which takes longer than everything else.
 
     Returns:
         The files written, pictures first.
@@ -42,7 +50,8 @@ def write_result_folder(folder: Path, case: RegistrationCase, registration: Regi
     for name, level in registration.result.levels.items():
         model = registration.models.get(name)
         if model is not None:
-            pictures += save_overlays(folder, name, level, model, case.views)
+            if overlays:
+                pictures += save_overlays(folder, name, level, model, case.views)
             comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
             files.append(save_ply(model.gaussians, folder / f"{name}_gaussians.ply", comment))
     result = registration.result.save(folder)

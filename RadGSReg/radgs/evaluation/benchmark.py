@@ -12,7 +12,7 @@ import numpy as np
 
 from radgs.evaluation.statistics import Proportion, summarise_trials
 from radgs.evaluation.trials import Trial
-from radgs.pipeline import versions
+from radgs.versions import versions
 from radgs.result import STAGES
 
 #: A pose is good up to here, and harmful when accepted beyond there (mTRE, mm).

@@ -24,7 +24,7 @@ from radgs.evaluation.plots import save_plots
 from radgs.evaluation.simulation import SimulationSettings
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
 from radgs.evaluation.trials import Trial
-from radgs.pipeline import versions
+from radgs.versions import versions
 from radgs.result import STAGES, VERDICTS
 
 CAVEAT = (
