@@ -149,8 +149,8 @@ def open_panel(module: types.ModuleType) -> Any:
     panel.setup()
     getattr(slicer.modules, name.lower())._widget = types.SimpleNamespace(self=lambda: panel, frame=frame)
     setattr(slicer.modules, f"{name}Widget", panel)
-    if hasattr(panel, "enter"):
-        panel.enter()
+    frame.isEntered = True
+    panel.enter()
     return panel
 
 

@@ -79,6 +79,8 @@ class qMRMLWidget(QtWidgets.QWidget):  # noqa: N801
 class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):  # noqa: N801
     """What the application puts a scripted module's panel into."""
 
+    isEntered = _plain(bool, "_isEntered", False)  # noqa: N815
+
 
 class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
     STAND_IN = True
