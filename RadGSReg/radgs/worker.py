@@ -14,17 +14,21 @@ The process stays warm: what was imported, read and prepared serves the next req
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radgs.errors import RadgsError
@@ -42,8 +46,8 @@ class BadRequestError(RadgsError):
     """A request that the protocol does not know."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: what was asked for
-    """Raised within a job, at its next progress report, once its cancellation has been asked for."""
+class Cancelled(BaseException):
+    """Raised within a job once its cancellation has been asked for; no handler of errors on its way may take it."""
 
 
 class Channel:
@@ -77,18 +81,20 @@ class Worker:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._requests: queue.Queue[Message] = queue.Queue()
-        self._cancelled = threading.Event()
+        self._requests: queue.Queue[tuple[int, Message]] = queue.Queue()
+        # Requests count from 1; a cancellation is of all that came before it, served or still waiting.
+        self._received = self._serving = self._cancelled = 0
+        self._may_be_interrupted = False
         self._commands: dict[str, Callable[[Message], Message]] = {"register": self._register}
 
     def run(self, stdin: BinaryIO) -> None:
         """Serves requests until stdin ends; never returns."""
         self._channel.send("ready", pid=os.getpid(), protocol=PROTOCOL, versions=versions())
+        signal.signal(signal.SIGINT, self._interrupted)
         threading.Thread(target=self._read, args=(stdin,), daemon=True).start()
         self._prepare()
         while True:
-            request = self._requests.get()
-            self._cancelled.clear()
+            self._serving, request = self._requests.get()
             self._serve(request)
 
     def _read(self, stdin: BinaryIO) -> None:
@@ -106,9 +112,11 @@ class Worker:
             self._fail(None, BadRequestError(f"A request is not a JSON object: {problem}.", "Send one object a line."))
             return
         if request.get("command") == "cancel":
-            self._cancelled.set()
+            self._cancelled = self._received
+            _thread.interrupt_main()  # the main thread need not wait for its next progress report
         else:
-            self._requests.put(request)
+            self._received += 1
+            self._requests.put((self._received, request))
 
     def _prepare(self) -> None:
         """Imports what the first request will need; a failure is told by that request."""
@@ -130,10 +138,25 @@ class Worker:
                 known = ", ".join(sorted([*self._commands, "cancel"]))
                 raise BadRequestError(f"There is no command {request['command']!r}.", f"The commands are {known}.")
             self._channel.send("result", id=identifier, **command(request))
-        except Exception as problem:
+        except (Exception, Cancelled) as problem:
             self._fail(identifier, problem)
 
-    def _fail(self, identifier: Any, problem: Exception) -> None:
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        """Runs in the main thread, between two of its instructions, after ``cancel`` or Control-C."""
+        if self._serving > self._cancelled:
+            raise KeyboardInterrupt
+        if self._may_be_interrupted:
+            raise Cancelled
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        self._may_be_interrupted = True
+        try:
+            yield
+        finally:
+            self._may_be_interrupted = False
+
+    def _fail(self, identifier: Any, problem: BaseException) -> None:
         """Tells what went wrong; only what nobody foresaw comes with a traceback, in the log."""
         if isinstance(problem, RadgsError):
             kind, message, hint = type(problem).__name__, problem.problem, problem.remedy
@@ -166,11 +189,12 @@ class Worker:
             self._report(request, progress.level, progress.stage, progress.fraction, progress.message)
 
         moments = [time.perf_counter()]
-        self._report(request, "", "read", 0.0, "reading the case")
-        case = self._cache.load(case_path)
-        moments.append(time.perf_counter())
-        known = self._cache.models(case)
-        registration = register(case, device=device, models=known, progress=tell, **options)
+        with self._interruptible():
+            self._report(request, "", "read", 0.0, "reading the case")
+            case = self._cache.load(case_path)
+            moments.append(time.perf_counter())
+            known = self._cache.models(case)
+            registration = register(case, device=device, models=known, progress=tell, **options)
         self._cache.keep(registration.models)
         moments.append(time.perf_counter())
         files = write_result_folder(prepare_folder(out), case, registration, overlays=overlays)
@@ -185,7 +209,7 @@ class Worker:
         }
 
     def _report(self, request: Message, level: str, stage: str, fraction: float, message: str) -> None:
-        if self._cancelled.is_set():
+        if self._serving <= self._cancelled:
             raise Cancelled
         place = {"level": level, "stage": stage, "fraction": round(fraction, 4), "message": message}
         self._channel.send("progress", id=request.get("id"), **place)

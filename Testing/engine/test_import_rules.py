@@ -17,7 +17,7 @@ ENGINE = MODULE_FOLDER / "radgs"
 # The engine's layers, the lowest first. A module imports its own layer and those below, never one above.
 # A package (gaussians/, io/, ...) counts as one name. A new module takes its place here.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "threads"),
+    ("errors", "threads", "versions"),
     ("geometry",),
     ("volume",),
     ("xray",),
@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gaussians", "drr"),
     ("bodies",),
     ("vertebra_model",),
-    ("refine", "quality", "overlay", "recm", "regm"),
+    ("refine", "quality", "overlay", "recm", "regm", "case_cache"),
     ("pipeline",),
     ("result_folder",),
     ("phantom",),

@@ -35,7 +35,7 @@ def write_in_pieces(path: Path, volume: Volume) -> Iterator[float]:
     Raises:
         InputFileError: The voxels are of another type, or the file cannot be written.
     """
-    array = np.ascontiguousarray(volume.array)
+    array = np.ascontiguousarray(volume.array, dtype=volume.array.dtype.newbyteorder("="))
     header = _header(array, volume, path)
     flat = array.reshape(-1)
     step = max(1, PIECE_BYTES // array.itemsize)

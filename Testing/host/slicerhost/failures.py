@@ -32,7 +32,9 @@ class Failures:
     def _uncaught(
         self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._found.append("".join(traceback.format_exception(kind, error, trace)))
+        text = "".join(traceback.format_exception(kind, error, trace))
+        self._found.append(text)
+        sys.stderr.write(text)
 
     def _qt_message(self, kind: QtCore.QtMsgType, _: QtCore.QMessageLogContext, text: str) -> None:
         serious = kind not in (QtCore.QtMsgType.QtDebugMsg, QtCore.QtMsgType.QtInfoMsg)

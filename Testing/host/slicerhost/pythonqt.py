@@ -89,11 +89,14 @@ def _attribute_getter(original: Callable[[Any, str], Any]) -> Callable[[Any, str
 def _set_attribute(self: QtCore.QObject, name: str, value: Any) -> None:
     """PythonQt refuses an attribute that neither Qt nor a Python subclass knows; a misspelt property is found so."""
     known = inspect.getattr_static(type(self), name, None)
+    if isinstance(known, QtCore.Property):
+        known = QtProperty(name, known)
     if hasattr(known, "__set__"):
         known.__set__(self, value)
         return
     stock = type(self).__module__.startswith("PySide6") or getattr(type(self), "STAND_IN", False)
-    if stock and not PRIVATE.fullmatch(name):
+    own = isinstance(value, QtCore.SignalInstance)  # PySide6 keeps a signal so once it has been asked for
+    if stock and not own and not PRIVATE.fullmatch(name):
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
     object.__getattribute__(self, "__dict__")[name] = value
 
