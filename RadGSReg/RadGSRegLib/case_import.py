@@ -16,7 +16,7 @@ from radgs.volume import Volume
 from radgs.xray import ViewGeometry
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.node_contract import start_role
-from RadGSRegLib.placement import add_transform
+from RadGSRegLib.placement import add_transform, remove
 from RadGSRegLib.segments import LABEL_OF_LEVEL
 from RadGSRegLib.xray_nodes import add_xray, set_click_pixel
 
@@ -75,9 +75,7 @@ def _add_segmentation(labels: Volume, file: CaseFile, ct: Any) -> tuple[Any, dic
     try:
         slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(label_node, segmentation)
     finally:
-        if label_node.GetDisplayNode() is not None:
-            slicer.mrmlScene.RemoveNode(label_node.GetDisplayNode())
-        slicer.mrmlScene.RemoveNode(label_node)
+        remove(label_node)
     names = _segment_names(file)
     held, by_label = segmentation.GetSegmentation(), {}
     for index in range(held.GetNumberOfSegments()):

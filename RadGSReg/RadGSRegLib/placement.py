@@ -107,3 +107,16 @@ def pose_of(transform: Any) -> RigidTransform:
 def in_scene(node: Any) -> bool:
     """Whether a node is still part of the scene."""
     return node is not None and bool(slicer.mrmlScene.IsNodePresent(node))
+
+
+def remove(node: Any) -> None:
+    """Takes a displayable node out of the scene together with what only serves to show it; None is let pass."""
+    if not in_scene(node):
+        return
+    for index in reversed(range(node.GetNumberOfDisplayNodes())):
+        display = node.GetNthDisplayNode(index)
+        if display.IsA("vtkMRMLVolumeRenderingDisplayNode"):
+            remove(display.GetROINode())
+            slicer.mrmlScene.RemoveNode(display.GetVolumePropertyNode())
+        slicer.mrmlScene.RemoveNode(display)
+    slicer.mrmlScene.RemoveNode(node)

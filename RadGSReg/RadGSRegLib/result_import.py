@@ -25,7 +25,7 @@ from RadGSRegLib.node_contract import (
     RESULT_ATTRIBUTE,
     SOURCE_ROLE,
 )
-from RadGSRegLib.placement import in_scene
+from RadGSRegLib.placement import in_scene, remove
 
 #: The first that Slicer has; all show bone and hide soft tissue.
 RENDERING_PRESETS = ("CT-AAA", "CT-Bone", "CT-Bones")
@@ -62,7 +62,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         shown = [transform, vertebra]
         for role, suffix, show in FILES_OF_A_LEVEL:
             path = folder / f"{level}{suffix}"
-            _remove(transform, role)
+            remove(transform.GetNodeReference(role))  # what an earlier registration of the level left there
             if path.is_file():
                 node = show(path, level)
                 node.SetAttribute(LEVEL_ATTRIBUTE, level)
@@ -143,10 +143,3 @@ FILES_OF_A_LEVEL: tuple[tuple[str, str, Callable[[Path, str], Any]], ...] = (
     (RECONSTRUCTED_GAUSSIANS_ROLE, "_reconstruction.ply", _show_reconstructed_gaussians),
     (ATTENTION_ROLE, "_attention.png", show_attention),
 )
-
-
-def _remove(transform: Any, role: str) -> None:
-    """Takes away what an earlier registration of the level left in a role."""
-    former = transform.GetNodeReference(role)
-    if former is not None:
-        slicer.mrmlScene.RemoveNode(former)

@@ -17,7 +17,7 @@ from RadGSRegLib.node_contract import (
     VIEW_ATTRIBUTE,
     click_role,
 )
-from RadGSRegLib.placement import add_point, ijk_to_own_ras, in_scene, parent_to_world, world_point
+from RadGSRegLib.placement import add_point, ijk_to_own_ras, in_scene, parent_to_world, remove, world_point
 
 
 def add_xray(
@@ -43,9 +43,7 @@ def add_xray(
 
 def set_source(volume: Any, position: FloatArray) -> Any:
     """Puts an X-ray's source at a world position (3,), mm, and returns its fiducial."""
-    former = volume.GetNodeReference(SOURCE_ROLE)
-    if former is not None:
-        slicer.mrmlScene.RemoveNode(former)
+    remove(volume.GetNodeReference(SOURCE_ROLE))
     fiducial = add_point(f"{view_name(volume)} source", position)
     volume.SetNodeReferenceID(SOURCE_ROLE, fiducial.GetID())
     return fiducial
@@ -123,9 +121,7 @@ def _set_click(parameter_node: Any, level: str, volume: Any, geometry: ViewGeome
             f"A point behind the source of {view_name(volume)} cannot be seen in it.", "Click on the X-ray itself."
         )
     role = click_role(level, view_name(volume))
-    former = parameter_node.GetNodeReference(role)
-    if former is not None:
-        slicer.mrmlScene.RemoveNode(former)
+    remove(parameter_node.GetNodeReference(role))
     fiducial = add_point(f"{level} in {view_name(volume)}", geometry.pixel_to_ras(pixel))
     parameter_node.SetNodeReferenceID(role, fiducial.GetID())
     return fiducial

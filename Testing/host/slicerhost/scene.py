@@ -54,6 +54,7 @@ def make_scene(cache: Path) -> SceneParts:
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     parts = SceneParts(scene, application, logics)
     parts.kept = _remote_io(scene, application, cache)
+    _keep_subject_hierarchy(scene)
     return parts
 
 
@@ -90,3 +91,23 @@ def _remote_io(scene: Any, application: Any, cache: Path) -> list[Any]:
     manager.SetAndObserveDataIOManager(remote.GetDataIOManager())
     remote.AddDataIOToScene()
     return [remote, manager]
+
+
+def _keep_subject_hierarchy(scene: Any) -> None:
+    """Every node that can be shown gets its item, and takes it along when it goes, as the application's Qt part does."""
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def added(caller: Any, event: str, node: Any) -> None:
+        if node.IsA("vtkMRMLDisplayableNode") and not node.GetHideFromEditors() and not scene.IsImporting():
+            hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+            hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def about_to_be_removed(caller: Any, event: str, node: Any) -> None:
+        if node.IsA("vtkMRMLDisplayableNode") and not scene.IsClosing():
+            hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+            if item := hierarchy.GetItemByDataNode(node):
+                hierarchy.RemoveItem(item, False, False)
+
+    scene.AddObserver(scene.NodeAddedEvent, added)
+    scene.AddObserver(scene.NodeAboutToBeRemovedEvent, about_to_be_removed)
