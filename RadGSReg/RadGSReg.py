@@ -1,18 +1,18 @@
-"""The scripted module as Slicer loads it: what it is called, its panel and its self-test; its logic is in RadGSRegLib."""
+"""The scripted module as Slicer loads it: what it is called, its panel and its self-test."""
 
 from pathlib import Path
 
 import slicer
-from RadGSRegLib.logic import RadGSRegLogic
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+from RadGSRegLib.logic import RadGSRegLogic
 
 
 class RadGSReg(ScriptedLoadableModule):
@@ -105,6 +105,7 @@ class RadGSRegTest(ScriptedLoadableModuleTest):
     def test_aCaseGoesIntoTheSceneAndOut(self):
         """The bundled case, shown as nodes and written again, names the same level, geometry and clicks."""
         import numpy as np
+
         from radgs.io.case_file import read_case_file
         from RadGSRegLib.case_export import CaseExport
 
@@ -112,11 +113,12 @@ class RadGSRegTest(ScriptedLoadableModuleTest):
         try:
             inputs = logic.loadCase(logic.demoCase())
             node = logic.getParameterNode().parameterNode
-            written = [path for path in CaseExport(logic._folder).steps(inputs, node) if path][0]
+            steps = CaseExport(Path(slicer.app.temporaryPath) / "RadGSRegTest").steps(inputs, node)
+            *_steps, written = steps
             before, after = read_case_file(logic.demoCase()), read_case_file(written)
         finally:
             logic.cleanup()
         self.assertEqual([level for level, _ in after.levels], [level for level, _ in before.levels])
-        for old, new in zip(before.views, after.views):
+        for old, new in zip(before.views, after.views, strict=True):
             np.testing.assert_allclose(new.detector_to_ras[:, [0, 1, 3]], old.detector_to_ras[:, [0, 1, 3]], atol=1e-6)
             np.testing.assert_allclose(after.clicks["L3"][new.name], before.clicks["L3"][old.name], atol=1e-6)

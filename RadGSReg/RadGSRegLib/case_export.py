@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from radgs.errors import CaseError, GeometryError, InputFileError
+import slicer
+
+from radgs.errors import CaseError, InputFileError
 from radgs.geometry import RigidTransform
 from radgs.io.case_file import CaseFile, ViewEntry, write_case_file
 from radgs.io.nrrd_pieces import write_in_pieces
@@ -22,7 +24,6 @@ from RadGSRegLib.levels import unmoved_parent
 from RadGSRegLib.node_contract import start_role
 from RadGSRegLib.placement import ijk_to_own_ras, pose_of, rigid_parent_to_world
 from RadGSRegLib.segments import label_map, label_numbers
-import slicer
 
 
 class CaseExport:
@@ -89,10 +90,9 @@ class CaseExport:
         state = (inputs.segmentation.GetID(), segmentation.GetMTime(), tuple(inputs.segments.items()))
         if not self._is_written("labels", state):
             path = self._new_file("labels")
-            labels = None
-            for labels in label_map(inputs.segmentation, inputs.segments):
+            composing = label_map(inputs.segmentation, inputs.segments)
+            while (labels := next(composing)) is None:
                 yield None
-            assert labels is not None
             for _ in write_in_pieces(path, labels):
                 yield None
             self._written["labels"] = state, path

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import slicer
 from numpy.typing import NDArray
+
 from radgs.errors import CaseError
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file
 from radgs.io.volumes import read_labels, read_volume
@@ -41,7 +42,9 @@ def import_case(path: Path, parameter_node: Any) -> CaseInputs:
     ct_node = _add_volume(ct, "CT")
     segmentation, segments = _add_segmentation(labels, file, ct_node)
     xrays = tuple(
-        add_xray(view.name, image.image, _geometry(view, image.image), "attenuation", view.conversion or image.conversion)
+        add_xray(
+            view.name, image.image, _geometry(view, image.image), "attenuation", view.conversion or image.conversion
+        )
         for view, image in zip(file.views, images, strict=True)
     )
     for level, clicks in file.clicks.items():

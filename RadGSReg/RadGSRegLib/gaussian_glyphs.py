@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import vtk
-from radgs.io.gaussian_table import read_gaussian_table
 from scipy.spatial.transform import Rotation
 from vtk.util.numpy_support import numpy_to_vtk
+
+from radgs.io.gaussian_table import read_gaussian_table
 
 #: Corners of an ellipsoid around its axis, and along it.
 AROUND, ALONG = 8, 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
+
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform
 from RadGSRegLib.node_contract import CT_ROLE, FORMER_PARENT_ROLE, LEVEL_ATTRIBUTE, VERTEBRA_ROLE

@@ -102,12 +102,10 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         parameters = self.getParameterNode()
         xrays = tuple(xray for xray in (parameters.xray1, parameters.xray2) if xray is not None)
-        return CaseInputs(
-            parameters.ct, parameters.segmentation, dict(parameters.segments), xrays, parameters.device
-        )
+        return CaseInputs(parameters.ct, parameters.segmentation, dict(parameters.segments), xrays, parameters.device)
 
     def levels(self, segmentation):
-        """Segment ID by level, for the segments whose names speak of one ("L3", "vertebrae_L3"): for a user to confirm."""
+        """Segment ID by level, for the segments whose names speak of one ("vertebrae_L3"): for a user to confirm."""
         from RadGSRegLib.segments import levels_of
 
         return levels_of(segmentation)
@@ -146,8 +144,9 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
         result = self._folder / "result"
         shutil.rmtree(result, ignore_errors=True)
-        self._run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
-        self._run.start(inputs, super().getParameterNode())
+        run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
+        run.start(inputs, super().getParameterNode())
+        self._run = run
 
     def register(self, inputs, progress=None):
         """Registers, and returns the ``radgs.result.RegistrationResult`` once it is in the scene.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
+
 from radgs.errors import RadgsError
 from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.registration_run import RunListener
-from slicer.i18n import tr as _
 
 #: Steps of the progress bar.
 STEPS = 1000
@@ -113,7 +115,7 @@ class Panel:
         except RadgsError as error:
             self._show_error(error)
             return
-        self.ui.progressBar.setVisible(True)
+        self.ui.progressBar.setVisible(self._logic.running)
         self._show_apply()
 
     def _revert(self) -> None:
@@ -145,6 +147,9 @@ class Panel:
 
 def _level_line(level: str, outcome: LevelResult) -> str:
     colour = VERDICT_COLOURS[outcome.verdict]
-    error = outcome.predicted_error_mm.get("surface_p95", float("nan"))
-    predicted = _("predicted error {error:.1f} mm (95 %)").format(error=error)
+    error = outcome.predicted_error_mm.get("surface_p95", math.nan)
+    predicted = _("no pose")
+    if outcome.ct_to_world is not None:
+        known = math.isfinite(error)
+        predicted = _("predicted error {error:.1f} mm (95 %)").format(error=error) if known else _("error unknown")
     return f'<b>{level}: <span style="color:{colour}">{outcome.verdict}</span></b>, {predicted}'

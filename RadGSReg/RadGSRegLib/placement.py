@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import slicer
 import vtk
+
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform
 

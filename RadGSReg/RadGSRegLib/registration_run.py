@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
+
 from radgs.errors import RadgsError
 from radgs.result import RegistrationResult
 from RadGSRegLib.case_export import CaseExport

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+
 from radgs.errors import CaseError
 from radgs.io.volumes import read_image_array, read_volume
 from radgs.result import RegistrationResult

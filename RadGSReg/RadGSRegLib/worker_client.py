@@ -8,11 +8,13 @@ import shutil
 import signal
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import qt
+
 from radgs.errors import RadgsError
 from RadGSRegLib.message_lines import MessageLines
 
@@ -193,10 +195,8 @@ class WorkerClient:
         """Kills the interpreter that ``ready`` named, not only a launcher, which would leave it running."""
         self._process.closeWriteChannel()  # an interpreter that has not said ready ends when its stdin does
         if self.pid is not None:
-            try:
+            with suppress(OSError):  # it may have just ended by itself
                 os.kill(self.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-            except OSError:  # it has just ended by itself
-                pass
         self._process.kill()
 
     def _could_not_start(self, process: Any, error: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import slicer
 from numpy.typing import NDArray
+
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray
 from radgs.xray import ViewGeometry

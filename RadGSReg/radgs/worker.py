@@ -59,7 +59,7 @@ class Channel:
 
     @classmethod
     def instead_of_stdout(cls) -> Channel:
-        """Keeps file descriptor 1 for messages and points it at stderr, so that a library's print cannot corrupt them."""
+        """Keeps file descriptor 1 for messages and points it at stderr: a library's print cannot corrupt them."""
         sys.stdout.flush()
         kept = os.dup(1)
         os.dup2(2, 1)

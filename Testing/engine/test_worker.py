@@ -157,7 +157,9 @@ worker.main()
     assert all(by in printed for by in ("by Python", "by a library in C", "by a child"))
 
 
-def test_a_job_is_cancelled_within_two_seconds_and_the_worker_serves_on(shared_worker: RunningWorker, a_case: Path) -> None:
+def test_a_job_is_cancelled_within_two_seconds_and_the_worker_serves_on(
+    shared_worker: RunningWorker, a_case: Path
+) -> None:
     shared_worker.send(id=1, command="register", case=str(a_case), out="never-written")
     assert shared_worker.next("progress")["stage"] == "read"
     while shared_worker.next("progress")["stage"] != "model":
@@ -172,8 +174,9 @@ def test_a_job_is_cancelled_within_two_seconds_and_the_worker_serves_on(shared_w
 
 
 def test_a_request_cancelled_before_its_turn_never_runs(shared_worker: RunningWorker, a_case: Path) -> None:
-    shared_worker.send_line('{"id": 1, "command": "register", "case": ' + json.dumps(str(a_case)) + ', "out": "x"}\n'
-                            '{"command": "cancel"}')
+    shared_worker.send_line(
+        '{"id": 1, "command": "register", "case": ' + json.dumps(str(a_case)) + ', "out": "x"}\n{"command": "cancel"}'
+    )
     assert shared_worker.next("error", "result")["kind"] == "Cancelled"
 
 

@@ -31,12 +31,9 @@ class FullSlicer:
 
     @staticmethod
     def load(path: Path) -> Any:
+        """The module as the application has loaded it."""
         import importlib
 
-        import slicer
-
-        if not hasattr(slicer.modules, path.stem.lower()):
-            slicer.app.moduleManager().factoryManager().registerModule(str(path))
         return importlib.import_module(path.stem)
 
     @staticmethod
@@ -98,7 +95,7 @@ def the_module(host: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def a_launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
-    """PythonSlicer on the PATH: like the real one, a launcher with the interpreter as its child. None on the real one."""
+    """PythonSlicer on the PATH: like the real one, a launcher whose child is the interpreter; None in Slicer."""
     if in_full_slicer():
         yield None
         return

@@ -1,4 +1,4 @@
-"""The host lets nothing pass that the real application would stumble over, and nothing that it would ignore in silence."""
+"""The host lets nothing pass that the real application would stumble over or ignore in silence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import slicer
 
-FORM = """<ui version="4.0"><class>Form</class><widget class="qMRMLWidget" name="Form"><layout class="QVBoxLayout" name="v">
+FORM = """<ui version="4.0"><class>Form</class><widget class="qMRMLWidget" name="Form">
+<layout class="QVBoxLayout" name="v">
 <item><widget class="{cls}" name="child"><property name="{prop}"><string>x</string></property></widget></item>
 </layout></widget><connections>{connections}</connections></ui>"""
 CONNECTION = """<connection><sender>Form</sender><signal>{signal}</signal><receiver>{receiver}</receiver>

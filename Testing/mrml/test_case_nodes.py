@@ -1,4 +1,4 @@
-"""A case.json becomes nodes, and nodes become a case.json: nothing is lost, nothing that does not fit is let through."""
+"""A case.json becomes nodes, and nodes become a case.json: nothing is lost, what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def test_a_result_of_before_is_no_start(a_logic: Any, a_demo_case: Any, tmp_path
 
 def test_a_bent_parent_of_the_ct_is_refused(a_logic: Any, a_demo_case: Any, tmp_path: Path) -> None:
     put_under(a_demo_case, add_bent_transform())
-    with pytest.raises(GeometryError, match="CT stands under Bent, which is not a linear transform. Harden"):
+    with pytest.raises(GeometryError, match=r"CT stands under Bent, which is not a linear transform\. Harden"):
         export(a_logic, a_demo_case, tmp_path)
 
 
 def test_a_parent_that_scales_the_ct_is_refused(a_logic: Any, a_demo_case: Any, tmp_path: Path) -> None:
     put_under(a_demo_case, add_transform(POSE, "Larger", scale=1.1))
-    with pytest.raises(GeometryError, match="CT stands under Larger, which scales, shears or mirrors it. Harden"):
+    with pytest.raises(GeometryError, match=r"CT stands under Larger, which scales, shears or mirrors it\. Harden"):
         export(a_logic, a_demo_case, tmp_path)
 
 

@@ -107,5 +107,5 @@ def test_two_cts_have_levels_of_their_own(a_logic: Any, a_demo_case: Any) -> Non
 
 def test_a_level_that_was_not_registered_cannot_be_active(a_logic: Any, a_demo_case: Any) -> None:
     put(a_demo_case, "L3", POSE)
-    with pytest.raises(CaseError, match="Level L5 has not been registered. Registered are: L3"):
+    with pytest.raises(CaseError, match=r"Level L5 has not been registered\. Registered are: L3"):
         a_logic.setActiveLevel(a_demo_case, "L5")

@@ -69,9 +69,7 @@ def node(transform: Any, role: str) -> Any:
     return transform.GetNodeReference(f"RadGSReg.{role}")
 
 
-def test_every_level_with_a_pose_gets_its_transform_and_its_vertebra(
-    a_demo_case: Any, a_result_folder: Path
-) -> None:
+def test_every_level_with_a_pose_gets_its_transform_and_its_vertebra(a_demo_case: Any, a_result_folder: Path) -> None:
     imported(a_result_folder, a_demo_case)
     l3, l4 = slicer.util.getNode("L3CTToWorld"), slicer.util.getNode("L4CTToWorld")
     np.testing.assert_allclose(slicer.util.arrayFromTransformMatrix(l3), POSE.matrix, atol=1e-9)

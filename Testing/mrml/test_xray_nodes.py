@@ -46,7 +46,7 @@ def test_a_bent_parent_is_refused_with_a_sentence(an_xray: Any) -> None:
     from RadGSRegLib.xray_nodes import geometry_of
 
     an_xray.SetAndObserveTransformNodeID(add_bent_transform().GetID())
-    with pytest.raises(GeometryError, match="AP stands under Bent, which is not a linear transform. Harden"):
+    with pytest.raises(GeometryError, match=r"AP stands under Bent, which is not a linear transform\. Harden"):
         geometry_of(an_xray)
 
 

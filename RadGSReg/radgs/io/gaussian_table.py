@@ -62,6 +62,6 @@ def _vertices(content: bytes, path: Path) -> NDArray:
     layout = np.dtype([(line[2], TYPES[line[1]]) for line in properties])
     count = int(elements[0][2])
     names = set(layout.names or ())
-    if not NEEDED <= names or len(body) < count * layout.itemsize:
+    if not names >= NEEDED or len(body) < count * layout.itemsize:
         raise problem
     return np.frombuffer(body, dtype=layout, count=count)

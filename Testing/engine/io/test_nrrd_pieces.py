@@ -31,9 +31,7 @@ def test_every_voxel_type_comes_back_in_its_place(tmp_path: Path, kind: str) -> 
     np.testing.assert_allclose(back.index_to_ras, INDEX_TO_RAS, atol=1e-9)
 
 
-def test_the_pieces_are_small_and_their_fractions_rise_to_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pieces_are_small_and_their_fractions_rise_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nrrd_pieces, "PIECE_BYTES", 64)
     fractions = list(write_in_pieces(tmp_path / "v.nrrd", Volume(np.zeros((4, 5, 6), np.int16), np.eye(4))))
     assert len(fractions) == 4

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-import slicer_core.MRMLCore
 import slicer.util
+import slicer_core.MRMLCore
 from PySide6 import QtCore, QtWidgets
+
 from slicerhost import forms, parameter_node, pythonqt, scripted_module, widgets
 from slicerhost.failures import Failures
 from slicerhost.scene import SceneParts, make_scene

@@ -29,9 +29,7 @@ class Failures:
         found, self._found = self._found, []
         return found
 
-    def _uncaught(
-        self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _uncaught(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         text = "".join(traceback.format_exception(kind, error, trace))
         self._found.append(text)
         sys.stderr.write(text)

@@ -1,4 +1,4 @@
-"""Loads .ui files as the application does, and refuses what Qt's loader would let pass: unknown classes and properties."""
+"""Loads .ui files as the application does, and refuses unknown classes and properties, which Qt's loader lets pass."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
+
 from slicerhost import widgets
 from slicerhost.pythonqt import find_signal
 

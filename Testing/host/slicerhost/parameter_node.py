@@ -16,13 +16,17 @@ from typing import Any
 import slicer
 import vtk
 from PySide6 import QtWidgets
+
 from slicerhost import widgets
 
 #: The dynamic property that binds a widget of a form to a parameter.
 BINDING = "SlicerParameterName"
 RESERVED = frozenset(
-    "allParameters default isCached dataType getValue setValue connectGui connectParametersToGui disconnectGui "
-    "StartModify EndModify AddObserver RemoveObserver Modified parameterNode".split()
+    (
+        *("allParameters", "default", "isCached", "dataType", "getValue", "setValue", "parameterNode"),
+        *("connectGui", "connectParametersToGui", "disconnectGui"),
+        *("StartModify", "EndModify", "AddObserver", "RemoveObserver", "Modified"),
+    )
 )
 
 

@@ -1,6 +1,6 @@
 """PySide6 made to read like Slicer's PythonQt: properties are attributes, and signals are connected by their signature.
 
-The classes themselves are changed, not wrapped, because Slicer's code compares types (``type(w) in (qt.QCheckBox, ...)``).
+The classes themselves are changed, not wrapped: Slicer's code compares types (``type(w) in (qt.QCheckBox, ...)``).
 """
 
 from __future__ import annotations

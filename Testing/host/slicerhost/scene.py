@@ -94,7 +94,7 @@ def _remote_io(scene: Any, application: Any, cache: Path) -> list[Any]:
 
 
 def _keep_subject_hierarchy(scene: Any) -> None:
-    """Every node that can be shown gets its item, and takes it along when it goes, as the application's Qt part does."""
+    """Every node that can be shown gets its item, and takes it along when it goes, as in the application."""
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def added(caller: Any, event: str, node: Any) -> None:

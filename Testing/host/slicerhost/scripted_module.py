@@ -11,6 +11,7 @@ from typing import Any
 
 import slicer
 from PySide6 import QtGui, QtWidgets
+
 from slicerhost import widgets
 
 

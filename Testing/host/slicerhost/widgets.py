@@ -9,6 +9,7 @@ from typing import Any
 
 import slicer
 from PySide6 import QtCore, QtWidgets
+
 from slicerhost.pythonqt import expose_properties
 
 
