@@ -22,7 +22,7 @@ class RadGSReg(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("RadGS-Reg")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Registration")]
-        self.parent.dependencies = ["Segmentations", "SubjectHierarchy", "VolumeRendering"]
+        self.parent.dependencies = ["Markups", "Segmentations", "SubjectHierarchy", "VolumeRendering"]
         self.parent.contributors = ["RadGSReg contributors"]
         self.parent.helpText = _(
             "Registers a spine CT to two or more calibrated X-rays, vertebra by vertebra. Each vertebra gets its pose "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,15 @@ def gaussians() -> RadiativeGaussians:
 
 
 @pytest.fixture
-def a_result_folder(tmp_path: Path) -> Path:
+def a_result_folder(written_once: Path, tmp_path: Path) -> Path:
+    """A copy of the engine's files for a test to spoil."""
+    return Path(shutil.copytree(written_once, tmp_path / "result"))
+
+
+@pytest.fixture(scope="module")
+def written_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the engine writes for L3 and L4, the networks' files included; T12 has no pose."""
+    tmp_path = tmp_path_factory.mktemp("result")
     levels = {
         "L3": LevelResult(POSE, "accept", {"surface_p95": 0.8}, similarity={"AP": {"start": 0.1, "result": 0.7}}),
         "L4": LevelResult(SECOND, "check", {"surface_p95": 2.5}, (Reason("far", 'Weit weg: „schräg" <&>.'),)),
