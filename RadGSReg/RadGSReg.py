@@ -1,4 +1,4 @@
-"""The scripted module as Slicer loads it: what it is called, its panel, and its self-test."""
+"""The scripted module as Slicer loads it: what it is called, its panel and its self-test."""
 
 from pathlib import Path
 
@@ -7,10 +7,12 @@ from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+from slicer.util import VTKObservationMixin
+
+from RadGSRegLib.logic import RadGSRegLogic
 
 
 class RadGSReg(ScriptedLoadableModule):
@@ -20,7 +22,7 @@ class RadGSReg(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("RadGS-Reg")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Registration")]
-        self.parent.dependencies = []
+        self.parent.dependencies = ["Markups", "Segmentations", "SubjectHierarchy", "VolumeRendering"]
         self.parent.contributors = ["RadGSReg contributors"]
         self.parent.helpText = _(
             "Registers a spine CT to two or more calibrated X-rays, vertebra by vertebra. Each vertebra gets its pose "
@@ -36,62 +38,87 @@ class RadGSReg(ScriptedLoadableModule):
         )
 
 
-class RadGSRegWidget(ScriptedLoadableModuleWidget):
-    """The panel: says what the module is and how the engine is run."""
+class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel; ``RadGSRegLib.panel`` fills it with life."""
 
-    def __init__(self, parent=None) -> None:
+    def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
         self.logic = None
+        self.panel = None
 
-    def setup(self) -> None:
+    def setup(self):
         """Called by Slicer when the panel is opened for the first time."""
+        from RadGSRegLib.panel import Panel
+
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/RadGSReg.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
-
         self.logic = RadGSRegLogic()
-        self.ui.engineLabel.text = _("radgs {version}, in {folder}").format(
-            version=self.logic.engineVersion(), folder=self.logic.engineFolder()
-        )
+        self.panel = Panel(self.ui, self.logic)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, lambda *_: self.panel.leave())
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, lambda *_: self._reenter())
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, lambda *_: self._reenter())
 
+    def enter(self):
+        """Called each time the user opens the module."""
+        self.panel.enter()
 
-class RadGSRegLogic(ScriptedLoadableModuleLogic):
-    """What the module knows without a panel."""
+    def exit(self):
+        """Called each time the user goes to another module."""
+        self.panel.leave()
 
-    def engineFolder(self) -> Path:
-        """The folder that holds the engine's package ``radgs``: the one this file is in."""
-        return Path(__file__).resolve().parent
+    def cleanup(self):
+        """Called when the application ends, and before the module is reloaded."""
+        self.removeObservers()
+        self.panel.leave()
+        self.logic.cleanup()
 
-    def engineVersion(self) -> str:
-        """The engine's version. ``radgs`` itself is light: this loads no numerical library."""
-        import radgs
-
-        return radgs.__version__
+    def _reenter(self):
+        if self.parent.isEntered:
+            self.panel.leave()
+            self.panel.enter()
 
 
 class RadGSRegTest(ScriptedLoadableModuleTest):
     """The module's self-test, run by Slicer's Reload and Test and by its build."""
 
-    def setUp(self) -> None:
+    def setUp(self):
         """Starts from an empty scene."""
         slicer.mrmlScene.Clear()
 
-    def runTest(self) -> None:
+    def runTest(self):
         """Runs every test of the module."""
-        self.setUp()
-        self.test_theEngineThatIsFoundIsTheOneInstalledHere()
-        self.test_openingThePanelShowsTheEnginesVersion()
+        for test in (self.test_theEngineIsTheOneInstalledHere, self.test_aCaseGoesIntoTheSceneAndOut):
+            self.setUp()
+            test()
+        self.delayDisplay("Test passed")
 
-    def test_theEngineThatIsFoundIsTheOneInstalledHere(self) -> None:
+    def test_theEngineIsTheOneInstalledHere(self):
         """A copy of ``radgs`` from elsewhere on the path would not fit this module."""
         import radgs
 
-        self.assertEqual(Path(radgs.__file__).resolve().parent.parent, RadGSRegLogic().engineFolder())
+        self.assertEqual(Path(radgs.__file__).resolve().parents[1], Path(__file__).resolve().parent)
 
-    def test_openingThePanelShowsTheEnginesVersion(self) -> None:
-        """The panel loads, with its texts in place."""
-        panel = slicer.util.getModuleWidget("RadGSReg")
-        self.assertIn(panel.logic.engineVersion(), panel.ui.engineLabel.text)
-        self.delayDisplay("Test passed")
+    def test_aCaseGoesIntoTheSceneAndOut(self):
+        """The bundled case, shown as nodes and written again, names the same level, geometry and clicks."""
+        import numpy as np
+
+        from radgs.io.case_file import read_case_file
+        from RadGSRegLib.case_export import CaseExport
+
+        logic = RadGSRegLogic()
+        try:
+            inputs = logic.loadCase(logic.demoCase())
+            node = logic.getParameterNode().parameterNode
+            steps = CaseExport(Path(slicer.app.temporaryPath) / "RadGSRegTest").steps(inputs, node)
+            *_steps, written = steps
+            before, after = read_case_file(logic.demoCase()), read_case_file(written)
+        finally:
+            logic.cleanup()
+        self.assertEqual([level for level, _ in after.levels], [level for level, _ in before.levels])
+        for old, new in zip(before.views, after.views, strict=True):
+            np.testing.assert_allclose(new.detector_to_ras[:, [0, 1, 3]], old.detector_to_ras[:, [0, 1, 3]], atol=1e-6)
+            np.testing.assert_allclose(after.clicks["L3"][new.name], before.clicks["L3"][old.name], atol=1e-6)

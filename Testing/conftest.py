@@ -11,9 +11,10 @@ import pytest
 from radgs.volume import Volume
 
 TESTING = Path(__file__).resolve().parent
-sys.path.append(str(TESTING / "benchmarks"))
+sys.path += [str(TESTING / "benchmarks"), str(TESTING / "host")]
 
 import real_ct_data  # noqa: E402
+from slicer_fixtures import a_demo_case, a_launcher, a_logic, a_scene, host, the_module  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,8 +130,19 @@ class RegistrationCase:
     world_orientation: WorldOrientation | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> RegistrationCase:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        ct_reader: Callable[[Path], Volume] = read_ct,
+        label_reader: Callable[[Path], Volume] = read_labels,
+    ) -> RegistrationCase:
         """Reads a case.json (or the one in a folder) with all its files, and validates it.
+
+        Args:
+            path: The case.json or its folder.
+            ct_reader: Reads the CT; a program that runs for long may remember what it has read.
+            label_reader: Reads the label map.
 
         Raises:
             InputFileError: A file is missing, unreadable, or not what it should be.
@@ -139,8 +151,8 @@ class RegistrationCase:
         """
         file = read_case_file(Path(path))
         case = cls(
-            ct=read_ct(file.ct),
-            labels=read_labels(file.labels),
+            ct=ct_reader(file.ct),
+            labels=label_reader(file.labels),
             levels=tuple(Level(name, label) for name, label in file.levels),
             views=tuple(_read_view(entry) for entry in file.views),
             initial={

@@ -6,17 +6,14 @@ CT onto it, refinement matches the pose to the X-rays themselves, and the result
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
 
-import radgs
 from radgs.case import Level, RegistrationCase
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
@@ -25,6 +22,7 @@ from radgs.quality import Evidence, NetworkPose, gather_evidence, judge
 from radgs.reconstruction import Reconstruction, reconstruct_level
 from radgs.refine import refine
 from radgs.result import LevelResult, Reason, RegistrationResult
+from radgs.versions import versions
 from radgs.vertebra_model import VertebraModel, build_vertebra_model
 
 #: Share of a level's progress that preparing its model takes; the rest is registration.
@@ -218,17 +216,6 @@ def choose_device(wanted: str) -> torch.device:
             "PyTorch finds no CUDA device here.", "Choose auto or cpu, or install a CUDA build of PyTorch."
         )
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
-    found = {"radgs": radgs.__version__, "python": platform.python_version()}
-    for package in ("torch", "numpy", "scipy", "SimpleITK"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # vendored by an application
-            continue
-    return found
 
 
 def _similarities(evidence: Evidence, views: list[str]) -> dict[str, dict[str, float]]:

@@ -39,8 +39,16 @@ def prepare_folder(folder: Path) -> Path:
     return folder
 
 
-def write_result_folder(folder: Path, case: RegistrationCase, registration: Registration) -> list[Path]:
+def write_result_folder(
+    folder: Path, case: RegistrationCase, registration: Registration, *, overlays: bool = True
+) -> list[Path]:
     """Writes result.json and, per level, pose (.tfm), overlays (.png), the CT's Gaussians, and what was reconstructed.
+
+    Args:
+        folder: Where to write.
+        case: What was registered.
+        registration: What came out.
+        overlays: Whether to draw the pictures, which takes longer than everything else.
 
     Returns:
         The files written, pictures first.
@@ -54,15 +62,17 @@ def write_result_folder(folder: Path, case: RegistrationCase, registration: Regi
         model, reconstruction = registration.models.get(name), registration.reconstructions.get(name)
         if model is None:
             continue
-        pictures += save_overlays(folder, name, level, model, case.views)
+        if overlays:
+            pictures += save_overlays(folder, name, level, model, case.views)
         comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
         files.append(save_ply(model.gaussians, folder / f"{name}_gaussians.ply", comment))
         if reconstruction is not None:
-            pose = level.ct_to_world or RigidTransform.identity()
-            shown = _views_of(reconstruction, model, pose, case)
-            title = f"{name}: {registration.result.models[name]}"
-            pictures.append(save_reconstruction_figure(folder / f"{name}_reconstruction.png", title, shown))
             files += _write_reconstruction(folder, name, reconstruction)
+            if overlays:
+                pose = level.ct_to_world or RigidTransform.identity()
+                shown = _views_of(reconstruction, model, pose, case)
+                title = f"{name}: {registration.result.models[name]}"
+                pictures.append(save_reconstruction_figure(folder / f"{name}_reconstruction.png", title, shown))
     result = registration.result.save(folder)
     poses = [folder / f"{name}_ct_to_world.tfm" for name in registration.result.levels]
     return [*pictures, result, *(pose for pose in poses if pose.is_file()), *files]

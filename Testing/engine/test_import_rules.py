@@ -17,7 +17,7 @@ ENGINE = MODULE_FOLDER / "radgs"
 # The engine's layers, the lowest first. A module imports its own layer and those below, never one above.
 # A package (gaussians/, io/, ...) counts as one name. A new module takes its place here.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "threads"),
+    ("errors", "threads", "versions"),
     ("geometry",),
     ("volume",),
     ("xray",),
@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("refine", "quality", "overlay", "recm", "regm"),
     ("networks",),
     ("reconstruction",),
+    ("case_cache",),
     ("pipeline",),
     ("result_folder",),
     ("phantom",),

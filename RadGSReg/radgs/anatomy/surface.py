@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import marching_cubes
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray
@@ -51,6 +50,8 @@ def surface_mesh(labels: Volume, label: int) -> tuple[FloatArray, NDArray[np.int
     Raises:
         CaseError: The label is not in the map.
     """
+    from skimage.measure import marching_cubes  # only here: whoever wants the levels' names need not have it
+
     mask = label_mask(labels, label, margin_voxels=4)
     sigmas = np.minimum(SMOOTHING_MM / mask.spacing, 1.0)[::-1]
     # Slices further apart than the blur stay steps: blurring across them would eat the laminae.

@@ -12,8 +12,8 @@ import numpy as np
 
 from radgs.evaluation.statistics import Proportion, summarise_trials
 from radgs.evaluation.trials import Trial
-from radgs.pipeline import versions
 from radgs.result import STAGES
+from radgs.versions import versions
 
 #: A pose is good up to here, and harmful when accepted beyond there (mTRE, mm).
 GOOD_MM, HARMFUL_MM = 1.0, 2.0

@@ -24,8 +24,8 @@ from radgs.evaluation.plots import save_plots
 from radgs.evaluation.simulation import SimulationSettings
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
 from radgs.evaluation.trials import Trial
-from radgs.pipeline import versions
 from radgs.result import STAGES, VERDICTS
+from radgs.versions import versions
 
 CAVEAT = (
     "The X-rays are simulated from the same CT that is registered to them: these are not clinical accuracies. "

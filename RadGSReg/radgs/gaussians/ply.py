@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from radgs.errors import InputFileError
 from radgs.gaussians.model import RadiativeGaussians
+from radgs.io.gaussian_table import read_gaussian_table
 
 PROPERTIES = (
     *("x", "y", "z"),
@@ -30,18 +29,6 @@ PROPERTIES = (
 HARMONIC = 0.28209479177387814
 #: Viewers show this density as white, 1/mm.
 WHITE_PER_MM = 0.02
-
-#: Sizes of a ply file's scalar types, for files that other tools wrote.
-TYPES = {
-    **dict.fromkeys(("float", "float32"), "<f4"),
-    **dict.fromkeys(("double", "float64"), "<f8"),
-    **dict.fromkeys(("char", "int8"), "<i1"),
-    **dict.fromkeys(("uchar", "uint8"), "<u1"),
-    **dict.fromkeys(("short", "int16"), "<i2"),
-    **dict.fromkeys(("ushort", "uint16"), "<u2"),
-    **dict.fromkeys(("int", "int32"), "<i4"),
-    **dict.fromkeys(("uint", "uint32"), "<u4"),
-}
 
 
 def save_ply(gaussians: RadiativeGaussians, path: str | Path, comment: str = "") -> Path:
@@ -83,12 +70,7 @@ def load_ply(path: str | Path) -> RadiativeGaussians:
     Raises:
         InputFileError: The file is missing, or is not such a file.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputFileError(f"The Gaussians {path} cannot be read.", "Check that the file exists.") from error
-    vertices = _vertices(content, path)
+    vertices = read_gaussian_table(Path(path))
 
     def columns(*names: str) -> torch.Tensor:
         return torch.from_numpy(np.stack([vertices[name].astype(np.float32) for name in names], axis=1))
@@ -99,27 +81,3 @@ def load_ply(path: str | Path) -> RadiativeGaussians:
         quaternions=columns("rot_0", "rot_1", "rot_2", "rot_3"),
         densities=columns("opacity").squeeze(1),
     )
-
-
-def _vertices(content: bytes, path: Path) -> NDArray:
-    """The structured array of a file's vertex element."""
-    problem = InputFileError(
-        f"The file {path} does not hold Gaussians.",
-        "Give a binary little-endian .ply whose vertices have x y z, opacity, scale_0..2 and rot_0..3.",
-    )
-    head, separator, body = content.partition(b"end_header\n")
-    lines = [line.split() for line in head.decode("ascii", errors="replace").splitlines()]
-    if not separator or lines[:2] != [["ply"], ["format", "binary_little_endian", "1.0"]]:
-        raise problem
-    elements = [line for line in lines if line[:1] == ["element"]]
-    properties = [line for line in lines if line[:1] == ["property"]]
-    scalar = all(len(line) == 3 and line[1] in TYPES for line in properties)
-    if len(elements) != 1 or elements[0][1] != "vertex" or not scalar:
-        raise problem
-    layout = np.dtype([(line[2], TYPES[line[1]]) for line in properties])
-    count = int(elements[0][2])
-    names = set(layout.names or ())
-    needed = set(PROPERTIES) - {"nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2"}
-    if not needed <= names or len(body) < count * layout.itemsize:
-        raise problem
-    return np.frombuffer(body, dtype=layout, count=count)

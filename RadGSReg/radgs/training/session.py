@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from radgs.networks import Accuracy, Networks, Patient, load_networks, save_networks
-from radgs.pipeline import versions
 from radgs.training.batches import PairSource
 from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.scoring import score
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
+from radgs.versions import versions
 
 
 class TrainingSession:

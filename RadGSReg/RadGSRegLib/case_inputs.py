@@ -1,0 +1,51 @@
+"""What one registration takes from the scene, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from radgs.errors import CaseError
+from RadGSRegLib.placement import in_scene
+
+
+@dataclass(frozen=True, eq=False)
+class CaseInputs:
+    """The nodes and settings of a registration.
+
+    Attributes:
+        ct: The CT, a vtkMRMLScalarVolumeNode in HU.
+        segmentation: The vertebrae, a vtkMRMLSegmentationNode drawn on that CT.
+        segments: Segment ID by level ("L3"), for the levels to be registered.
+        xrays: Two X-ray volumes or more, each with its source.
+        device: "auto", "cpu" or "cuda".
+        model_files: Files of trained models, handed to the engine.
+    """
+
+    ct: Any
+    segmentation: Any
+    segments: Mapping[str, str]
+    xrays: tuple[Any, ...]
+    device: str = "auto"
+    model_files: tuple[Path, ...] = field(default=())
+
+    def missing(self) -> list[str]:
+        """What is still to be chosen, each as a phrase; empty when a registration can start."""
+        wanted = [
+            (in_scene(self.ct), "a CT"),
+            (in_scene(self.segmentation), "a segmentation"),
+            (bool(self.segments), "a level"),
+            (len(self.xrays) >= 2 and all(in_scene(xray) for xray in self.xrays), "two X-rays"),
+        ]
+        return [phrase for there, phrase in wanted if not there]
+
+    def check(self) -> None:
+        """Refuses inputs of which something is missing.
+
+        Raises:
+            CaseError: Something is missing.
+        """
+        if missing := self.missing():
+            raise CaseError(f"Still missing: {', '.join(missing)}.", "Choose it, then register.")

@@ -1,0 +1,205 @@
+"""The module's logic and its parameters: what a script, or the panel, asks of it.
+
+What needs numerical libraries (the other files here, and radgs) is imported where it is used: Slicer reads this file
+each time it starts, and the libraries would add a second.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import slicer
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+from slicer.util import VTKObservationMixin
+
+
+@parameterNodeWrapper
+class RadGSRegParameterNode:
+    """The user's choices, saved with the scene; its node also refers to clicks and starting poses.
+
+    Attributes:
+        ct: The CT, HU.
+        segmentation: The vertebrae, drawn on that CT.
+        segments: Segment ID by level, for the levels to be registered.
+        xray1: An X-ray, with its source.
+        xray2: Another, from another direction.
+        device: "auto", "cpu" or "cuda".
+    """
+
+    ct: vtkMRMLScalarVolumeNode
+    segmentation: vtkMRMLSegmentationNode
+    segments: dict[str, str]
+    xray1: vtkMRMLScalarVolumeNode
+    xray2: vtkMRMLScalarVolumeNode
+    device: str = "auto"
+
+
+class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
+    """Registrations from a script or from the panel; the engine runs in a process of its own.
+
+    Example, for Slicer's Python console::
+
+        import RadGSReg
+
+        logic = RadGSReg.RadGSRegLogic()
+        inputs = logic.loadCase(logic.demoCase())  # CT, segmentation, two X-rays and clicks, as nodes
+        result = logic.register(inputs)  # the application stays alive; the CT then stands where the X-rays show L3
+        print(result.levels["L3"].verdict, result.levels["L3"].ct_to_world.matrix)
+        logic.revert(inputs)  # CT and segmentation back where they were
+        logic.cleanup()
+
+    Args:
+        python: The interpreter that runs the engine; PythonSlicer where none is named.
+    """
+
+    def __init__(self, python=None):
+        ScriptedLoadableModuleLogic.__init__(self)
+        VTKObservationMixin.__init__(self)
+        from RadGSRegLib.case_export import CaseExport
+        from RadGSRegLib.worker_client import WorkerClient
+
+        self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
+        self._export = CaseExport(self._folder)
+        self._run = None
+        #: The engine's process; its words go to Slicer's Python console only when it fails.
+        self.worker = WorkerClient(python)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
+
+    def getParameterNode(self):
+        """The module's parameters, typed."""
+        return RadGSRegParameterNode(super().getParameterNode())
+
+    def engineVersion(self):
+        """The engine's version. ``radgs`` itself is light: this loads no numerical library."""
+        import radgs
+
+        return radgs.__version__
+
+    def demoCase(self):
+        """Path of the bundled phantom's case.json: L3 of a synthetic spine, X-rays simulated."""
+        return Path(__file__).resolve().parents[1] / "radgs" / "data" / "demo" / "case.json"
+
+    def loadCase(self, path):
+        """Adds the nodes of a case.json to the scene, makes them the module's inputs, and returns these.
+
+        Raises:
+            RadgsError: A file cannot be used; the message says why and what to do.
+        """
+        from RadGSRegLib.case_import import import_case
+
+        parameters = self.getParameterNode()
+        inputs = import_case(Path(path), parameters.parameterNode)
+        parameters.ct, parameters.segmentation = inputs.ct, inputs.segmentation
+        parameters.segments = dict(inputs.segments)
+        parameters.xray1, parameters.xray2 = inputs.xrays[:2]
+        return inputs
+
+    def inputs(self):
+        """The inputs as the module's parameters name them; some may be missing, see ``CaseInputs.missing``."""
+        from RadGSRegLib.case_inputs import CaseInputs
+
+        parameters = self.getParameterNode()
+        xrays = tuple(xray for xray in (parameters.xray1, parameters.xray2) if xray is not None)
+        return CaseInputs(parameters.ct, parameters.segmentation, dict(parameters.segments), xrays, parameters.device)
+
+    def levels(self, segmentation):
+        """Segment ID by level, for the segments whose names speak of one ("vertebrae_L3"): for a user to confirm."""
+        from RadGSRegLib.segments import levels_of
+
+        return levels_of(segmentation)
+
+    def setSource(self, xray, position):
+        """Puts an X-ray's focal spot at a world position (3), mm, and returns its fiducial."""
+        from RadGSRegLib.xray_nodes import set_source
+
+        return set_source(xray, position)
+
+    def setClick(self, level, xray, position):
+        """Marks a level's vertebral body in an X-ray, where the ray through a world position (3) meets the detector."""
+        from RadGSRegLib.xray_nodes import set_click
+
+        return set_click(super().getParameterNode(), level, xray, position)
+
+    @property
+    def running(self):
+        """Whether a registration is under way."""
+        return self._run is not None and not self._run.over
+
+    def start(self, inputs, listener=None):
+        """Begins a registration and returns at once.
+
+        Args:
+            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            listener: A ``RadGSRegLib.registration_run.RunListener``, told of progress, result or failure.
+
+        Raises:
+            RadgsError: One is under way already, or the engine's process cannot be started.
+        """
+        from RadGSRegLib.registration_run import RegistrationRun, RunListener
+        from RadGSRegLib.worker_client import WorkerError
+
+        if self.running:
+            raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
+        result = self._folder / "result"
+        shutil.rmtree(result, ignore_errors=True)
+        run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
+        run.start(inputs, super().getParameterNode())
+        self._run = run
+
+    def register(self, inputs, progress=None):
+        """Registers, and returns the ``radgs.result.RegistrationResult`` once it is in the scene.
+
+        Meanwhile the application's event loop runs on.
+
+        Args:
+            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            progress: Called with the fraction done, 0 to 1, and a message.
+
+        Raises:
+            RadgsError: It failed or was cancelled; the message says why and what to do.
+        """
+        from RadGSRegLib.registration_run import RunListener
+        from RadGSRegLib.waiting import process_events_until
+
+        outcome = []
+        told = {} if progress is None else {"progress": progress}
+        self.start(inputs, RunListener(done=outcome.append, failed=outcome.append, **told))
+        process_events_until(lambda: outcome)
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    def cancel(self):
+        """Stops the registration under way; its listener hears of it within two seconds."""
+        if self.running:
+            self._run.cancel()
+
+    def setActiveLevel(self, inputs, level):
+        """Puts CT and segmentation under a registered level's transform.
+
+        Raises:
+            CaseError: The level has not been registered.
+        """
+        from RadGSRegLib.levels import activate, level_transform
+
+        activate(level_transform(inputs.ct, level), inputs.ct, inputs.segmentation)
+
+    def revert(self, inputs):
+        """Puts CT and segmentation back under the parents they had before any registration; levels stay as they are."""
+        from RadGSRegLib.levels import revert
+
+        revert(inputs.ct, inputs.segmentation)
+
+    def cleanup(self):
+        """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
+        self.removeObservers()
+        self.worker.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _onSceneStartClose(self, caller=None, event=None):
+        from RadGSRegLib.worker_client import WorkerError
+
+        if self.running:
+            self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))

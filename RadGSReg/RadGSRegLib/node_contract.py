@@ -1,0 +1,47 @@
+"""What the module's nodes are called and how they refer to each other; docs/slicer-module.md explains each.
+
+A role or an attribute written into a scene is read again by later versions: change a name only with the documentation.
+"""
+
+from urllib.parse import quote
+
+#: On an X-ray volume: the one-point fiducial that stands at its focal spot.
+SOURCE_ROLE = "RadGSReg.source"
+
+#: On an X-ray volume: what it is called in the case (its node's name where missing), what its pixel values are ("auto"
+#: where missing), and how line integrals came about.
+VIEW_ATTRIBUTE = "RadGSReg.view"
+PIXEL_TYPE_ATTRIBUTE = "RadGSReg.pixel_type"
+CONVERSION_ATTRIBUTE = "RadGSReg.conversion"
+
+#: On the CT and the segmentation while they observe a level's transform: the parent they had before, if any.
+FORMER_PARENT_ROLE = "RadGSReg.formerParent"
+
+#: On a level's transform and on everything that belongs to the level: its name.
+LEVEL_ATTRIBUTE = "RadGSReg.level"
+
+#: On a level's transform: the level's part of result.json.
+RESULT_ATTRIBUTE = "RadGSReg.result"
+
+#: On a level's transform: the CT it moves, and what belongs to the level.
+CT_ROLE = "RadGSReg.ct"
+VERTEBRA_ROLE = "RadGSReg.vertebra"
+GAUSSIANS_ROLE = "RadGSReg.gaussians"
+RECONSTRUCTION_ROLE = "RadGSReg.reconstruction"
+RECONSTRUCTED_GAUSSIANS_ROLE = "RadGSReg.reconstructedGaussians"
+ATTENTION_ROLE = "RadGSReg.attention"
+
+
+def click_role(level: str, view: str) -> str:
+    """On the parameter node: the one-point fiducial that marks a level's vertebral body in a view."""
+    return f"RadGSReg.click.{_in_role(level)}.{_in_role(view)}"
+
+
+def start_role(level: str) -> str:
+    """On the parameter node: the transform from which a level's registration starts, where one is given."""
+    return f"RadGSReg.start.{_in_role(level)}"
+
+
+def _in_role(name: str) -> str:
+    """A name as it can stand in a role; a scene file separates roles and nodes by ``:``, ``;`` and spaces."""
+    return quote(name, safe="").replace(".", "%2E")

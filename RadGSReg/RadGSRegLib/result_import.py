@@ -1,0 +1,146 @@
+"""From a result's folder to the scene: poses, verdicts, vertebrae, reconstruction and Gaussians as nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+
+from radgs.errors import CaseError
+from radgs.io.volumes import read_image_array, read_volume
+from radgs.result import RegistrationResult
+from RadGSRegLib.case_inputs import CaseInputs
+from RadGSRegLib.folder import show_in_folder
+from RadGSRegLib.gaussian_glyphs import DENSITY, ellipsoids
+from RadGSRegLib.levels import activate, put_level, put_vertebra
+from RadGSRegLib.node_contract import (
+    ATTENTION_ROLE,
+    GAUSSIANS_ROLE,
+    LEVEL_ATTRIBUTE,
+    RECONSTRUCTED_GAUSSIANS_ROLE,
+    RECONSTRUCTION_ROLE,
+    RESULT_ATTRIBUTE,
+    SOURCE_ROLE,
+)
+from RadGSRegLib.placement import in_scene, remove
+
+#: The first that Slicer has; all show bone and hide soft tissue.
+RENDERING_PRESETS = ("CT-AAA", "CT-Bone", "CT-Bones")
+
+
+def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResult | None]:
+    """Brings a result into the scene step by step; yields None after each, and the result at the end.
+
+    CT and segmentation follow the first level with a pose; the parents they had before are remembered.
+
+    Args:
+        folder: Where the engine wrote the result.
+        inputs: What was registered.
+
+    Raises:
+        CaseError: The CT or the segmentation has left the scene meanwhile.
+        InputFileError: A file cannot be read.
+    """
+    for node, what in ((inputs.ct, "CT"), (inputs.segmentation, "segmentation")):
+        if not in_scene(node):
+            raise CaseError(f"The {what} was deleted while it was being registered.", "Load it again, then register.")
+    result = RegistrationResult.load(folder)
+    yield None
+    transforms = []
+    for level, outcome in result.levels.items():
+        if outcome.ct_to_world is None:
+            continue
+        transform = put_level(inputs.ct, level, outcome.ct_to_world)
+        transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
+        transforms.append(transform)
+        yield None
+        vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])
+        yield None
+        shown = [transform, vertebra]
+        for role, suffix, show in FILES_OF_A_LEVEL:
+            path = folder / f"{level}{suffix}"
+            remove(transform.GetNodeReference(role))  # what an earlier registration of the level left there
+            if path.is_file():
+                node = show(path, level)
+                node.SetAttribute(LEVEL_ATTRIBUTE, level)
+                transform.SetNodeReferenceID(role, node.GetID())
+                shown.append(node)
+                yield None
+        gaussians = transform.GetNodeReference(GAUSSIANS_ROLE)
+        if gaussians is not None:
+            gaussians.SetAndObserveTransformNodeID(transform.GetID())
+        show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", shown)
+    if transforms:
+        activate(transforms[0], inputs.ct, inputs.segmentation)
+    xrays = [xray for xray in inputs.xrays if in_scene(xray)]
+    sources = [source for xray in xrays if (source := xray.GetNodeReference(SOURCE_ROLE)) is not None]
+    show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", [*xrays, *sources])
+    yield result
+
+
+def result_of(transform: Any) -> dict[str, Any] | None:
+    """A level's part of result.json, as its transform remembers it; None where it holds no result."""
+    text = transform.GetAttribute(RESULT_ATTRIBUTE)
+    return None if text is None else json.loads(text)
+
+
+def show_reconstruction(path: Path, level: str) -> Any:
+    """Shows a reconstruction, world RAS and HU-like, as a volume rendered by one of Slicer's CT presets."""
+    volume = read_volume(path)
+    node = slicer.util.addVolumeFromArray(
+        volume.array.astype(np.float32), ijkToRAS=volume.index_to_ras, name=f"{level} reconstruction"
+    )
+    rendering = slicer.modules.volumerendering.logic()
+    display = rendering.CreateDefaultVolumeRenderingNodes(node)
+    presets = (rendering.GetPresetByName(name) for name in RENDERING_PRESETS)
+    preset = next((preset for preset in presets if preset is not None), None)
+    if preset is not None:
+        display.GetVolumePropertyNode().Copy(preset)
+    display.SetVisibility(True)
+    return node
+
+
+def show_gaussians(path: Path, name: str) -> Any:
+    """Shows Gaussians, in the frame of their file, as a model of ellipsoids."""
+    model = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", name)
+    model.SetAndObservePolyData(ellipsoids(path))
+    model.CreateDefaultDisplayNodes()
+    display = model.GetDisplayNode()
+    display.SetActiveScalarName(DENSITY)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeFileViridis.txt")
+    display.SetScalarVisibility(True)
+    display.SetOpacity(0.5)
+    return model
+
+
+def show_attention(path: Path, level: str) -> Any:
+    """Shows the picture of where the networks looked, as an image volume."""
+    pixels = read_image_array(path)
+    kind = "vtkMRMLVectorVolumeNode" if pixels.ndim == 3 else None
+    # A picture's rows run down; the volume lies in the axial plane, seen from the feet.
+    return slicer.util.addVolumeFromArray(
+        pixels[None], ijkToRAS=np.diag([-1.0, -1.0, 1.0, 1.0]), name=f"{level} attention", nodeClassName=kind
+    )
+
+
+def _show_vertebra_gaussians(path: Path, level: str) -> Any:
+    """The CT's Gaussians, in its own RAS: hidden at first, because the vertebra's surface shows the same place."""
+    model = show_gaussians(path, f"{level} Gaussians")
+    model.GetDisplayNode().SetVisibility(False)
+    return model
+
+
+def _show_reconstructed_gaussians(path: Path, level: str) -> Any:
+    return show_gaussians(path, f"{level} reconstructed Gaussians")
+
+
+FILES_OF_A_LEVEL: tuple[tuple[str, str, Callable[[Path, str], Any]], ...] = (
+    (GAUSSIANS_ROLE, "_gaussians.ply", _show_vertebra_gaussians),
+    (RECONSTRUCTION_ROLE, "_reconstruction.nrrd", show_reconstruction),
+    (RECONSTRUCTED_GAUSSIANS_ROLE, "_reconstruction.ply", _show_reconstructed_gaussians),
+    (ATTENTION_ROLE, "_attention.png", show_attention),
+)

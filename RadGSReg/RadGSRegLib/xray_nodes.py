@@ -1,0 +1,140 @@
+"""X-rays as volumes that stand where the detector stood, their sources, and clicks on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from radgs.errors import GeometryError, InputFileError
+from radgs.geometry import FloatArray
+from radgs.xray import ViewGeometry
+from RadGSRegLib.node_contract import (
+    CONVERSION_ATTRIBUTE,
+    PIXEL_TYPE_ATTRIBUTE,
+    SOURCE_ROLE,
+    VIEW_ATTRIBUTE,
+    click_role,
+)
+from RadGSRegLib.placement import add_point, ijk_to_own_ras, in_scene, parent_to_world, remove, world_point
+
+
+def add_xray(
+    name: str, pixels: NDArray, geometry: ViewGeometry, pixel_type: str = "auto", conversion: str | None = None
+) -> Any:
+    """Adds an X-ray volume with its source.
+
+    Args:
+        name: What the view is called.
+        pixels: (H, W) values, [row, column].
+        geometry: Where source and detector stand, RAS mm.
+        pixel_type: What the values are: "intensity", "attenuation", "display" or "auto".
+        conversion: How line integrals came about, where the values are such.
+    """
+    volume = slicer.util.addVolumeFromArray(pixels[None], ijkToRAS=geometry.detector_to_ras, name=name)
+    volume.SetAttribute(VIEW_ATTRIBUTE, name)
+    volume.SetAttribute(PIXEL_TYPE_ATTRIBUTE, pixel_type)
+    if conversion is not None:
+        volume.SetAttribute(CONVERSION_ATTRIBUTE, conversion)
+    set_source(volume, geometry.source_ras)
+    return volume
+
+
+def set_source(volume: Any, position: FloatArray) -> Any:
+    """Puts an X-ray's source at a world position (3,), mm, and returns its fiducial."""
+    remove(volume.GetNodeReference(SOURCE_ROLE))
+    fiducial = add_point(f"{view_name(volume)} source", position)
+    volume.SetNodeReferenceID(SOURCE_ROLE, fiducial.GetID())
+    return fiducial
+
+
+def view_name(volume: Any) -> str:
+    """What an X-ray is called in the case."""
+    return volume.GetAttribute(VIEW_ATTRIBUTE) or volume.GetName()
+
+
+def pixel_type(volume: Any) -> str:
+    """What an X-ray's pixel values are."""
+    return volume.GetAttribute(PIXEL_TYPE_ATTRIBUTE) or "auto"
+
+
+def conversion(volume: Any) -> str | None:
+    """How an X-ray's line integrals came about, where that is known."""
+    return volume.GetAttribute(CONVERSION_ATTRIBUTE)
+
+
+def pixels_of(volume: Any) -> NDArray:
+    """(H, W) pixel values, or (H, W, C) for a colour image, [row, column]; a view into the node's own memory.
+
+    Raises:
+        InputFileError: The volume holds no image, or more than one.
+    """
+    if volume.GetImageData() is None:
+        raise InputFileError(f"{volume.GetName()} holds no image.", "Load the X-ray again.")
+    array = slicer.util.arrayFromVolume(volume)
+    if array.shape[0] != 1:
+        raise InputFileError(
+            f"{volume.GetName()} holds {array.shape[0]} images, not a single X-ray.", "Choose a volume of one image."
+        )
+    return array[0]
+
+
+def geometry_of(volume: Any) -> ViewGeometry:
+    """Where an X-ray's source and detector stand in the world, its linear parents included.
+
+    Raises:
+        GeometryError: The X-ray has no source, or stands under a transform that is not linear.
+        InputFileError: The volume holds no image, or more than one.
+    """
+    rows, columns = pixels_of(volume).shape[:2]
+    source = volume.GetNodeReference(SOURCE_ROLE)
+    if source is None:
+        raise GeometryError(
+            f"The X-ray {volume.GetName()} has no source.", "Load its geometry, or place its focal spot."
+        )
+    detector_to_ras = parent_to_world(volume) @ ijk_to_own_ras(volume)
+    return ViewGeometry(world_point(source), detector_to_ras, (rows, columns))
+
+
+def set_click(parameter_node: Any, level: str, volume: Any, position: FloatArray) -> Any:
+    """Marks a level's vertebral body in an X-ray, and returns the fiducial.
+
+    Args:
+        parameter_node: The module's vtkMRMLScriptedModuleNode, which refers to the click.
+        level: The level's name.
+        volume: The X-ray.
+        position: (3,) any world point on the ray; the click stands where that ray meets the detector.
+    """
+    geometry = geometry_of(volume)
+    return _set_click(parameter_node, level, volume, geometry, geometry.project(position))
+
+
+def set_click_pixel(parameter_node: Any, level: str, volume: Any, pixel: tuple[float, float]) -> Any:
+    """Marks a level's vertebral body at a pixel (column, row) of an X-ray, and returns the fiducial."""
+    return _set_click(parameter_node, level, volume, geometry_of(volume), np.asarray(pixel, dtype=float))
+
+
+def _set_click(parameter_node: Any, level: str, volume: Any, geometry: ViewGeometry, pixel: FloatArray) -> Any:
+    if not np.isfinite(pixel).all():
+        raise GeometryError(
+            f"A point behind the source of {view_name(volume)} cannot be seen in it.", "Click on the X-ray itself."
+        )
+    role = click_role(level, view_name(volume))
+    remove(parameter_node.GetNodeReference(role))
+    fiducial = add_point(f"{level} in {view_name(volume)}", geometry.pixel_to_ras(pixel))
+    parameter_node.SetNodeReferenceID(role, fiducial.GetID())
+    return fiducial
+
+
+def click_pixel(parameter_node: Any, level: str, volume: Any) -> tuple[float, float] | None:
+    """The pixel (column, row) that a level's click marks in an X-ray; None where there is no click.
+
+    A click that was dragged off the detector counts where its ray meets it.
+    """
+    fiducial = parameter_node.GetNodeReference(click_role(level, view_name(volume)))
+    if not in_scene(fiducial) or fiducial.GetNumberOfDefinedControlPoints() == 0:
+        return None
+    column, row = geometry_of(volume).project(world_point(fiducial))
+    return float(column), float(row)

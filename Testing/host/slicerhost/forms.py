@@ -1,0 +1,65 @@
+"""Loads .ui files as the application does, and refuses unknown classes and properties, which Qt's loader lets pass."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+from PySide6 import QtCore, QtUiTools, QtWidgets
+
+from slicerhost import widgets
+from slicerhost.pythonqt import find_signal
+
+
+class FormError(Exception):
+    """A form names a class, a property, an object or a signal that does not exist."""
+
+
+class StrictUiLoader(QtUiTools.QUiLoader):
+    """QUiLoader that knows the stand-ins, and makes connections whose arguments are MRML's."""
+
+    def __init__(self, parent: QtCore.QObject | None = None) -> None:
+        super().__init__(parent)
+        self._stand_ins = {cls.__name__: cls for cls in (*widgets.CTK, *widgets.QMRML)}
+        for cls in self._stand_ins.values():
+            self.registerCustomWidget(cls)
+
+    def load(self, device: QtCore.QIODevice, parent: QtWidgets.QWidget | None = None) -> QtWidgets.QWidget:
+        form = ElementTree.fromstring(bytes(device.readAll().data()))
+        for element in form.iter("widget"):
+            self._check(element)
+        connections = form.find("connections")
+        links = [] if connections is None else list(connections)
+        if connections is not None:
+            form.remove(connections)
+        buffer = QtCore.QBuffer()
+        buffer.setData(ElementTree.tostring(form))
+        buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+        widget = super().load(buffer, parent)
+        for link in links:
+            _connect(widget, link)
+        return widget
+
+    def _check(self, element: ElementTree.Element) -> None:
+        name = element.attrib["class"]
+        cls = self._stand_ins.get(name) or getattr(QtWidgets, name, None)
+        if cls is None:
+            raise FormError(f"There is no widget class {name}.")
+        for prop in element.findall("property"):
+            known = cls.staticMetaObject.indexOfProperty(prop.attrib["name"]) >= 0
+            if not known and prop.attrib.get("stdset") != "0":
+                raise FormError(f"{name} has no property {prop.attrib['name']}.")
+
+
+def _connect(form: QtWidgets.QWidget, link: ElementTree.Element) -> None:
+    sender = _child(form, link.findtext("sender", ""))
+    receiver = _child(form, link.findtext("receiver", ""))
+    signal, _ = find_signal(sender, link.findtext("signal", ""))
+    signal.connect(getattr(receiver, link.findtext("slot", "").split("(")[0]))
+
+
+def _child(form: QtWidgets.QWidget, name: str) -> Any:
+    child = form if form.objectName == name else form.findChild(QtCore.QObject, name)
+    if child is None:
+        raise FormError(f"The form has no object {name}.")
+    return child
