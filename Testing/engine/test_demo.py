@@ -108,6 +108,9 @@ def test_the_result_folder_holds_pose_pictures_and_gaussians(demo_run: DemoRun) 
         "L3_AP.png",
         "L3_LAT.png",
         "L3_gaussians.ply",
+        "L3_reconstruction.nrrd",
+        "L3_reconstruction.ply",
+        "L3_reconstruction.png",
     }
     picture = SimpleITK.ReadImage(str(demo_run.folder / "L3_overlay.png"))
     assert min(picture.GetSize()) > 600

@@ -37,6 +37,7 @@ def block_model(small_case: RegistrationCase) -> VertebraModel:
     return VertebraModel(
         level=level,
         centre=np.array([10.0, 20.0, 30.0]),
+        frame_to_ct=None,
         surface=surface_points(labels, level.label),
         pitch_mm=35.0,
         level_offsets=(np.array([0.0, 0.0, 35.0]), np.array([0.0, 0.0, -35.0])),

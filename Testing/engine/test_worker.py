@@ -90,7 +90,7 @@ def test_a_second_registration_builds_no_model_and_reads_nothing_again(
         assert seen[-1]["type"] == "result", seen[-1]
         fractions = [message["fraction"] for message in seen[:-1]]
         assert fractions == sorted(fractions)
-        assert {message["stage"] for message in seen[:-1]} == {"read", "model", "refine", "judge"}
+        assert {message["stage"] for message in seen[:-1]} == {"read", "model", "reconstruct", "refine", "judge"}
         results.append((seen[-1], RegistrationResult.load(tmp_path / f"out ü{identifier}")))
     (first, cold), (second, warm) = results
     assert first["models_reused"] == []

@@ -217,7 +217,7 @@ def test_what_the_engine_refuses_is_told_in_its_words(a_logic: Any, a_demo_case:
     with_model = Outcome()
     a_logic.start(replace(a_demo_case, model_files=(Path("spine.radgs.safetensors"),)), with_model.listener)
     host.wait_until(lambda: with_model.ends, 30)
-    assert "model files" in with_model.error.problem
+    assert "spine.radgs.safetensors" in with_model.error.problem
 
 
 def test_one_registration_at_a_time(a_logic: Any, a_demo_case: Any, host: Any) -> None:
