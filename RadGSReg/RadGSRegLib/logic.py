@@ -144,6 +144,16 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         return click_of(super().getParameterNode(), level, xray)
 
+    def clickGap(self, level, xrays):
+        """How far the rays of a level's clicks miss each other, mm; None before all are there.
+
+        Raises:
+            GeometryError: An X-ray has no geometry, or the rays are nearly parallel.
+        """
+        from RadGSRegLib.xray_nodes import click_gap_mm
+
+        return click_gap_mm(super().getParameterNode(), level, xrays)
+
     def nodesToWatch(self):
         """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
         from RadGSRegLib.levels import level_transforms
