@@ -58,9 +58,12 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = RadGSRegLogic()
         self.panel = Panel(self.ui, self.logic)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, lambda *_: self.panel.leave())
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, lambda *_: self._reenter())
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, lambda *_: self._reenter())
+        scene = slicer.mrmlScene
+        # While a scene goes or comes, the parameters speak of nodes that are not there.
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, lambda *_: self.panel.leave())
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, lambda *_: self._reenter())
 
     def enter(self):
         """Called each time the user opens the module."""

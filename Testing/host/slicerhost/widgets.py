@@ -185,8 +185,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
 
     def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
         self.__dict__["_scene"] = scene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
-            scene.AddObserver(event, lambda *_: self._follow_scene())
+        events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
+        tags = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
+        self.destroyed.connect(lambda: [scene.RemoveObserver(tag) for tag in tags])
         self._follow_scene()
 
     def mrmlScene(self) -> Any:  # noqa: N802

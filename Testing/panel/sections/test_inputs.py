@@ -150,12 +150,16 @@ def test_the_source_is_typed_in_and_the_xray_renamed(a_filled_panel: Any, user: 
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
 
     def type_and_accept() -> None:
-        dialog = next(widget for widget in qt.QApplication.topLevelWidgets() if isinstance(widget, qt.QDialog))
+        open_dialogs = [each for each in qt.QApplication.topLevelWidgets() if each.isVisible() and each.isModal()]
+        if not open_dialogs:
+            qt.QTimer.singleShot(20, type_and_accept)
+            return
+        dialog = open_dialogs[0]
         dialog.findChild(qt.QDoubleSpinBox, "sourceASpinBox").value = 950.5
         dialog.findChild(qt.QLineEdit, "viewNameEdit").text = "PA"
         dialog.accept()
 
-    qt.QTimer.singleShot(0, type_and_accept)
+    qt.QTimer.singleShot(20, type_and_accept)
     user.press(ui.editGeometry1Button)
     assert geometry_of(parameters.xray1).source_ras[1] == pytest.approx(950.5)
     assert view_name(parameters.xray1) == "PA"
