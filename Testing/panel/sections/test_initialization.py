@@ -6,30 +6,13 @@ from typing import Any
 
 import pytest
 import slicer
+from placing import click_in_the_view, interaction, place_button
 
 
 @pytest.fixture
 def a_filled_panel(a_panel: Any, user: Any) -> Any:
     user.press(a_panel.ui.demoButton)
     return a_panel
-
-
-def place_button(panel: Any, row: int, column: int) -> Any:
-    return panel.ui.clicksTable.cellWidget(row, column)
-
-
-def interaction() -> Any:
-    return slicer.app.applicationLogic().GetInteractionNode()
-
-
-def click_in_the_view(position: Any) -> None:
-    """What a slice view does with a click in place mode."""
-    import vtk
-
-    selection = slicer.app.applicationLogic().GetSelectionNode()
-    slicer.mrmlScene.GetNodeByID(selection.GetActivePlaceNodeID()).AddControlPointWorld(vtk.vtkVector3d(*position))
-    interaction().SwitchToViewTransformMode()
-    slicer.app.processEvents()
 
 
 def test_the_demo_cases_clicks_are_shown_with_their_gap(a_filled_panel: Any) -> None:
