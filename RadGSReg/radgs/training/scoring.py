@@ -17,7 +17,7 @@ from radgs.recm.loss import OCCUPIED
 from radgs.reconstruction import reconstruct
 from radgs.roi import roi_index_to_ras
 from radgs.threads import map_concurrently
-from radgs.training.batches import PairSource, PosedVertebra, TrainingBatch
+from radgs.training.batches import PairSource, TrainingBatch
 from radgs.volume import Volume
 
 #: A pair in which no vertebra was seen counts with this error, mm.
@@ -84,7 +84,7 @@ def summarised(scores: Sequence[PairScore]) -> Accuracy:
 
 def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
     vertebra = batch.vertebrae[0]
-    made = reconstruct(networks, batch.views, lambda pose: posed(vertebra, pose))
+    made = reconstruct(networks, batch.views, vertebra.posed)
     grid = roi_index_to_ras(made.volume.shape[0])
     estimate, truth = Volume(made.volume.cpu().numpy(), grid), Volume(batch.volumes[0].cpu().numpy(), grid)
     like = volume_similarity(estimate, truth, truth.array > OCCUPIED * WATER)
@@ -98,9 +98,3 @@ def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
     return PairScore(
         like.roi.ssim, like.roi.psnr_db, like.inside.ssim, like.inside.psnr_db, error(made.kabsch), error(made.regm)
     )
-
-
-def posed(vertebra: PosedVertebra, pose: RigidTransform) -> torch.Tensor:
-    """The vertebra's excess on the ROI grid at a pose frame_to_roi."""
-    rotation, translation = (torch.as_tensor(part, dtype=torch.float32) for part in (pose.rotation, pose.translation))
-    return vertebra.at(rotation.to(vertebra.device), translation.to(vertebra.device))
