@@ -27,7 +27,7 @@ from radgs.volume import Volume
 
 LEVEL = Level("L3", 29)
 CENTRE = (10.0, -20.0, 30.0)
-ACCURACY = Accuracy(40, 0.94, 38.0, 0.6, 27.0, 1.9, 4.0, 1.8, 3.9)
+ACCURACY = Accuracy(40, 0.94, 38.0, 0.6, 27.0, 1.9, 4.0, 1.8, 3.9, ("RegM over-fitted.",))
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from radgs.evaluation.benchmark import (
     reconstruction_means,
     score_verdicts,
 )
+from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
 from radgs.evaluation.simulation import SimulationSettings
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
@@ -142,7 +143,20 @@ def _reconstructions(trials: Sequence[Trial]) -> str:
         return ""
     headings = ["cohort", "n", "SSIM, ROI", "PSNR, ROI, dB", "SSIM, inside", "PSNR, inside, dB"]
     note = "RecM's volume against the CT's vertebra at its true pose; data range 0.04/mm; inside: mask dilated by 3 mm."
-    return "\n\n".join(["## Reconstruction (means)", table(headings, rows), note])
+    return "\n\n".join(["## Reconstruction (means)", table(headings, rows), note, *_diagnoses(trials)])
+
+
+def _diagnoses(trials: Sequence[Trial]) -> list[str]:
+    """The failure signatures of each cohort's networks, if they show."""
+    lines = []
+    for cohort, members in cohorts_of(trials).items():
+        signs = [
+            Signs(t.reconstruction["ghost_share"], t.reconstruction["correlation"], t.stages_mm.get("regm", math.inf))
+            for t in members
+            if t.reconstruction
+        ]
+        lines += [f"- {cohort}: {found.message}" for found in diagnose(signs)] if signs else []
+    return ["\n".join(lines)] if lines else []
 
 
 def _verdicts(trials: Sequence[Trial]) -> str:

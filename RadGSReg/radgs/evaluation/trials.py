@@ -62,7 +62,8 @@ class Trial:
         click_offset_mm: Distance of the triangulated clicks from the body's centre.
         stages_mm: mTRE after each stage that ran.
         reconstruction: Scores of RecM's volume against the CT's vertebra at its true pose: "ssim_3d" and "psnr_3d_db"
-            over the ROI, "ssim_inside" and "psnr_inside_db" inside the mask dilated by 3 mm; empty without one.
+            over the ROI, "ssim_inside" and "psnr_inside_db" inside the mask dilated by 3 mm; "ghost_share" and
+            "correlation" as in ``evaluation.diagnosis``; empty without one.
         verdict: The registration's.
         reasons: Codes of its grounds.
         seconds: Registration, model at hand.
@@ -252,6 +253,8 @@ def _reconstruction_scores(
         "psnr_3d_db": like.roi.psnr_db,
         "ssim_inside": like.inside.ssim,
         "psnr_inside_db": like.inside.psnr_db,
+        "ghost_share": like.ghost_share,
+        "correlation": like.correlation,
     }
 
 

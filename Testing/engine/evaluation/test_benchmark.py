@@ -21,6 +21,15 @@ SUMMARY_KEYS = {
     *("seconds_median", "ssim_3d", "psnr_3d_db", "capture_mm", "capture_deg"),
 }
 
+RECONSTRUCTION = {
+    "ssim_3d": 0.9,
+    "psnr_3d_db": 30.0,
+    "ssim_inside": 0.5,
+    "psnr_inside_db": 25.0,
+    "ghost_share": 0.02,
+    "correlation": 0.7,
+}
+
 
 def trial(index: int, mtre_mm: float, verdict: str = "accept", **changes: object) -> Trial:
     """A trial of a phantom's L2 that ended ``mtre_mm`` from the truth."""
@@ -37,7 +46,7 @@ def trial(index: int, mtre_mm: float, verdict: str = "accept", **changes: object
         start_rotation_deg=9.0,
         click_offset_mm=6.0,
         stages_mm={"start": 9.5, "refined": mtre_mm},
-        reconstruction={"ssim_3d": 0.9, "psnr_3d_db": 30.0, "ssim_inside": 0.5, "psnr_inside_db": 25.0},
+        reconstruction=RECONSTRUCTION,
         verdict=verdict,
         reasons=() if verdict == "accept" else ("uncertain",),
         seconds=2.0 + index,
@@ -170,3 +179,9 @@ def test_a_trial_on_a_phantom_ends_near_the_truth() -> None:
     assert ran.click_offset_mm < 8.0
     assert ran.seconds > 0
     assert ran.preparation_seconds > 0
+
+
+def test_a_report_names_the_failure_signatures(trials: list[Trial], tmp_path: Path) -> None:
+    assert "ghosted" not in write_report(trials, tmp_path, "Healthy").read_text(encoding="utf-8")
+    ghosted = [replace(one, reconstruction={**RECONSTRUCTION, "ghost_share": 0.4}) for one in trials]
+    assert "attention fails" in write_report(ghosted, tmp_path, "Ghosted").read_text(encoding="utf-8")
