@@ -57,6 +57,7 @@ class Accuracy:
         ssim_inside, psnr_inside_db: Inside the vertebra's mask dilated by 3 mm, mean.
         kabsch_median_mm, kabsch_p95_mm: mTRE of Kabsch's pose.
         regm_median_mm, regm_p95_mm: mTRE of RegM's pose, started from Kabsch's.
+        diagnoses: What ails the networks, in sentences; none where no failure signature shows.
     """
 
     pairs: int
@@ -68,6 +69,12 @@ class Accuracy:
     kabsch_p95_mm: float
     regm_median_mm: float
     regm_p95_mm: float
+    diagnoses: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json_dict(cls, values: Mapping[str, Any]) -> Accuracy:
+        """Reads what ``dataclasses.asdict`` and JSON made of one."""
+        return cls(**{**values, "diagnoses": tuple(values.get("diagnoses", ()))})
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +199,7 @@ def load_networks(path: Path) -> Networks:
             networks.recm.eval(),
             networks.regm.eval(),
             None if header["patient"] is None else _patient(header["patient"]),
-            None if header["accuracy"] is None else Accuracy(**header["accuracy"]),
+            None if header["accuracy"] is None else Accuracy.from_json_dict(header["accuracy"]),
             header["record"],
         )
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("case", "checks", "result"),
     ("export",),
     ("gaussians", "drr"),
-    ("bodies",),
+    ("bodies", "posed_vertebra"),
     ("vertebra_model",),
     ("refine", "quality", "overlay", "recm", "regm"),
     ("networks",),

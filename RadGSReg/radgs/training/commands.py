@@ -106,7 +106,7 @@ def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
     accuracy = networks.accuracy
     said = [f"Stopped early; {out} holds the best so far." if interrupted else f"Written to {out}."]
     if accuracy is not None:
-        said.append(_measured(accuracy))
+        said += [_measured(accuracy), *accuracy.diagnoses]
     return "\n".join(said)
 
 

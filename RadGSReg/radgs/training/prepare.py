@@ -34,7 +34,7 @@ HELD_OUT = 40
 SCORING_SHARE = 0.03
 #: Generic networks know most of it already: a lower peak, and RegM from the start.
 SETTINGS = TrainingSettings(
-    learning_rate=1.2e-3, warm_up_steps=30, register_from=0.0, together_from=0.6, look_every_seconds=120.0
+    learning_rate=1.5e-3, warm_up_steps=30, register_from=0.0, together_from=0.7, look_every_seconds=120.0
 )
 
 

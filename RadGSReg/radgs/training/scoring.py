@@ -10,6 +10,7 @@ import torch
 
 from radgs.anatomy import ROI_SIZE_MM
 from radgs.drr import WATER
+from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.metrics import volume_similarity
 from radgs.geometry import RigidTransform, mean_distance
 from radgs.networks import Accuracy, Networks
@@ -17,7 +18,7 @@ from radgs.recm.loss import OCCUPIED
 from radgs.reconstruction import reconstruct
 from radgs.roi import roi_index_to_ras
 from radgs.threads import map_concurrently
-from radgs.training.batches import PairSource, PosedVertebra, TrainingBatch
+from radgs.training.batches import PairSource, TrainingBatch
 from radgs.volume import Volume
 
 #: A pair in which no vertebra was seen counts with this error, mm.
@@ -34,6 +35,8 @@ class PairScore:
     psnr_3d_db: float
     ssim_inside: float
     psnr_inside_db: float
+    ghost_share: float
+    correlation: float
     kabsch_mm: float
     regm_mm: float
 
@@ -67,7 +70,7 @@ def score_pairs(networks: Networks, held_out: PairSource, count: int | None = No
 
 
 def summarised(scores: Sequence[PairScore]) -> Accuracy:
-    """Means of similarities, medians and 95th percentiles of distances."""
+    """Means of similarities, medians and 95th percentiles of distances, and what ails the networks."""
     kabsch, regm = [one.kabsch_mm for one in scores], [one.regm_mm for one in scores]
     return Accuracy(
         pairs=len(scores),
@@ -79,12 +82,15 @@ def summarised(scores: Sequence[PairScore]) -> Accuracy:
         kabsch_p95_mm=float(np.percentile(kabsch, 95)),
         regm_median_mm=float(np.median(regm)),
         regm_p95_mm=float(np.percentile(regm, 95)),
+        diagnoses=tuple(
+            found.message for found in diagnose([Signs(s.ghost_share, s.correlation, s.regm_mm) for s in scores])
+        ),
     )
 
 
 def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
     vertebra = batch.vertebrae[0]
-    made = reconstruct(networks, batch.views, lambda pose: posed(vertebra, pose))
+    made = reconstruct(networks, batch.views, vertebra.posed)
     grid = roi_index_to_ras(made.volume.shape[0])
     estimate, truth = Volume(made.volume.cpu().numpy(), grid), Volume(batch.volumes[0].cpu().numpy(), grid)
     like = volume_similarity(estimate, truth, truth.array > OCCUPIED * WATER)
@@ -96,11 +102,12 @@ def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
         return NOTHING_SEEN_MM if pose is None else mean_distance(surface, goal, pose)
 
     return PairScore(
-        like.roi.ssim, like.roi.psnr_db, like.inside.ssim, like.inside.psnr_db, error(made.kabsch), error(made.regm)
+        ssim_3d=like.roi.ssim,
+        psnr_3d_db=like.roi.psnr_db,
+        ssim_inside=like.inside.ssim,
+        psnr_inside_db=like.inside.psnr_db,
+        ghost_share=like.ghost_share,
+        correlation=like.correlation,
+        kabsch_mm=error(made.kabsch),
+        regm_mm=error(made.regm),
     )
-
-
-def posed(vertebra: PosedVertebra, pose: RigidTransform) -> torch.Tensor:
-    """The vertebra's excess on the ROI grid at a pose frame_to_roi."""
-    rotation, translation = (torch.as_tensor(part, dtype=torch.float32) for part in (pose.rotation, pose.translation))
-    return vertebra.at(rotation.to(vertebra.device), translation.to(vertebra.device))

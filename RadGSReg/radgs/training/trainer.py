@@ -167,9 +167,8 @@ class Trainer:
     def _look(self, on_look: Callable[[Accuracy], None]) -> None:
         self.accuracy = score(self.networks, self.held_out, self.settings.looked_at)
         self.last_look = self.seconds
-        self.history.append(
-            {"seconds": self.seconds, "steps": self.steps, **_means(self._recent), **asdict(self.accuracy)}
-        )
+        measured = {name: value for name, value in asdict(self.accuracy).items() if name != "diagnoses"}
+        self.history.append({"seconds": self.seconds, "steps": self.steps, **_means(self._recent), **measured})
         on_look(self.accuracy)
 
     def _progress(self) -> TrainingProgress:
