@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from radgs.case import Level
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import FloatArray
+from radgs.model_file import ADVICE, MODEL_SCHEMA, SUFFIX
 from radgs.recm import CONFIGS, RecM
 from radgs.regm import RegM
 from radgs.volume import Volume
 
-MODEL_SCHEMA = "radgs.model/1"
-SUFFIX = ".radgs.safetensors"
 GENERIC_NAME = f"generic_compact{SUFFIX}"
 #: A vertebra whose body's centre lies further than this from the prepared one's is another vertebra, mm.
 SAME_VERTEBRA_MM = 5.0
@@ -182,9 +181,8 @@ def load_networks(path: Path) -> Networks:
     Raises:
         InputFileError: It is missing, no model file, or of another schema.
     """
-    advice = "Name a file that radgs prepare or radgs train wrote."
     if not path.is_file():
-        raise InputFileError(f"The model {path} is missing.", advice)
+        raise InputFileError(f"The model {path} is missing.", ADVICE)
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["radgs"])
@@ -203,7 +201,7 @@ def load_networks(path: Path) -> Networks:
             header["record"],
         )
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
-        raise InputFileError(f"{path} is not a model of RadGS-Reg.", advice) from problem
+        raise InputFileError(f"{path} is not a model of RadGS-Reg.", ADVICE) from problem
 
 
 def load_prepared(paths: Sequence[Path]) -> dict[str, Networks]:

@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bodies", "posed_vertebra"),
     ("vertebra_model",),
     ("refine", "quality", "overlay", "recm", "regm"),
+    ("model_file",),
     ("networks",),
     ("reconstruction",),
     ("case_cache",),
@@ -39,6 +40,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("console",),
     ("training", "export_session"),
+    ("worker_requests",),
+    ("worker_commands",),
     ("cli", "worker"),
     ("__main__",),
 )
