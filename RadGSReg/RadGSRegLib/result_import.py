@@ -12,12 +12,13 @@ import slicer
 
 from radgs.errors import CaseError
 from radgs.io.volumes import read_image_array, read_volume
-from radgs.result import RegistrationResult
+from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.folder import show_in_folder
 from RadGSRegLib.gaussian_glyphs import DENSITY, ellipsoids
-from RadGSRegLib.levels import activate, put_level, put_vertebra
+from RadGSRegLib.levels import activate, active_level, level_transforms, put_level, put_vertebra, revert
 from RadGSRegLib.node_contract import (
+    ACCEPTED_ATTRIBUTE,
     ATTENTION_ROLE,
     GAUSSIANS_ROLE,
     LEVEL_ATTRIBUTE,
@@ -25,6 +26,7 @@ from RadGSRegLib.node_contract import (
     RECONSTRUCTION_ROLE,
     RESULT_ATTRIBUTE,
     SOURCE_ROLE,
+    VERTEBRA_ROLE,
 )
 from RadGSRegLib.placement import in_scene, remove
 
@@ -53,9 +55,11 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     transforms = []
     for level, outcome in result.levels.items():
         if outcome.ct_to_world is None:
+            _forget_former_pose(inputs, level, outcome)
             continue
         transform = put_level(inputs.ct, level, outcome.ct_to_world)
-        transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
+        transform.SetName(name_of(inputs.transform_name, level))
+        _put_result(transform, outcome)
         transforms.append(transform)
         yield None
         vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])
@@ -67,6 +71,8 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
             if path.is_file():
                 node = show(path, level)
                 node.SetAttribute(LEVEL_ATTRIBUTE, level)
+                if role == RECONSTRUCTION_ROLE:
+                    node.SetName(name_of(inputs.reconstruction_name, level))
                 transform.SetNodeReferenceID(role, node.GetID())
                 shown.append(node)
                 yield None
@@ -80,6 +86,29 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     sources = [source for xray in xrays if (source := xray.GetNodeReference(SOURCE_ROLE)) is not None]
     show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", [*xrays, *sources])
     yield result
+
+
+def name_of(pattern: str, level: str) -> str:
+    """A node's name from its pattern, in which "{level}" stands for the level's name."""
+    return pattern.replace("{level}", level)
+
+
+def _put_result(transform: Any, outcome: LevelResult) -> None:
+    """Keeps a level's result with its transform; that the user accepted an earlier one counts no longer."""
+    transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
+    transform.RemoveAttribute(ACCEPTED_ATTRIBUTE)
+
+
+def _forget_former_pose(inputs: CaseInputs, level: str, outcome: LevelResult) -> None:
+    """A level that was found before and is not found now must not look as if it still stood there."""
+    transform = level_transforms(inputs.ct).get(level)
+    if transform is None:
+        return
+    _put_result(transform, outcome)
+    if active_level(inputs.ct) == level:
+        revert(inputs.ct, inputs.segmentation)
+    for role in (VERTEBRA_ROLE, *(role for role, _suffix, _show in FILES_OF_A_LEVEL)):
+        remove(transform.GetNodeReference(role))
 
 
 def result_of(transform: Any) -> dict[str, Any] | None:
