@@ -28,6 +28,8 @@ class RadGSRegParameterNode:
         xray2: Another, from another direction.
         transformName: What a level's transform is called; "{level}" stands for its name.
         reconstructionName: What a level's reconstructed volume is called.
+        models: File of the model prepared for this patient, by level, where one is to serve.
+        preparationMinutes: Time budget of a preparation.
         device: "auto", "cpu" or "cuda".
     """
 
@@ -39,6 +41,8 @@ class RadGSRegParameterNode:
     xray2: vtkMRMLScalarVolumeNode
     transformName: str = "{level}CTToWorld"
     reconstructionName: str = "{level} reconstruction"
+    models: dict[str, str]
+    preparationMinutes: int = 20
     device: str = "auto"
 
 
@@ -69,7 +73,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
         self._export = CaseExport(self._folder)
-        self._run = None
+        self._run = self._preparation = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
         self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
@@ -172,10 +176,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             RadgsError: One is under way already, or the engine's process cannot be started.
         """
         from RadGSRegLib.registration_run import RegistrationRun, RunListener
-        from RadGSRegLib.worker_client import WorkerError
 
-        if self.running:
-            raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
+        self._refuseWhileAtWork()
         self._overlays.drop()
         result = self._folder / "result"
         shutil.rmtree(result, ignore_errors=True)
@@ -210,6 +212,57 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         """Stops the registration under way; its listener hears of it within two seconds."""
         if self.running:
             self._run.cancel()
+
+    @property
+    def preparing(self):
+        """Whether a preparation is under way."""
+        return self._preparation is not None and not self._preparation.over
+
+    def prepare(self, inputs, level, path, minutes, listener=None):
+        """Begins to prepare a model for a level of this patient and returns at once; X-rays are not needed.
+
+        The same call takes up a preparation that was cancelled or killed. The model is remembered with the scene, and
+        serves the level's next registration.
+
+        Args:
+            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            level: The level's name.
+            path: The file to write, ending in ".radgs.safetensors".
+            minutes: Time budget.
+            listener: A ``RadGSRegLib.preparation_run.PreparationListener``.
+
+        Raises:
+            RadgsError: Something else is under way, or the engine's process cannot be started.
+        """
+        from dataclasses import replace
+
+        from RadGSRegLib.patient_models import set_model
+        from RadGSRegLib.preparation_run import PreparationListener, PreparationRequest, PreparationRun
+
+        self._refuseWhileAtWork()
+        self._overlays.drop()
+        told = listener or PreparationListener()
+
+        def done(model):
+            set_model(self.getParameterNode(), model.level, model.path)
+            told.done(model)
+
+        run = PreparationRun(self.worker, self._export, replace(told, done=done))
+        run.start(inputs, PreparationRequest(level, Path(path), float(minutes)))
+        self._preparation = run
+
+    def cancelPreparation(self):
+        """Ends the preparation gently: the best so far is kept, and its listener told when that is done."""
+        if self.preparing:
+            self._preparation.cancel()
+
+    def _refuseWhileAtWork(self):
+        from RadGSRegLib.worker_client import WorkerError
+
+        if self.running:
+            raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
+        if self.preparing:
+            raise WorkerError("Busy", "A preparation is under way.", "Wait until it has finished, or cancel it.")
 
     def draw(self, inputs, level, poses, done, failed):
         """Asks for pictures of a level at its start and at other poses, and returns at once.
@@ -257,3 +310,6 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._overlays.drop()
         if self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
+        if self.preparing:
+            kept = "Load the data again and resume; the best so far is kept on disk."
+            self._preparation.abandon(WorkerError("Cancelled", "The scene was closed.", kept))

@@ -16,6 +16,7 @@ from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
+from RadGSRegLib.sections.patient_model import PatientModelSection
 from RadGSRegLib.sections.results import ResultsSection
 from RadGSRegLib.sections.visual_qa import VisualQaSection
 
@@ -23,6 +24,7 @@ from RadGSRegLib.sections.visual_qa import VisualQaSection
 SECTIONS = (
     InputsSection,
     InitializationSection,
+    PatientModelSection,
     OutputsSection,
     ApplySection,
     ResultsSection,

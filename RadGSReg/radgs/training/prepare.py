@@ -29,8 +29,8 @@ from radgs.volume import Volume
 
 #: Share of the budget that may go into pairs; pairs at most, and made at a time.
 PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8
-#: Pairs kept apart: looked at in passing, and scored at the end.
-HELD_OUT = 40
+#: Pairs kept apart, at most, and the share of the budget they may take: looked at in passing, scored at the end.
+HELD_OUT, HELD_OUT_SHARE = 40, 0.1
 #: Share of the budget kept for scoring at the end.
 SCORING_SHARE = 0.03
 #: Generic networks know most of it already: a lower peak, and RegM from the start.
@@ -48,7 +48,7 @@ class PreparationSettings:
     Attributes:
         most_pairs: Pairs to train on, at most.
         pairs_at_a_time: Made before the clock is looked at, and cancelling heard, again.
-        held_out: Pairs kept apart.
+        held_out: Pairs kept apart, at most.
         training: How to train.
     """
 
@@ -208,18 +208,18 @@ class _Pairs:
     tell: Callable[[str, float, str], None]
 
     def held_out(self) -> PairBank | None:
-        return self._found_or_made("held_out", 0, self.settings.held_out, lambda: True)
+        return self._found_or_made("held_out", 0, self.settings.held_out, HELD_OUT_SHARE)
 
     def training(self) -> PairBank | None:
-        return self._found_or_made("training", 1, self.settings.most_pairs, lambda: self.spent() < PAIRS_SHARE)
+        return self._found_or_made("training", 1, self.settings.most_pairs, PAIRS_SHARE)
 
-    def _found_or_made(self, name: str, stream: int, most: int, go_on: Callable[[], bool]) -> PairBank | None:
+    def _found_or_made(self, name: str, stream: int, most: int, share: float) -> PairBank | None:
         path = self.work / f"{name}.npz"
         if path.exists():
             return PairBank.load(path)
         parts: list[PairBank] = []
         made = 0
-        while not parts or (made < most and go_on()):
+        while not parts or (made < most and self.spent() < share):
             if self.cancelled():
                 return None
             rng = np.random.default_rng([self.seed, self.level.label, stream, len(parts)])

@@ -78,7 +78,7 @@ def test_progress_runs_one_way_and_says_how_good_the_networks_are(
     measured = [at.accuracy for at in told if at.accuracy is not None]
     assert 0.5 < measured[0].ssim_3d < 1.0
     assert measured[0].kabsch_median_mm < 20.0
-    assert "SSIM" in [at for at in told if at.stage == "train" and at.accuracy][0].message
+    assert "SSIM" in next(at for at in told if at.stage == "train" and at.accuracy).message
 
 
 def test_the_end_leaves_a_scored_model_and_no_unfinished_work(
@@ -183,9 +183,7 @@ prepare(ct, labels, Level("L3", {level.label}), load_generic(), Path({str(out)!r
     kept = load_networks(out).record["steps"]
 
     watcher = Watcher(lambda told: any(at.stage == "train" for at in told))
-    networks = prepare_small(
-        phantom_spine, level, out, minutes=0.7, progress=watcher, cancelled=watcher.cancelled
-    )
+    networks = prepare_small(phantom_spine, level, out, minutes=0.7, progress=watcher, cancelled=watcher.cancelled)
     first = next(at for at in watcher.told if at.stage == "train")
     assert f"step {kept + 1}" in first.message
     assert networks.record["steps"] >= kept

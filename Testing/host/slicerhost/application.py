@@ -26,10 +26,13 @@ from slicerhost.user import User
 class Application(QtCore.QObject):
     """The part of qSlicerApplication that the module and ``slicer.util`` use."""
 
+    startupCompleted = QtCore.Signal()  # noqa: N815
+
     def __init__(self, parts: SceneParts, folder: Path) -> None:
         super().__init__()
         self._parts = parts
         self.temporaryPath = str(folder)
+        self.defaultScenePath = str(folder / "Documents")
 
     def applicationLogic(self) -> Any:  # noqa: N802
         return self._parts.application_logic
