@@ -68,6 +68,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         ScriptedLoadableModuleLogic.__init__(self)
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.case_export import CaseExport
+        from RadGSRegLib.dependencies import Dependencies
         from RadGSRegLib.overlay_run import Overlays
         from RadGSRegLib.worker_client import WorkerClient
 
@@ -76,6 +77,9 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._run = self._preparation = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
+        #: The engine's libraries; of another interpreter nothing is known.
+        self.dependencies = Dependencies()
+        self._knowsInterpreter = python is None
         self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
@@ -111,8 +115,10 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def inputs(self):
         """The inputs as the module's parameters name them; some may be missing, see ``CaseInputs.missing``."""
         from RadGSRegLib.case_inputs import CaseInputs
+        from RadGSRegLib.patient_models import model_path
 
         parameters = self.getParameterNode()
+        models = [model_path(parameters, level) for level in parameters.segments]
         xrays = tuple(xray for xray in (parameters.xray1, parameters.xray2) if xray is not None)
         return CaseInputs(
             parameters.ct,
@@ -120,6 +126,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             dict(parameters.segments),
             xrays,
             parameters.device,
+            tuple(path for path in models if path is not None),
             transform_name=parameters.transformName,
             reconstruction_name=parameters.reconstructionName,
         )
@@ -263,6 +270,26 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
         if self.preparing:
             raise WorkerError("Busy", "A preparation is under way.", "Wait until it has finished, or cancel it.")
+        if self._knowsInterpreter:
+            self.dependencies.check()
+
+    def installDependencies(self, tell=lambda line: None):
+        """Installs the engine's libraries that are missing in Slicer's Python, where pip would; asks nothing.
+
+        Never replaces numpy, SimpleITK or torch.
+
+        Args:
+            tell: Called with pip's lines.
+
+        Returns:
+            Names of packages of which Slicer has an older version loaded: restart it.
+
+        Raises:
+            RadgsError: It could not be done; the message says why and what to do.
+        """
+        loaded = self.dependencies.install(tell)
+        self.worker.stop()  # an engine that runs already does not see them
+        return loaded
 
     def draw(self, inputs, level, poses, done, failed):
         """Asks for pictures of a level at its start and at other poses, and returns at once.

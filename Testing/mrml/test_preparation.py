@@ -13,7 +13,6 @@ import slicer
 from radgs.errors import CaseError, RadgsError
 from radgs.model_file import work_folder
 from RadGSRegLib.patient_models import checked_model, model_name, model_path, model_problem, proposed_folder, set_model
-from RadGSRegLib.preparation_run import PreparationListener, PreparationState
 
 GENERIC = Path(__file__).resolve().parents[2] / "RadGSReg/radgs/data/models/generic_compact.radgs.safetensors"
 
@@ -22,7 +21,9 @@ class Outcome:
     """A listener that remembers."""
 
     def __init__(self) -> None:
-        self.states: list[PreparationState] = []
+        from RadGSRegLib.preparation_run import PreparationListener
+
+        self.states: list[Any] = []
         self.ends: list[Any] = []
         self.listener = PreparationListener(self.states.append, self.ends.append, self.ends.append)
 

@@ -17,7 +17,7 @@ import slicer.util
 import slicer_core.MRMLCore
 from PySide6 import QtCore, QtWidgets
 
-from slicerhost import forms, parameter_node, pythonqt, scripted_module, widgets
+from slicerhost import forms, packaging, parameter_node, pythonqt, scripted_module, widgets
 from slicerhost.failures import Failures
 from slicerhost.scene import SceneParts, make_scene
 from slicerhost.user import User
@@ -122,6 +122,7 @@ def start() -> Host:
     for name, logic in parts.module_logics.items():
         setattr(slicer.modules, name.lower(), ModuleHandle(logic))
     scripted_module.install()
+    packaging.install()
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
     wrapper.parameterNodeWrapper = parameter_node.parameterNodeWrapper
     sys.modules[wrapper.__name__] = slicer.parameterNodeWrapper = wrapper
