@@ -25,6 +25,7 @@ def test_without_a_model_the_generic_networks_serve_and_that_is_said(ui: Any) ->
     assert "generic networks" in ui.modelLabel.text
     assert (ui.prepareButton.text, ui.prepareButton.enabled) == ("Prepare L3", True)
     assert not ui.noModelButton.enabled
+    assert not ui.preparationProgressBar.isVisible()
 
 
 def test_nothing_is_prepared_before_the_level_is_confirmed(a_panel: Any, user: Any) -> None:

@@ -32,6 +32,8 @@ class PatientModelSection(Section):
         self._proposed = ""
         ui.preparationProgressBar.setRange(0, STEPS)
         ui.preparationFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
+        # A collapsible button shows all its children when it opens, those too that were hidden while it was closed.
+        ui.patientModelCollapsibleButton.connect("contentsCollapsed(bool)", lambda: self.panel.refresh())
         ui.modelLevelComboBox.connect("currentIndexChanged(int)", lambda: self.panel.refresh())
         ui.modelFileEdit.connect("currentPathChanged(QString)", self._choose)
         ui.noModelButton.connect("clicked(bool)", lambda: self._choose(""))
