@@ -27,6 +27,12 @@ def lacking(a_panel: Any, user: Any, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return a_panel
 
 
+@pytest.fixture
+def agreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user says yes to whatever is asked."""
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text, *_: True)
+
+
 def test_where_nothing_is_missing_there_is_no_row(a_panel: Any) -> None:
     assert not a_panel.ui.dependenciesFrame.isVisible()
 
@@ -54,7 +60,7 @@ def test_nothing_happens_without_the_users_word(lacking: Any, user: Any, monkeyp
     assert lacking.ui.installButton.enabled
 
 
-def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: Any) -> None:
+def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: Any, agreed: None) -> None:
     """The real pip."""
     user.press(lacking.ui.installButton)
     assert f"nothing that fits. Still missing: {NAME}" in lacking.ui.messageLabel.text
@@ -62,7 +68,9 @@ def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: A
     assert NAME in lacking.ui.dependenciesLabel.text
 
 
-def test_what_has_come_in_the_meantime_takes_the_row_away(lacking: Any, user: Any, tmp_path: Path) -> None:
+def test_what_has_come_in_the_meantime_takes_the_row_away(
+    lacking: Any, user: Any, agreed: None, tmp_path: Path
+) -> None:
     (tmp_path / "requirements.txt").write_text("pytest>=1.0\n", "utf-8")
     user.press(lacking.ui.installButton)
     assert "Installed." in lacking.ui.messageLabel.text
