@@ -23,7 +23,7 @@ from radgs.errors import RadgsError
 try:
     from packaging.requirements import Requirement
 except ImportError:  # pip is always there, and brings its own
-    from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
+    from pip._vendor.packaging.requirements import Requirement
 
 MODULE_FOLDER = Path(__file__).resolve().parent.parent
 REQUIREMENTS_FILE = MODULE_FOLDER / "Resources" / "requirements.txt"
@@ -157,7 +157,7 @@ class Dependencies:
 
         self.installing = True
         try:
-            with self._nothing_replaced(), redirect_stdout(_Lines(sys.stdout, heard)):  # type: ignore[type-var]
+            with self._nothing_replaced(), redirect_stdout(_Lines(sys.stdout, heard)):
                 if wanted.torch:
                     _pytorch_utils().PyTorchUtilsLogic().installTorch(torchVersionRequirement=_specifier("torch"))
                 if wanted.missing:
@@ -255,7 +255,7 @@ def _is_damaged(found: Distribution, only_metadata: bool = False) -> bool:
     except Exception:  # whatever half a file makes of its reader
         return True
     if files is None:
-        return found.read_text("RECORD") is None and found.read_text("installed-files.txt") is None
+        return found.read_text("WHEEL") is not None  # whose list of files is the last thing that pip writes
     return any(file.suffix == ".py" and not Path(str(file.locate())).exists() for file in files)
 
 

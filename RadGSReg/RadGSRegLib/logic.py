@@ -255,7 +255,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             told.done(model)
 
         run = PreparationRun(self.worker, self._export, replace(told, done=done))
-        run.start(inputs, PreparationRequest(level, Path(path), float(minutes)))
+        run.start(inputs, PreparationRequest(level, Path(path).absolute(), float(minutes)))
         self._preparation = run
 
     def cancelPreparation(self):

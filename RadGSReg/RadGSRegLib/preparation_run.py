@@ -160,8 +160,10 @@ class PreparationRun:
 
     def _failed(self, error: WorkerError) -> None:
         """What was looked at last is on disk, whatever became of the process."""
-        if error.kind in ("Cancelled", "WorkerDied"):
-            error = WorkerError(error.kind, error.problem.replace("registration", "preparation"), GO_ON)
+        if error.kind == "Cancelled":
+            error = WorkerError(error.kind, "The preparation was stopped at once.", GO_ON)
+        elif error.kind == "WorkerDied":
+            error = WorkerError(error.kind, error.problem, GO_ON)
         self._fail(error)
 
     def _fail(self, error: RadgsError) -> None:
