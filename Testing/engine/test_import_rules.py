@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("console",),
     ("training", "export_session"),
+    ("experiments",),
     ("cli", "worker"),
     ("__main__",),
 )
