@@ -90,7 +90,7 @@ def attention_of(networks: Networks, source: PairSource, index: int) -> tuple[to
 
 
 def focus_of(attention: torch.Tensor, vertebra: torch.Tensor) -> float:
-    """How much more attention (V, h, w) the pixels of the vertebra's images (V, P, P) get than the others: 1 is no more."""
+    """Attention (V, h, w) where images (V, P, P) show the vertebra over attention elsewhere: 1 is no focus."""
     size = (attention.shape[-2], attention.shape[-1])
     shadow = torch.nn.functional.adaptive_avg_pool2d(vertebra[:, None], size)[:, 0] > ON_VERTEBRA
     return float(attention[shadow].mean() / attention[~shadow].mean())
