@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training", "export_session"),
     ("worker_requests",),
     ("worker_commands",),
+    ("experiments",),
     ("cli", "worker"),
     ("__main__",),
 )

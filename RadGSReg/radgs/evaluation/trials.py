@@ -208,24 +208,61 @@ def _run_vertebra(
     settings: SimulationSettings,
     device: str,
 ) -> Iterator[Trial]:
-    model: VertebraModel | None = None
-    preparation_seconds = 0.0
+    prepared: PreparedModel | None = None
     for index in indices:
         case = trial_case(patient, anatomy, level, index, seed, settings)
-        if model is None:
-            begin = time.perf_counter()
-            model = build_vertebra_model(case.ct, case.labels, case.level(level))
-            # Bodies are made at first use: that, too, is preparation.
-            _ = model.vertebra_body, model.neighbour_bodies, model.surroundings_body, model.whole_body
-            preparation_seconds = time.perf_counter() - begin
+        prepared = prepared or PreparedModel.of(case, level)
+        yield run_trial(patient, anatomy, case, prepared, index, seed, device)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedModel:
+    """A vertebra's model, and how long it took to build, s."""
+
+    model: VertebraModel
+    seconds: float
+
+    @classmethod
+    def of(cls, case: RegistrationCase, level: str) -> PreparedModel:
+        """Builds it."""
         begin = time.perf_counter()
-        outcome = _register(case, model, patient.networks, device)
-        seconds = time.perf_counter() - begin
-        trial = _scored(patient, index, seed, case, outcome.result.levels[level], model, (seconds, preparation_seconds))
-        seen = outcome.reconstructions.get(level)
-        yield (
-            trial if seen is None else replace(trial, reconstruction=_reconstruction_scores(seen, case, anatomy, level))
-        )
+        model = build_vertebra_model(case.ct, case.labels, case.level(level))
+        # Bodies are made at first use: that, too, is preparation.
+        _ = model.vertebra_body, model.neighbour_bodies, model.surroundings_body, model.whole_body
+        return cls(model, time.perf_counter() - begin)
+
+
+def run_trial(
+    patient: Patient,
+    anatomy: ArticulatedAnatomy,
+    case: RegistrationCase,
+    prepared: PreparedModel,
+    index: int,
+    seed: int,
+    device: str = "auto",
+) -> Trial:
+    """Registers one case and scores it.
+
+    Args:
+        patient: Whose case.
+        anatomy: What ``patient.load`` returned.
+        case: With its truth.
+        prepared: The vertebra's model.
+        index: The trial's number.
+        seed: The run's seed.
+        device: Where to register.
+    """
+    level = prepared.model.level.name
+    begin = time.perf_counter()
+    outcome = _register(case, prepared.model, patient.networks, device)
+    seconds = time.perf_counter() - begin
+    trial = _scored(
+        patient, index, seed, case, outcome.result.levels[level], prepared.model, (seconds, prepared.seconds)
+    )
+    seen = outcome.reconstructions.get(level)
+    if seen is None:
+        return trial
+    return replace(trial, reconstruction=_reconstruction_scores(seen, case, anatomy, level))
 
 
 def _register(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from radgs.anatomy import ROI_SIZE_MM
 from radgs.drr import WATER
 from radgs.evaluation.diagnosis import Signs, diagnose
-from radgs.evaluation.metrics import volume_similarity
+from radgs.evaluation.metrics import VolumeSimilarity, volume_similarity
 from radgs.geometry import RigidTransform, mean_distance
 from radgs.networks import Accuracy, Networks
 from radgs.recm.loss import OCCUPIED
@@ -88,12 +89,26 @@ def summarised(scores: Sequence[PairScore]) -> Accuracy:
     )
 
 
+def empty_scores(held_out: PairSource) -> dict[str, float]:
+    """Mean similarities of a volume with nothing in it: what every score should be held against."""
+    scores = []
+    for number in range(len(held_out)):
+        truth = held_out.take([number]).volumes[0].cpu().numpy()
+        like = _similarity(np.zeros_like(truth), truth)
+        scores.append((like.roi.ssim, like.roi.psnr_db, like.inside.ssim, like.inside.psnr_db))
+    names = ("ssim_3d", "psnr_3d_db", "ssim_inside", "psnr_inside_db")
+    return dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
+
+
+def _similarity(estimate: NDArray[np.float32], truth: NDArray[np.float32]) -> VolumeSimilarity:
+    grid = roi_index_to_ras(truth.shape[0])
+    return volume_similarity(Volume(estimate, grid), Volume(truth, grid), truth > OCCUPIED * WATER)
+
+
 def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
     vertebra = batch.vertebrae[0]
     made = reconstruct(networks, batch.views, vertebra.posed)
-    grid = roi_index_to_ras(made.volume.shape[0])
-    estimate, truth = Volume(made.volume.cpu().numpy(), grid), Volume(batch.volumes[0].cpu().numpy(), grid)
-    like = volume_similarity(estimate, truth, truth.array > OCCUPIED * WATER)
+    like = _similarity(made.volume.cpu().numpy(), batch.volumes[0].cpu().numpy())
     rotation, translation = (tensor[0].double().cpu().numpy() for tensor in batch.pose)
     goal = RigidTransform(rotation, translation)
     surface = batch.surface[0].cpu().numpy()

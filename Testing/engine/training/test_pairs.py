@@ -79,4 +79,4 @@ def test_a_bank_survives_its_file(pairs: PairBank, tmp_path: Path) -> None:
 
 
 def test_banks_join_and_are_cut(pairs: PairBank) -> None:
-    assert len(pairs.joined(pairs.first(2))) == len(pairs) + 2
+    assert len(pairs.joined(pairs.part(slice(2)))) == len(pairs) + 2
