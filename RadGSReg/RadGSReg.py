@@ -46,7 +46,7 @@ def registerSampleData():
     register_sample_data(loadSampleData)
 
 
-def loadSampleData():
+def loadSampleData(source=None):
     """Brings the bundled phantom into the scene, as the module's inputs."""
     from radgs.errors import RadgsError
 

@@ -20,11 +20,12 @@ SAMPLE = "RadGSRegPhantom"
 FILES = (("ct.nii.gz", "CT", "VolumeFile"), ("labels.nii.gz", "Vertebrae", "SegmentationFile"))
 
 
-def register_sample_data(load: Callable[[], Any]) -> None:
+def register_sample_data(load: Callable[[Any], None]) -> None:
     """Adds the phantom to Sample Data; where that module is absent, does nothing.
 
     Args:
-        load: Brings the whole case into the scene; called when the user presses the phantom's button.
+        load: Brings the whole case into the scene; called with the source when the user presses the phantom's button.
+            The same function every time: Sample Data knows by it that the phantom is there already.
     """
     try:
         from SampleData import SampleDataLogic
@@ -41,5 +42,5 @@ def register_sample_data(load: Callable[[], Any]) -> None:
         fileNames=[f"{SAMPLE}-{file}" for file, _name, _type in FILES],
         nodeNames=[name for _file, name, _type in FILES],
         loadFileTypes=[kind for _file, _name, kind in FILES],
-        customDownloader=lambda source: load(),
+        customDownloader=load,
     )

@@ -33,12 +33,12 @@ class SampleDataLogic:
         loadFileProperties: Any = None,  # noqa: N803
         checksums: Any = None,
     ) -> None:
-        """Adds a source, once; its parallel lists have to be of one length."""
+        """Adds a source, once; its parallel lists have to be of one length, and it is known by all it says of itself."""
         source = types.SimpleNamespace(**{name: value for name, value in locals().items() if name != "category"})
         assert len({len(getattr(source, name)) for name in PARALLEL}) == 1
         assert all(Path(unquote(urlparse(uri).path)).is_file() for uri in uris)
         registered = slicer.modules.__dict__.setdefault("sampleDataSources", {}).setdefault(category, [])
-        if sampleName not in [other.sampleName for other in registered]:
+        if str(source) not in map(str, registered):
             registered.append(source)
 
 
