@@ -33,7 +33,7 @@ class SampleDataLogic:
         loadFileProperties: Any = None,  # noqa: N803
         checksums: Any = None,
     ) -> None:
-        """Adds a source, once; its parallel lists have to be of one length, and it is known by all it says of itself."""
+        """Adds a source, once: it is known by all it says. Its parallel lists have to be of one length."""
         source = types.SimpleNamespace(**{name: value for name, value in locals().items() if name != "category"})
         assert len({len(getattr(source, name)) for name in PARALLEL}) == 1
         assert all(Path(unquote(urlparse(uri).path)).is_file() for uri in uris)
