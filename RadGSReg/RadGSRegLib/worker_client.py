@@ -141,7 +141,10 @@ class WorkerClient:
         self._send({"id": self._identifier, "command": command, **fields})
 
     def cancel(self) -> None:
-        """Asks the worker to stop, and ends it when patience runs out; ``failed`` is told with the kind "Cancelled"."""
+        """Asks the worker to stop, and ends it when patience runs out.
+
+        ``failed`` is told with the kind "Cancelled"; or ``done``, where the request ended gently with something to keep.
+        """
         if self.busy and not self._cancelling:
             self._cancelling = True
             self._send({"command": "cancel"})
