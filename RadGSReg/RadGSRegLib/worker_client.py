@@ -143,7 +143,7 @@ class WorkerClient:
     def cancel(self) -> None:
         """Asks the worker to stop, and ends it when patience runs out.
 
-        ``failed`` is told with the kind "Cancelled"; or ``done``, where the request ended gently with something to keep.
+        ``failed`` is told with the kind "Cancelled"; or ``done``, where the request ended gently with something kept.
         """
         if self.busy and not self._cancelling:
             self._cancelling = True
