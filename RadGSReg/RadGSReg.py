@@ -36,6 +36,28 @@ class RadGSReg(ScriptedLoadableModule):
             '(<a href="https://arxiv.org/abs/2508.21154">arXiv 2508.21154</a>). This implementation is independent of '
             "the paper's authors."
         )
+        slicer.app.connect("startupCompleted()", registerSampleData)  # by then there is a Sample Data module
+
+
+def registerSampleData():
+    """Offers the bundled phantom in the Sample Data module."""
+    from RadGSRegLib.sample_data import register_sample_data
+
+    register_sample_data(loadSampleData)
+
+
+def loadSampleData(source=None):
+    """Brings the bundled phantom into the scene, as the module's inputs."""
+    from radgs.errors import RadgsError
+
+    logic = RadGSRegLogic()
+    try:
+        inputs = logic.loadCase(logic.demoCase())
+        slicer.util.setSliceViewerLayers(background=inputs.ct, fit=True)
+    except RadgsError as error:
+        slicer.util.errorDisplay(str(error))
+    finally:
+        logic.cleanup()
 
 
 class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
