@@ -109,7 +109,8 @@ def test_a_geometry_says_where_it_came_from_and_is_red_when_missing(a_filled_pan
     assert RED not in ui.geometry1Label.styleSheet
     slicer.mrmlScene.RemoveNode(parameters.xray1.GetNodeReference(SOURCE_ROLE))
     slicer.app.processEvents()
-    assert ui.geometry1Label.text == "The X-ray AP has no source. Load its geometry, or place its focal spot."
+    assert ui.geometry1Label.text == "The X-ray AP has no source."
+    assert ui.geometry1Label.toolTip == "Load its geometry, or place its focal spot."
     assert RED in ui.geometry1Label.styleSheet
     assert "Load the geometry of AP" in ui.applyButton.toolTip
 

@@ -123,10 +123,10 @@ def test_a_level_that_is_not_found_any_more_does_not_seem_to_stand_where_it_was(
 def test_results_bear_the_names_that_the_user_gave(a_panel: Any, bring: Bring) -> None:
     ui = a_panel.ui
     ui.transformNameEdit.text = "pose of {level}"
-    assert ui.outputsLabel.text.startswith("pose of L2: new")
+    assert ui.outputsLabel.text.startswith("pose of L2 (new)")
     bring(LEVELS)
     assert slicer.mrmlScene.GetFirstNodeByName("pose of L3") is not None
-    assert ui.outputsLabel.text.startswith("pose of L2: replaced")
+    assert ui.outputsLabel.text.startswith("pose of L2 (will be replaced)")
     ui.transformNameEdit.text = "pose"
     assert "Put {level} into the name of the transforms" in ui.applyButton.toolTip
 
