@@ -57,6 +57,25 @@ def test_a_moved_click_takes_the_picture_of_the_start_away(a_drawn_panel: Any) -
     assert ui.visualQaLabel.text == "Press Draw to compare"
 
 
+def test_another_geometry_takes_the_pictures_away(a_drawn_panel: Any) -> None:
+    ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
+    xray = logic.getParameterNode().xray2
+    logic.setSource(xray, [-700.0, 50.0, -30.0])
+    slicer.app.processEvents()
+    assert not ui.pictureLabel2.isVisible()
+
+
+def test_a_transform_that_is_not_linear_is_told_and_not_raised(a_drawn_panel: Any, user: Any, a_scene: Any) -> None:
+    ui = a_drawn_panel.ui
+    bent = a_scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "Bent")
+    ui.xray1Selector.currentNode().SetAndObserveTransformNodeID(bent.GetID())
+    slicer.app.processEvents()
+    assert "is not a linear transform" in ui.geometry1Label.text
+    user.press(ui.showXraysButton)
+    assert "is not a linear transform" in ui.messageLabel.text
+    assert not ui.applyButton.enabled
+
+
 def test_of_several_requests_the_newest_is_drawn(a_drawn_panel: Any, host: Any) -> None:
     logic, told = a_drawn_panel.logic, []
     for number in range(3):
