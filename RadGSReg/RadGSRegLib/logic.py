@@ -192,6 +192,47 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         revert(inputs.ct, inputs.segmentation)
 
+    def registeredLevels(self, ct):
+        """The levels of a CT in the scene, by name, as ``RadGSRegLib.export_scene.KeptLevel``: verdict and obstacle."""
+        from RadGSRegLib.export_scene import kept_levels
+
+        return kept_levels(ct)
+
+    def exportLevels(self, ct, folder, formats=("tfm",), levels=(), consent=None, ctDicom=None, xrayDicom=()):
+        """Writes registered levels of a CT into files, each read back and compared, and returns their paths.
+
+        Args:
+            ct: The CT.
+            folder: Where to.
+            formats: Names of ``radgs.export.FILE_FORMATS``.
+            levels: Which levels; all by default.
+            consent: A ``radgs.export.Consent``. Without one only levels with the verdict ``accept`` leave.
+            ctDicom: The CT's DICOM files or folders; by default those that Slicer loaded it from, if it did.
+            xrayDicom: The X-rays' DICOM files or folders, if they are calibrated in their frame of reference.
+
+        Raises:
+            WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
+            RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
+        """
+        from radgs.export import Consent
+        from RadGSRegLib.export_files import FileExport, dicom_files, export_levels
+        from RadGSRegLib.export_scene import choose
+
+        known = dicom_files(ct) if ctDicom is None else ctDicom
+        paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
+        export = FileExport(Path(folder), tuple(formats), consent or Consent(), *paths)
+        return list(export_levels(ct, choose(ct, levels), export).files)
+
+    def restoreLevel(self, ct, level):
+        """Puts a level's transform back to the pose that its registration found.
+
+        Raises:
+            ExportError: The level has not been registered.
+        """
+        from RadGSRegLib.export_scene import choose, restore
+
+        restore(choose(ct, [level])[0])
+
     def cleanup(self):
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()

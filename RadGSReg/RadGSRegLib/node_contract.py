@@ -23,6 +23,9 @@ LEVEL_ATTRIBUTE = "RadGSReg.level"
 #: On a level's transform: the level's part of result.json.
 RESULT_ATTRIBUTE = "RadGSReg.result"
 
+#: On a level's transform: which registration it comes from, and where CT and X-rays stood then (JSON).
+ORIGIN_ATTRIBUTE = "RadGSReg.origin"
+
 #: On a level's transform: the CT it moves, and what belongs to the level.
 CT_ROLE = "RadGSReg.ct"
 VERTEBRA_ROLE = "RadGSReg.vertebra"

@@ -11,12 +11,16 @@ import numpy as np
 import slicer
 
 from radgs.errors import CaseError
+from radgs.export.delivery import sha256_of
+from radgs.export.shipment import Origin
 from radgs.io.volumes import read_image_array, read_volume
-from radgs.result import RegistrationResult
+from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.case_inputs import CaseInputs
+from RadGSRegLib.export_origin import keep_origin
+from RadGSRegLib.export_references import refer_as_registration
 from RadGSRegLib.folder import show_in_folder
 from RadGSRegLib.gaussian_glyphs import DENSITY, ellipsoids
-from RadGSRegLib.levels import activate, put_level, put_vertebra
+from RadGSRegLib.levels import activate, level_transforms, put_level, put_vertebra
 from RadGSRegLib.node_contract import (
     ATTENTION_ROLE,
     GAUSSIANS_ROLE,
@@ -49,13 +53,19 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         if not in_scene(node):
             raise CaseError(f"The {what} was deleted while it was being registered.", "Load it again, then register.")
     result = RegistrationResult.load(folder)
+    origin = Origin(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
     yield None
     transforms = []
     for level, outcome in result.levels.items():
         if outcome.ct_to_world is None:
+            former = level_transforms(inputs.ct).get(level)
+            if former is not None:  # an earlier registration's pose must not pass for this one's
+                _keep_result(former, outcome)
             continue
         transform = put_level(inputs.ct, level, outcome.ct_to_world)
-        transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
+        _keep_result(transform, outcome)
+        keep_origin(transform, origin, inputs.ct, inputs.xrays)
+        refer_as_registration(transform, inputs.ct, inputs.xrays)
         transforms.append(transform)
         yield None
         vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])
@@ -86,6 +96,10 @@ def result_of(transform: Any) -> dict[str, Any] | None:
     """A level's part of result.json, as its transform remembers it; None where it holds no result."""
     text = transform.GetAttribute(RESULT_ATTRIBUTE)
     return None if text is None else json.loads(text)
+
+
+def _keep_result(transform: Any, outcome: LevelResult) -> None:
+    transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
 
 
 def show_reconstruction(path: Path, level: str) -> Any:
