@@ -63,6 +63,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
         self._export = CaseExport(self._folder)
         self._run = None
+        self._stream = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
@@ -223,6 +224,42 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         export = FileExport(Path(folder), tuple(formats), consent or Consent(), *paths)
         return list(export_levels(ct, choose(ct, levels), export).files)
 
+    def startStream(self, ct, host, port=18944, listen=False, levels=(), consent=None):
+        """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
+
+        Returns at once; ``stream.state`` tells how it stands, ``stopStream`` ends it.
+
+        Args:
+            ct: The CT.
+            host: Of the navigation system's server; with ``listen``, the own address to listen at.
+            port: Of the same.
+            listen: Be the server, and wait for the navigation system to connect.
+            levels: Which levels; all by default.
+            consent: A ``radgs.export.Consent`` for the poses as they are now.
+
+        Raises:
+            WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
+            ExportError: A level is not as it was registered, or the address cannot be used; the message says why.
+        """
+        from RadGSRegLib.export_scene import choose
+        from RadGSRegLib.export_stream import StreamTarget
+
+        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), consent)
+
+    def stopStream(self):
+        """Ends the stream of poses, if there is one."""
+        if self._stream is not None:
+            self._stream.stop()
+
+    @property
+    def stream(self):
+        """The stream of poses, a ``RadGSRegLib.export_stream.LevelStream``, and how it stands."""
+        if self._stream is None:
+            from RadGSRegLib.export_stream import LevelStream
+
+            self._stream = LevelStream()
+        return self._stream
+
     def restoreLevel(self, ct, level):
         """Puts a level's transform back to the pose that its registration found.
 
@@ -236,11 +273,14 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def cleanup(self):
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()
+        self.stopStream()
         self.worker.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _onSceneStartClose(self, caller=None, event=None):
         from RadGSRegLib.worker_client import WorkerError
 
+        if self._stream is not None:
+            self._stream.stop("the scene was closed")
         if self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
