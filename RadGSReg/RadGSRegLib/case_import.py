@@ -43,7 +43,12 @@ def import_case(path: Path, parameter_node: Any) -> CaseInputs:
     segmentation, segments = _add_segmentation(labels, file, ct_node)
     xrays = tuple(
         add_xray(
-            view.name, image.image, _geometry(view, image.image), "attenuation", view.conversion or image.conversion
+            view.name,
+            image.image,
+            _geometry(view, image.image),
+            "attenuation",
+            view.conversion or image.conversion,
+            f"from {file.path.name}",
         )
         for view, image in zip(file.views, images, strict=True)
     )

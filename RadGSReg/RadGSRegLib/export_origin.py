@@ -14,7 +14,7 @@ from radgs.geometry import FloatArray
 from RadGSRegLib.export_references import registered_xrays
 from RadGSRegLib.node_contract import ORIGIN_ATTRIBUTE
 from RadGSRegLib.placement import ijk_to_own_ras, in_scene
-from RadGSRegLib.xray_nodes import geometry_of, view_name
+from RadGSRegLib.xray_nodes import geometry_of
 
 #: What is further than this from where it stood has been moved, not merely saved and read again.
 STILL_MM = 0.01
@@ -22,13 +22,13 @@ STILL_MM = 0.01
 
 def keep_origin(transform: Any, origin: Origin, ct: Any, xrays: Sequence[Any]) -> None:
     """Writes onto a level's transform which registration it comes from, and where CT and X-rays stand now."""
-    rays = {view_name(xray): _rays(xray) for xray in xrays if in_scene(xray)}
+    rays = [_rays(xray) for xray in xrays if in_scene(xray)]
     values = {
         "result_sha256": origin.result_sha256,
         "case_sha256": origin.case_sha256,
         "versions": dict(origin.versions),
         "ct": _corners(ct),
-        "xrays": {view: points for view, points in rays.items() if points is not None},
+        "xrays": [points for points in rays if points is not None],
     }
     transform.SetAttribute(ORIGIN_ATTRIBUTE, json.dumps(values, ensure_ascii=False))
 
@@ -57,9 +57,10 @@ def what_has_moved(transform: Any, ct: Any) -> str | None:
     kept = _kept(transform)
     if "ct" in kept and not _same(kept["ct"], _corners(ct)):
         return f"{ct.GetName()} has another geometry than when it was registered"
-    for xray in registered_xrays(transform):
-        known = kept.get("xrays", {}).get(view_name(xray))
-        if known is not None and not _same(known, _rays(xray)):
+    known = kept.get("xrays") or []
+    for xray in registered_xrays(transform) if known else []:
+        now = _rays(xray)
+        if not any(_same(then, now) for then in known):
             return f"the X-ray {xray.GetName()} does not stand where it stood when it was registered"
     return None
 

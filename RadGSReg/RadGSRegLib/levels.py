@@ -40,6 +40,12 @@ def is_level_transform(node: Any) -> bool:
     return node is not None and node.GetAttribute(LEVEL_ATTRIBUTE) is not None
 
 
+def active_level(ct: Any) -> str | None:
+    """The level whose transform a CT follows; None where it follows none, or there is no CT."""
+    parent = None if ct is None else ct.GetParentTransformNode()
+    return parent.GetAttribute(LEVEL_ATTRIBUTE) if is_level_transform(parent) else None
+
+
 def put_level(ct: Any, level: str, pose: RigidTransform) -> Any:
     """Gives a level of a CT its pose, and returns its transform, made where there is none yet."""
     transform = level_transforms(ct).get(level)

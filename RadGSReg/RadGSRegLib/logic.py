@@ -23,16 +23,22 @@ class RadGSRegParameterNode:
         ct: The CT, HU.
         segmentation: The vertebrae, drawn on that CT.
         segments: Segment ID by level, for the levels to be registered.
+        confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
         xray1: An X-ray, with its source.
         xray2: Another, from another direction.
+        transformName: What a level's transform is called; "{level}" stands for its name.
+        reconstructionName: What a level's reconstructed volume is called.
         device: "auto", "cpu" or "cuda".
     """
 
     ct: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
     segments: dict[str, str]
+    confirmedLevels: str
     xray1: vtkMRMLScalarVolumeNode
     xray2: vtkMRMLScalarVolumeNode
+    transformName: str = "{level}CTToWorld"
+    reconstructionName: str = "{level} reconstruction"
     device: str = "auto"
 
 
@@ -122,6 +128,24 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.xray_nodes import set_click
 
         return set_click(super().getParameterNode(), level, xray, position)
+
+    def click(self, level, xray):
+        """The fiducial that marks a level in an X-ray; None where there is none."""
+        from RadGSRegLib.xray_nodes import click_of
+
+        return click_of(super().getParameterNode(), level, xray)
+
+    def nodesToWatch(self):
+        """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
+        from RadGSRegLib.levels import level_transforms
+        from RadGSRegLib.node_contract import SOURCE_ROLE
+
+        inputs = self.inputs()
+        nodes = [inputs.ct, inputs.segmentation, *inputs.xrays]
+        nodes += [xray.GetNodeReference(SOURCE_ROLE) for xray in inputs.xrays]
+        nodes += [self.click(level, xray) for level in inputs.segments for xray in inputs.xrays]
+        nodes += [] if inputs.ct is None else level_transforms(inputs.ct).values()
+        return [node for node in nodes if node is not None]
 
     @property
     def running(self):

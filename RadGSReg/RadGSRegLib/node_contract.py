@@ -9,10 +9,11 @@ from urllib.parse import quote
 SOURCE_ROLE = "RadGSReg.source"
 
 #: On an X-ray volume: what it is called in the case (its node's name where missing), what its pixel values are ("auto"
-#: where missing), and how line integrals came about.
+#: where missing), how line integrals came about, and where its geometry comes from.
 VIEW_ATTRIBUTE = "RadGSReg.view"
 PIXEL_TYPE_ATTRIBUTE = "RadGSReg.pixel_type"
 CONVERSION_ATTRIBUTE = "RadGSReg.conversion"
+GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 
 #: On the CT and the segmentation while they observe a level's transform: the parent they had before, if any.
 FORMER_PARENT_ROLE = "RadGSReg.formerParent"
@@ -25,6 +26,9 @@ RESULT_ATTRIBUTE = "RadGSReg.result"
 
 #: On a level's transform: which registration it comes from, and where CT and X-rays stood then (JSON).
 ORIGIN_ATTRIBUTE = "RadGSReg.origin"
+
+#: On a level's transform whose pose the user accepted: the verdict that it had.
+ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
 
 #: On a level's transform: the CT it moves, and what belongs to the level.
 CT_ROLE = "RadGSReg.ct"

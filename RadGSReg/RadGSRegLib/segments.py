@@ -42,6 +42,24 @@ def levels_of(segmentation: Any) -> dict[str, str]:
     return {level: named[level] for level in LEVELS if level in named}
 
 
+def level_choices(segmentation: Any, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Segment ID by level for everything that a user can choose: levels by the segments' names, and what was chosen.
+
+    A choice that went by no name stays one while its segment is there and does not speak of another level.
+
+    Args:
+        segmentation: The segmentation node.
+        chosen: Segment ID by level, as chosen so far.
+    """
+    choices = levels_of(segmentation)
+    held = segmentation.GetSegmentation()
+    for level, identifier in chosen.items():
+        segment = held.GetSegment(identifier)
+        if segment is not None and level_in_name(segment.GetName()) in (None, level):
+            choices[level] = identifier
+    return choices
+
+
 def label_numbers(segmentation: Any, segments: Mapping[str, str]) -> dict[str, int]:
     """The label that each segment gets in the label map, by segment ID.
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from radgs.errors import GeometryError, InputFileError
+from radgs.errors import CaseError, GeometryError, InputFileError
 from radgs.geometry import FloatArray
+from radgs.io.case_file import ViewEntry, read_case_file
+from radgs.io.xray_images import read_xray
 from radgs.xray import ViewGeometry
 from RadGSRegLib.node_contract import (
     CONVERSION_ATTRIBUTE,
+    GEOMETRY_ATTRIBUTE,
     PIXEL_TYPE_ATTRIBUTE,
     SOURCE_ROLE,
     VIEW_ATTRIBUTE,
@@ -22,7 +26,12 @@ from RadGSRegLib.placement import add_point, ijk_to_own_ras, in_scene, parent_to
 
 
 def add_xray(
-    name: str, pixels: NDArray, geometry: ViewGeometry, pixel_type: str = "auto", conversion: str | None = None
+    name: str,
+    pixels: NDArray,
+    geometry: ViewGeometry,
+    pixel_type: str = "auto",
+    conversion: str | None = None,
+    origin: str | None = None,
 ) -> Any:
     """Adds an X-ray volume with its source.
 
@@ -32,6 +41,7 @@ def add_xray(
         geometry: Where source and detector stand, RAS mm.
         pixel_type: What the values are: "intensity", "attenuation", "display" or "auto".
         conversion: How line integrals came about, where the values are such.
+        origin: Where the geometry comes from, in a few words.
     """
     volume = slicer.util.addVolumeFromArray(pixels[None], ijkToRAS=geometry.detector_to_ras, name=name)
     volume.SetAttribute(VIEW_ATTRIBUTE, name)
@@ -39,6 +49,8 @@ def add_xray(
     if conversion is not None:
         volume.SetAttribute(CONVERSION_ATTRIBUTE, conversion)
     set_source(volume, geometry.source_ras)
+    if origin is not None:
+        volume.SetAttribute(GEOMETRY_ATTRIBUTE, origin)
     return volume
 
 
@@ -47,12 +59,23 @@ def set_source(volume: Any, position: FloatArray) -> Any:
     remove(volume.GetNodeReference(SOURCE_ROLE))
     fiducial = add_point(f"{view_name(volume)} source", position)
     volume.SetNodeReferenceID(SOURCE_ROLE, fiducial.GetID())
+    volume.RemoveAttribute(GEOMETRY_ATTRIBUTE)  # whoever knows better says so afterwards
     return fiducial
+
+
+def has_source(volume: Any) -> bool:
+    """Whether it is known where an X-ray's source stands, rightly or wrongly."""
+    return in_scene(volume.GetNodeReference(SOURCE_ROLE))
 
 
 def view_name(volume: Any) -> str:
     """What an X-ray is called in the case."""
     return volume.GetAttribute(VIEW_ATTRIBUTE) or volume.GetName()
+
+
+def geometry_origin(volume: Any) -> str | None:
+    """Where an X-ray's geometry comes from, in a few words; None where nobody said."""
+    return volume.GetAttribute(GEOMETRY_ATTRIBUTE)
 
 
 def pixel_type(volume: Any) -> str:
@@ -94,8 +117,53 @@ def geometry_of(volume: Any) -> ViewGeometry:
         raise GeometryError(
             f"The X-ray {volume.GetName()} has no source.", "Load its geometry, or place its focal spot."
         )
-    detector_to_ras = parent_to_world(volume) @ ijk_to_own_ras(volume)
-    return ViewGeometry(world_point(source), detector_to_ras, (rows, columns))
+    return ViewGeometry(world_point(source), detector_to_world(volume), (rows, columns))
+
+
+def detector_to_world(volume: Any) -> FloatArray:
+    """(4, 4) map from an X-ray's (column, row, 0, 1) to the world, its linear parents included.
+
+    Raises:
+        GeometryError: It stands under a transform that is not linear.
+    """
+    return parent_to_world(volume) @ ijk_to_own_ras(volume)
+
+
+def load_geometry(volume: Any, path: str | Path) -> None:
+    """Puts an X-ray and its source where a case.json's view of the same name says.
+
+    Raises:
+        CaseError: The case has no view of that name.
+        GeometryError: The view's image has another size.
+        InputFileError: The file cannot be read.
+    """
+    file = read_case_file(Path(path))
+    name = view_name(volume)
+    view = next((view for view in file.views if view.name == name), None)
+    if view is None:
+        known = ", ".join(view.name for view in file.views) or "none"
+        raise CaseError(
+            f"{file.path.name} knows no view {name}; its views are {known}.",
+            "Choose another file, or rename the X-ray with Edit...",
+        )
+    _check_same_size(volume, view)
+    volume.SetAndObserveTransformNodeID(None)
+    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(view.detector_to_ras))
+    set_source(volume, view.source_ras)
+    volume.SetAttribute(GEOMETRY_ATTRIBUTE, f"from {file.path.name}")
+
+
+def _check_same_size(volume: Any, view: ViewEntry) -> None:
+    """A geometry counts pixels, so it belongs to images of one size; a case without its images cannot be checked."""
+    if not view.image.is_file():
+        return
+    theirs, mine = read_xray(view.image, view.pixel_type).image.shape, pixels_of(volume).shape[:2]
+    if theirs != mine:
+        raise GeometryError(
+            f"The geometry is that of an image of {theirs[1]} x {theirs[0]} pixels, but {volume.GetName()} has "
+            f"{mine[1]} x {mine[0]}.",
+            "Choose the file that belongs to this X-ray.",
+        )
 
 
 def set_click(parameter_node: Any, level: str, volume: Any, position: FloatArray) -> Any:
@@ -128,13 +196,19 @@ def _set_click(parameter_node: Any, level: str, volume: Any, geometry: ViewGeome
     return fiducial
 
 
+def click_of(parameter_node: Any, level: str, volume: Any) -> Any:
+    """The fiducial that marks a level in an X-ray; None where there is no click."""
+    fiducial = parameter_node.GetNodeReference(click_role(level, view_name(volume)))
+    return fiducial if in_scene(fiducial) and fiducial.GetNumberOfDefinedControlPoints() else None
+
+
 def click_pixel(parameter_node: Any, level: str, volume: Any) -> tuple[float, float] | None:
     """The pixel (column, row) that a level's click marks in an X-ray; None where there is no click.
 
     A click that was dragged off the detector counts where its ray meets it.
     """
-    fiducial = parameter_node.GetNodeReference(click_role(level, view_name(volume)))
-    if not in_scene(fiducial) or fiducial.GetNumberOfDefinedControlPoints() == 0:
+    fiducial = click_of(parameter_node, level, volume)
+    if fiducial is None:
         return None
     column, row = geometry_of(volume).project(world_point(fiducial))
     return float(column), float(row)

@@ -14,6 +14,25 @@ PROJECT = Path(__file__).resolve().parents[2]
 MODULE_FILE = PROJECT / "RadGSReg" / "RadGSReg.py"
 
 
+class ScriptedUser:
+    """Presses what a user could press, where there is no test library of Qt's to move the mouse."""
+
+    @staticmethod
+    def press(button: Any) -> None:
+        assert button.enabled, f"{button.objectName} is disabled"
+        button.click()
+
+    @staticmethod
+    def tick(item: Any) -> None:
+        import qt
+
+        item.setCheckState(qt.Qt.Unchecked if item.checkState() == qt.Qt.Checked else qt.Qt.Checked)
+
+    @staticmethod
+    def choose_row(table: Any, row: int) -> None:
+        table.selectRow(row)
+
+
 class FullSlicer:
     """The full application with the same face as the test host."""
 
@@ -22,6 +41,7 @@ class FullSlicer:
 
         self.scene = slicer.mrmlScene
         self.failures = self
+        self.user = ScriptedUser()
         self._found: list[str] = []
         sys.excepthook = lambda kind, error, trace: self._found.append(f"{kind.__name__}: {error}")
 

@@ -20,6 +20,7 @@ from PySide6 import QtCore, QtWidgets
 from slicerhost import forms, parameter_node, pythonqt, scripted_module, widgets
 from slicerhost.failures import Failures
 from slicerhost.scene import SceneParts, make_scene
+from slicerhost.user import User
 
 
 class Application(QtCore.QObject):
@@ -65,6 +66,7 @@ class Host:
     def __init__(self, parts: SceneParts, failures: Failures) -> None:
         self.scene = parts.scene
         self.failures = failures
+        self.user = User()
         self._parts = parts
 
     @staticmethod

@@ -46,9 +46,11 @@ class StrictUiLoader(QtUiTools.QUiLoader):
         if cls is None:
             raise FormError(f"There is no widget class {name}.")
         for prop in element.findall("property"):
-            known = cls.staticMetaObject.indexOfProperty(prop.attrib["name"]) >= 0
+            name_of_property = prop.attrib["name"]
+            known = cls.staticMetaObject.indexOfProperty(name_of_property) >= 0
+            known = known or (issubclass(cls, QtWidgets.QLabel) and name_of_property == "buddy")  # the loader's own
             if not known and prop.attrib.get("stdset") != "0":
-                raise FormError(f"{name} has no property {prop.attrib['name']}.")
+                raise FormError(f"{name} has no property {name_of_property}.")
 
 
 def _connect(form: QtWidgets.QWidget, link: ElementTree.Element) -> None:

@@ -89,9 +89,17 @@ def _binding(widget: Any, kind: Any) -> tuple[Callable[[], Any], Callable[[Any],
         )
     if kind is str and type(widget) is QtWidgets.QComboBox:
         return lambda: widget.currentText, widget.setCurrentText, widget.currentTextChanged
+    if kind is str and type(widget) is QtWidgets.QLineEdit:
+        return lambda: widget.text, lambda text: _write_text(widget, text), widget.textChanged
     if kind is bool and type(widget) is QtWidgets.QCheckBox:
         return lambda: widget.checked, widget.setChecked, widget.toggled
     raise TypeError(f"The test host cannot bind {kind} to a {type(widget).__name__}")
+
+
+def _write_text(widget: Any, text: str) -> None:
+    """Leaves the cursor alone while the text stays the same, as Slicer's does."""
+    if text != widget.text:
+        widget.text = text
 
 
 def parameterNodeWrapper(cls: type) -> type:  # noqa: N802

@@ -14,6 +14,8 @@ from typing import Any
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 MODULES = (QtCore, QtGui, QtWidgets, QtUiTools)
+#: Properties whose getters are virtual: PySide6 would take the attribute for an override in Python, and call it.
+VIRTUAL = frozenset(("sizeHint", "minimumSizeHint"))
 #: Names a stand-in may keep for itself.
 PRIVATE = re.compile(r"_\w+")
 
@@ -69,7 +71,7 @@ def expose_properties(cls: type) -> None:
     for index in range(meta.propertyOffset(), meta.propertyCount()):
         name = meta.property(index).name()
         there = inspect.getattr_static(cls, name, None)
-        if not isinstance(there, (QtCore.Property, QtCore.Signal)):
+        if name not in VIRTUAL and not isinstance(there, (QtCore.Property, QtCore.Signal)):
             setattr(cls, name, QtProperty(name, there))
 
 
@@ -106,7 +108,7 @@ def _connect(sender: QtCore.QObject, original: Callable[[Any, str], Any], *argum
     if not isinstance(signature, str) or signature[:1].isdigit() or not callable(target[0]):
         return original(sender, "connect")(*arguments)  # PySide6's own calls
     signal, count = find_signal(sender, signature)
-    slot = _Slot(target[0], count)
+    slot = _slot(target[0], count)
     links = original(sender, "__dict__").setdefault("_links", [])
     links.append((normalized(signature), target[0], slot))
     signal.connect(slot)
@@ -151,14 +153,18 @@ def _qt_knows(sender: QtCore.QObject, signature: str) -> bool:
     return sender.metaObject().indexOfSignal(plain) >= 0
 
 
-class _Slot:
-    """Hands a callable as many of the signal's arguments as it takes, as PythonQt does."""
+def _slot(function: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """Hands a callable as many of the signal's arguments as it takes, as PythonQt does.
 
-    def __init__(self, function: Callable[..., Any], count: int) -> None:
-        self._function, self._count = function, min(count, _accepted(function))
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._function(*arguments[: self._count])
+    PySide6 reads off a slot's own parameters which of a signal's arguments to give, so they are written out.
+    """
+    by_count: dict[int, Callable[..., Any]] = {
+        0: lambda: function(),
+        1: lambda first: function(first),
+        2: lambda first, second: function(first, second),
+        3: lambda first, second, third: function(first, second, third),
+    }
+    return by_count[min(count, _accepted(function))]
 
 
 def _accepted(function: Callable[..., Any]) -> int:

@@ -14,6 +14,9 @@ from PySide6 import QtGui, QtWidgets
 
 from slicerhost import widgets
 
+#: Pixels; about what Slicer gives its module panel.
+PANEL_WIDTH = 480
+
 
 def tr(text: str) -> str:
     """``slicer.i18n.tr``: no translation is installed here."""
@@ -150,6 +153,8 @@ def open_panel(module: types.ModuleType) -> Any:
     panel.setup()
     getattr(slicer.modules, name.lower())._widget = types.SimpleNamespace(self=lambda: panel, frame=frame)
     setattr(slicer.modules, f"{name}Widget", panel)
+    frame.resize(PANEL_WIDTH, frame.sizeHint().height())
+    frame.show()
     frame.isEntered = True
     panel.enter()
     return panel

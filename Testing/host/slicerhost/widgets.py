@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from slicerhost.pythonqt import expose_properties
 
@@ -25,22 +25,92 @@ def _plain(kind: type | str, attribute: str, default: Any) -> QtCore.Property:
     return QtCore.Property(kind, get, put)
 
 
-class ctkCollapsibleButton(QtWidgets.QWidget):  # noqa: N801
+class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
+    """A button as wide as the panel, with its contents below; pressing it folds them away."""
+
     STAND_IN = True
-    SIGNALS = ("contentsCollapsed(bool)",)
+    SIGNALS = ("contentsCollapsed(bool)", "toggled(bool)", "clicked(bool)")
     contentsCollapsed = QtCore.Signal(bool)  # noqa: N815
-    text = _plain(str, "_text", "")
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.__dict__.update(_collapsed=False, _forcing=False)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Minimum, QtWidgets.QSizePolicy.Policy.Preferred)
+        self.setContentsMargins(0, self._header_height(), 0, 0)
+        self.toggled.connect(lambda checked: self._collapse(not checked))
 
     def _get_collapsed(self) -> bool:
-        return self.__dict__.get("_collapsed", False)
+        return self.__dict__["_collapsed"]
 
     def _set_collapsed(self, collapsed: bool) -> None:
-        self.__dict__["_collapsed"] = collapsed
-        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly):
-            child.setVisible(not collapsed)
-        self.contentsCollapsed.emit(collapsed)
+        self.setChecked(not collapsed)
 
     collapsed = QtCore.Property(bool, _get_collapsed, _set_collapsed)
+
+    def sizeHint(self) -> QtCore.QSize:  # noqa: N802
+        return self._size(None if self._get_collapsed() else self.layout(), "totalSizeHint")
+
+    def minimumSizeHint(self) -> QtCore.QSize:  # noqa: N802
+        return self._size(None if self._get_collapsed() else self.layout(), "totalMinimumSize")
+
+    def _size(self, layout: QtWidgets.QLayout | None, which: str) -> QtCore.QSize:
+        return QtCore.QSize(0, self._header_height() + 4) if layout is None else getattr(layout, which)()
+
+    def hitButton(self, position: QtCore.QPoint) -> bool:  # noqa: N802
+        return position.y() <= self._header_height() and self.rect.contains(position)
+
+    def childEvent(self, event: QtCore.QChildEvent) -> None:  # noqa: N802
+        child = event.child()
+        if event.added() and child.isWidgetType():
+            child.installEventFilter(self)
+        super().childEvent(event)
+
+    def eventFilter(self, child: QtCore.QObject, event: QtCore.QEvent) -> bool:  # noqa: N802
+        """Remembers which children were hidden on purpose, and keeps the others folded away."""
+        kinds = QtCore.QEvent.Type
+        if not self.__dict__["_forcing"] and event.type() in (kinds.ShowToParent, kinds.HideToParent):
+            child.setProperty("visibilityToParent", event.type() == kinds.ShowToParent)
+            if self._get_collapsed():
+                self._show_child(child)
+        return super().eventFilter(child, event)
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:  # noqa: N802
+        painter, style = QtWidgets.QStylePainter(self), self.style()
+        option = QtWidgets.QStyleOptionButton()
+        option.initFrom(self)
+        option.rect.setHeight(self._header_height())
+        option.state |= QtWidgets.QStyle.StateFlag.State_Raised
+        painter.drawControl(QtWidgets.QStyle.ControlElement.CE_PushButtonBevel, option)
+        arrow = QtWidgets.QStyleOption()
+        arrow.initFrom(self)
+        size = style.pixelMetric(QtWidgets.QStyle.PixelMetric.PM_IndicatorHeight, option, self)
+        arrow.rect = QtCore.QRect(6, (self._header_height() - size) // 2, size, size)
+        element = QtWidgets.QStyle.PrimitiveElement
+        folded = element.PE_IndicatorArrowRight if self._get_collapsed() else element.PE_IndicatorArrowDown
+        painter.drawPrimitive(folded, arrow)
+        place = option.rect.adjusted(12 + size, 0, -6, 0)
+        painter.drawText(place, QtCore.Qt.AlignmentFlag.AlignLeft | QtCore.Qt.AlignmentFlag.AlignVCenter, self.text)
+
+    def _header_height(self) -> int:
+        return self.fontMetrics().height() + 10
+
+    def _collapse(self, collapsed: bool) -> None:
+        if collapsed == self._get_collapsed():
+            return
+        self.__dict__["_collapsed"] = collapsed
+        self.setMaximumHeight(self.sizeHint().height() if collapsed else (1 << 24) - 1)
+        only_direct = QtCore.Qt.FindChildOption.FindDirectChildrenOnly
+        for child in self.findChildren(QtWidgets.QWidget, options=only_direct):
+            self._show_child(child)
+        self.updateGeometry()
+        self.contentsCollapsed.emit(collapsed)
+
+    def _show_child(self, child: QtWidgets.QWidget) -> None:
+        self.__dict__["_forcing"] = True
+        child.setVisible(not self._get_collapsed() and child.property("visibilityToParent") is not False)
+        self.__dict__["_forcing"] = False
 
 
 class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
@@ -50,13 +120,21 @@ class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
     nameFilters = _plain("QStringList", "_nameFilters", [])  # noqa: N815
     settingKey = _plain(str, "_settingKey", "")  # noqa: N815
 
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._edit, button = QtWidgets.QLineEdit(self), QtWidgets.QToolButton(self)
+        button.setText("...")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._edit)
+        layout.addWidget(button)
+        self._edit.textChanged.connect(self.currentPathChanged.emit)
+
     def _get_path(self) -> str:
-        return self.__dict__.get("_path", "")
+        return self._edit.text
 
     def _set_path(self, path: str) -> None:
-        if path != self._get_path():
-            self.__dict__["_path"] = path
-            self.currentPathChanged.emit(path)
+        self._edit.setText(path)
 
     currentPath = QtCore.Property(str, _get_path, _set_path)  # noqa: N815
 
@@ -95,6 +173,16 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
     removeEnabled = _plain(bool, "_removeEnabled", True)  # noqa: N815
     noneDisplay = _plain(str, "_noneDisplay", "None")  # noqa: N815
 
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._box = QtWidgets.QComboBox(self)
+        self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._box)
+        self.setFocusProxy(self._box)
+        self._box.activated.connect(lambda row: self.setCurrentNode(self._offered()[row]))
+
     def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
         self.__dict__["_scene"] = scene
         for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
@@ -112,7 +200,19 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
         if chosen is not self.currentNode():
             self.__dict__["_node"] = chosen
             self.currentNodeChanged.emit(chosen)
+            self._show_choices()
             self.currentNodeIDChanged.emit(chosen.GetID() if chosen is not None else "")
+
+    def _offered(self) -> list[Any]:
+        """What the list shows, row by row."""
+        return [*([None] if self.noneEnabled else []), *self._choices()]
+
+    def _show_choices(self) -> None:
+        offered = self._offered()
+        self._box.clear()
+        self._box.addItems([self.noneDisplay if node is None else node.GetName() for node in offered])
+        node = self.currentNode()
+        self._box.setCurrentIndex(offered.index(node) if node in offered else -1)
 
     def nodeCount(self) -> int:  # noqa: N802
         return len(self._choices())
@@ -133,6 +233,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
         choices = self._choices()
         if self.currentNode() not in choices:
             self.setCurrentNode(choices[0] if choices and not self.noneEnabled else None)
+        self._show_choices()
 
 
 CTK = (ctkCollapsibleButton, ctkPathLineEdit)

@@ -1,0 +1,21 @@
+"""Advanced: where the engine computes, and which engine it is. The device is bound to its parameter by the form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from RadGSRegLib.sections.section import Section
+
+
+class AdvancedSection(Section):
+    """Device and version."""
+
+    def connect(self) -> None:
+        """Says which engine is installed."""
+        self.ui.engineLabel.text = _("radgs {version}").format(version=self.logic.engineVersion())
+
+    def follow(self, parameters: Any) -> None:
+        """The device of a registration under way cannot be changed."""
+        self.ui.deviceComboBox.enabled = not self.logic.running

@@ -1,0 +1,75 @@
+"""Apply: one button that says what is missing, starts, and stops; progress; and what came of it in a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from radgs.errors import RadgsError
+from radgs.result import RegistrationResult
+from RadGSRegLib.readiness import what_to_do
+from RadGSRegLib.registration_run import RunListener
+from RadGSRegLib.sections.section import Section
+
+#: Steps of the progress bar.
+STEPS = 1000
+
+
+class ApplySection(Section):
+    """Apply -> Cancel -> Cancelling..., and the way back."""
+
+    def connect(self) -> None:
+        """Connects the button."""
+        self._cancelling = False
+        self.ui.progressBar.setRange(0, STEPS)
+        self.ui.applyButton.connect("clicked(bool)", self._press)
+
+    def follow(self, parameters: Any) -> None:
+        """The button says what it does, or the next thing that is missing; its tooltip says the rest."""
+        button = self.ui.applyButton
+        self.ui.progressBar.setVisible(self.logic.running)
+        if self.logic.running:
+            button.text = _("Cancelling...") if self._cancelling else _("Cancel")
+            button.enabled = not self._cancelling
+            button.toolTip = _("Stop within two seconds; what is in the scene stays as it is")
+            return
+        todo = what_to_do(self.logic.inputs(), parameters)
+        button.enabled = not todo
+        button.text = todo[0] if todo else _("Apply")
+        button.toolTip = (
+            _("Still to do: {things}").format(things="; ".join(todo)) if todo else _("Register the confirmed levels")
+        )
+
+    def _press(self) -> None:
+        if self.logic.running:
+            self._cancelling = True
+            self.panel.refresh()  # first, because the answer may come within the call
+            self.logic.cancel()
+            return
+        self._cancelling = False
+        self.panel.say("")
+        self._show_progress(0.0, "")
+        try:
+            self.logic.start(
+                self.logic.inputs(), RunListener(self._show_progress, self._show_result, self._show_failure)
+            )
+        except RadgsError as error:
+            self.panel.say_error(error)
+        self.panel.refresh()
+
+    def _show_progress(self, fraction: float, message: str) -> None:
+        if not self._cancelling:
+            self.ui.progressBar.setValue(round(STEPS * fraction))
+            self.ui.progressBar.setFormat(message)
+
+    def _show_result(self, result: RegistrationResult) -> None:
+        self._cancelling = False
+        verdicts = ", ".join(f"{level}: {outcome.verdict}" for level, outcome in result.levels.items())
+        self.panel.say(_("Finished. {verdicts}").format(verdicts=verdicts))
+        self.panel.refresh()
+
+    def _show_failure(self, error: RadgsError) -> None:
+        self._cancelling = False
+        self.panel.say_error(error)
+        self.panel.refresh()

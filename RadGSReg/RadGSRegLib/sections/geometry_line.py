@@ -1,0 +1,78 @@
+"""One X-ray's geometry: a line that says where it came from, red where it is missing, and two buttons to mend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from radgs.errors import RadgsError
+from RadGSRegLib import xray_nodes
+from RadGSRegLib.placement import in_scene
+from RadGSRegLib.readiness import geometry_problem
+from RadGSRegLib.sections.section import PanelServices
+
+RED = "color: #b2182b"
+
+
+class GeometryLine:
+    """The line under an X-ray's selector.
+
+    Args:
+        label: Says what is known.
+        load_button: Takes the geometry from a file.
+        edit_button: Lets the user type it.
+        logic: A ``RadGSRegLogic``.
+        panel: What the panel does for its sections.
+    """
+
+    def __init__(self, label: Any, load_button: Any, edit_button: Any, logic: Any, panel: PanelServices) -> None:
+        self._label, self._load_button, self._edit_button = label, load_button, edit_button
+        self._logic, self._panel = logic, panel
+        self._xray: Any = None
+        load_button.connect("clicked(bool)", self._load)
+        edit_button.connect("clicked(bool)", self._edit)
+
+    def show(self, xray: Any) -> None:
+        """Shows an X-ray's geometry; None where none is chosen."""
+        self._xray = xray if in_scene(xray) else None
+        can_change = self._xray is not None and not self._logic.running
+        self._load_button.enabled = self._edit_button.enabled = can_change
+        if self._xray is None:
+            self._label.text, self._label.styleSheet = _("No X-ray is chosen"), "color: gray"
+            return
+        problem = geometry_problem(self._xray)
+        self._label.styleSheet = "" if problem is None else RED
+        self._label.text = describe_geometry(self._xray) if problem is None else f"{problem.problem} {problem.remedy}"
+
+    def _load(self) -> None:
+        path = qt.QFileDialog.getOpenFileName(
+            self._load_button, _("Load the X-ray's geometry"), "", _("Cases (*.json)")
+        )
+        if path:
+            self.load(path)
+
+    def load(self, path: str) -> None:
+        """Takes the geometry from the view of that name in a case.json."""
+        try:
+            xray_nodes.load_geometry(self._xray, path)
+        except RadgsError as error:
+            self._panel.say_error(error)
+            return
+        self._panel.say("")
+        self._panel.refresh()
+
+    def _edit(self) -> None:
+        from RadGSRegLib.sections.geometry_dialog import GeometryDialog
+
+        if GeometryDialog(self._xray, self._edit_button).exec_():
+            self._panel.refresh()
+
+
+def describe_geometry(xray: Any) -> str:
+    """Where an X-ray's geometry comes from, and its distance from source to detector."""
+    geometry = xray_nodes.geometry_of(xray)
+    origin = xray_nodes.geometry_origin(xray) or _("source placed by hand")
+    sdd = _("source {sdd:.0f} mm from the detector").format(sdd=geometry.source_to_detector_mm)
+    return f"{origin}; {sdd}"

@@ -1,0 +1,177 @@
+"""Results: a row per level with verdict, predicted error and similarity; Accept and Revert."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from radgs.errors import RadgsError
+from RadGSRegLib import acceptance
+from RadGSRegLib.levels import active_level, level_transforms
+from RadGSRegLib.result_import import result_of
+from RadGSRegLib.sections.section import Section
+
+#: Dark enough to be read on white, and told apart with every kind of colour vision; the words say the same.
+VERDICT_COLOURS = {"accept": "#1b7837", "check": "#b35806", "reject": "#b2182b"}
+VERDICT_SIGNS = {"accept": "✓", "check": "?", "reject": "✗"}
+
+COLUMNS = ("Level", "Verdict", "Predicted error", "Similarity", "")
+
+
+class ResultsSection(Section):
+    """Reads the levels' transforms, so that a saved scene shows the same rows."""
+
+    def connect(self) -> None:
+        """Connects the table and the buttons."""
+        table = self.ui.resultsTable
+        table.setColumnCount(len(COLUMNS))
+        table.setHorizontalHeaderLabels([_(title) if title else "" for title in COLUMNS])
+        table.verticalHeader().setVisible(False)
+        table.horizontalHeader().setStretchLastSection(True)
+        table.connect("itemSelectionChanged()", self._select)
+        self.ui.acceptButton.connect("clicked(bool)", self._accept)
+        self.ui.revertButton.connect("clicked(bool)", self._revert)
+
+    def follow(self, parameters: Any) -> None:
+        """Shows the results of the CT's levels; the selected row is the level that the CT follows."""
+        self._results = _results_of(parameters.ct)
+        self._show_rows()
+        self._show_reasons()
+        self._show_buttons()
+
+    def _show_rows(self) -> None:
+        table = self.ui.resultsTable
+        blocked = table.blockSignals(True)
+        table.setRowCount(len(self._results))
+        for row, (level, (transform, result)) in enumerate(self._results.items()):
+            for column, text in enumerate(_texts(level, transform, result)):
+                table.setItem(row, column, _item(text, result["verdict"] if column == 1 else None))
+        active = active_level(self.panel.parameters.ct)
+        if active in self._results:
+            table.selectRow(list(self._results).index(active))
+        else:
+            table.clearSelection()
+        table.resizeColumnsToContents()
+        height = table.horizontalHeader().height + sum(table.rowHeight(row) for row in range(len(self._results))) + 4
+        table.setFixedHeight(max(height, 50))
+        table.blockSignals(blocked)
+
+    def _show_reasons(self) -> None:
+        level = active_level(self.panel.parameters.ct)
+        shown = [level] if level in self._results else list(self._results)
+        reasons = [f"{name}: {reason['message']}" for name in shown for reason in self._results[name][1]["reasons"]]
+        if not self._results:
+            reasons = [_("Nothing has been registered yet.")]
+        self.ui.reasonsLabel.text = "<br>".join(reasons)
+        self.ui.reasonsLabel.setVisible(bool(reasons))
+
+    def _show_buttons(self) -> None:
+        level = active_level(self.panel.parameters.ct)
+        accept, revert = self.ui.acceptButton, self.ui.revertButton
+        revert.enabled = level is not None and not self.logic.running
+        revert.toolTip = (
+            _("Put CT and segmentation back where they were; the registered vertebra stays")
+            if level
+            else _("CT and segmentation stand where they were before any registration")
+        )
+        transform, result = self._results.get(level, (None, None))
+        why_not = self._why_not_to_accept(level, transform, result)
+        accept.enabled = why_not is None
+        accept.text = _("Accept {level}").format(level=level) if level else _("Accept")
+        accept.toolTip = why_not or _("Mark the pose of {level} as judged and good").format(level=level)
+
+    def _why_not_to_accept(self, level: str | None, transform: Any, result: Any) -> str | None:
+        if self.logic.running:
+            return _("A registration is under way")
+        if result is None:
+            return _("Select a level first") if self._results else _("Nothing has been registered yet")
+        if result["verdict"] == "reject":
+            return _("A rejected pose cannot be accepted: correct the inputs, and register again")
+        if acceptance.is_accepted(transform):
+            return _("{level} is accepted").format(level=level)
+        return None
+
+    def _select(self) -> None:
+        rows = {index.row() for index in self.ui.resultsTable.selectionModel().selectedRows()}
+        inputs = self.logic.inputs()
+        levels = list(self._results)
+        if len(rows) != 1 or inputs.segmentation is None or max(rows) >= len(levels):
+            return
+        try:
+            self.logic.setActiveLevel(inputs, levels[rows.pop()])
+        except RadgsError as error:
+            self.panel.say_error(error)
+        self.panel.refresh()
+
+    def _accept(self) -> None:
+        ct = self.panel.parameters.ct
+        level = active_level(ct)
+        _transform, result = self._results[level]
+        if result["verdict"] == "check" and not self.panel.confirm(_question(level, result)):
+            return
+        try:
+            acceptance.accept(ct, level)
+        except RadgsError as error:
+            self.panel.say_error(error)
+        self.panel.refresh()
+
+    def _revert(self) -> None:
+        inputs = self.logic.inputs()
+        if inputs.ct is None or inputs.segmentation is None:
+            return
+        level = active_level(inputs.ct)
+        if level in self._results:
+            acceptance.withdraw_acceptance(self._results[level][0])
+        self.logic.revert(inputs)
+        self.panel.refresh()
+
+
+def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Transform and result by level, for the levels of a CT that have been registered."""
+    transforms = {} if ct is None else level_transforms(ct)
+    results = {level: (transform, result_of(transform)) for level, transform in transforms.items()}
+    return {level: (transform, result) for level, (transform, result) in results.items() if result is not None}
+
+
+def _texts(level: str, transform: Any, result: dict[str, Any]) -> list[str]:
+    """A row's cells."""
+    verdict = result["verdict"]
+    state = _("accepted") if acceptance.is_accepted(transform) else ""
+    return [level, f"{VERDICT_SIGNS[verdict]} {verdict}", _predicted(result), _similarities(result), state]
+
+
+def _predicted(result: dict[str, Any]) -> str:
+    if result["ct_to_world"] is None:
+        return _("no pose")
+    error = result["predicted_error_mm"].get("surface_p95")
+    known = error is not None and math.isfinite(error)
+    return _("{error:.1f} mm (95 %)").format(error=error) if known else _("unknown")
+
+
+def _similarities(result: dict[str, Any]) -> str:
+    """Before and after, per view; a value that could not be computed is a dash."""
+    parts = []
+    for view, values in result["similarity"].items():
+        before, after = (values.get(when) for when in ("start", "result"))
+        numbers = " → ".join("–" if value is None else f"{value:.2f}" for value in (before, after))
+        parts.append(f"{view} {numbers}")
+    return ", ".join(parts)
+
+
+def _question(level: str, result: dict[str, Any]) -> str:
+    reasons = " ".join(reason["message"] for reason in result["reasons"])
+    text = _("The pose of {level} is to be checked: {reasons}\n\nHave you compared the outline with both X-rays?")
+    return text.format(level=level, reasons=reasons)
+
+
+def _item(text: str, verdict: str | None) -> Any:
+    item = qt.QTableWidgetItem(text)
+    if verdict is not None:
+        item.setForeground(qt.QBrush(qt.QColor(VERDICT_COLOURS[verdict])))
+        font = item.font()
+        font.setBold(True)
+        item.setFont(font)
+    return item

@@ -1,0 +1,61 @@
+"""The slice views: an X-ray each in its own plane, the CT in the third."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import slicer
+
+from RadGSRegLib import xray_nodes
+from RadGSRegLib.placement import in_scene
+
+#: Singleton tags of the slice views for X-ray 1, X-ray 2 and the CT.
+XRAY_VIEWS = ("Red", "Yellow")
+CT_VIEW = "Green"
+
+#: Slicer's orientation presets by the RAS axis along their normal.
+ORIENTATIONS = ("Sagittal", "Coronal", "Axial")
+
+
+def show_xrays(xrays: Sequence[Any], ct: Any = None) -> None:
+    """Shows each X-ray in a slice view that lies in its film, and the CT in the third, as far as there are such views.
+
+    Args:
+        xrays: X-ray volumes, at most as many as there are views for them.
+        ct: The CT; None leaves its view as it is.
+    """
+    for tag, xray in zip(XRAY_VIEWS, xrays, strict=False):
+        view, layers = slice_view(tag)
+        if view is not None:
+            layers.SetBackgroundVolumeID(xray.GetID())
+            layers.SetForegroundVolumeID(None)
+            _lie_in_film(view, xray)
+            _fit(view)
+    view, layers = slice_view(CT_VIEW)
+    if view is not None and in_scene(ct):
+        layers.SetBackgroundVolumeID(ct.GetID())
+        _fit(view)
+
+
+def slice_view(tag: str) -> tuple[Any, Any]:
+    """A slice view's node and that of its layers, by the view's singleton tag; None for both where there is no view."""
+    view = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode")
+    layers = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceCompositeNode")
+    return (None, None) if view is None or layers is None else (view, layers)
+
+
+def _lie_in_film(view: Any, xray: Any) -> None:
+    """Turns a view into an X-ray's plane, as upright as its preset orientation, and moves it there."""
+    detector_to_ras = xray_nodes.detector_to_world(xray)
+    normal = np.cross(detector_to_ras[:3, 0], detector_to_ras[:3, 1])
+    view.SetOrientation(ORIENTATIONS[int(np.argmax(np.abs(normal)))])
+    view.RotateToVolumePlane(xray)
+    view.JumpSliceByOffsetting(*detector_to_ras[:3, 3])
+
+
+def _fit(view: Any) -> None:
+    logic = slicer.app.applicationLogic().GetSliceLogic(view)
+    if logic is not None:
+        logic.FitSliceToBackground()

@@ -1,0 +1,22 @@
+"""What the tests of the panel share: an open panel, and a user in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def a_panel(host: Any, a_scene: Any, the_module: Any, a_launcher: Path | None) -> Iterator[Any]:
+    panel = host.open_panel(the_module)
+    yield panel
+    host.close_panel(panel)
+
+
+@pytest.fixture
+def user(host: Any) -> Any:
+    """Someone with a mouse: only what is visible and enabled can be pressed."""
+    return host.user
