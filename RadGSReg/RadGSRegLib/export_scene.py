@@ -62,6 +62,12 @@ class KeptLevel:
     origin: Origin = field(default_factory=Origin)
     obstacle: Obstacle | None = None
 
+    @property
+    def identity(self) -> tuple[str, str, bytes]:
+        """What tells this pose, and the verdict on it, from another registration's."""
+        pose = self.result.ct_to_world
+        return self.level, self.result.verdict, b"" if pose is None else pose.matrix.tobytes()
+
 
 def kept_levels(ct: Any) -> dict[str, KeptLevel]:
     """The registered levels of a CT, by name; none where there is no CT."""

@@ -109,7 +109,7 @@ class LevelStream:
         self.state = StreamState()
         self._ct: Any = None
         self._names: tuple[str, ...] = ()
-        self._agreed: dict[str, bytes] = {}
+        self._agreed: set[tuple[str, str, bytes]] = set()
         self._target = StreamTarget("")
         self._link: Link | None = None
         self._live: LivePoses | None = None
@@ -146,7 +146,7 @@ class LevelStream:
         self.stop()
         link = Link(target.host, target.port, listen=target.listen)
         self._ct, self._names = ct, tuple(kept.level for kept in levels)
-        self._agreed = {kept.level: _identity(kept) for kept in levels}
+        self._agreed = {kept.identity for kept in levels}
         self._live = LivePoses(link, Consent(check=True, reject=True), self._names)
         self._link, self._target = link, StreamTarget(target.host, link.port, target.listen)
         self._turn()
@@ -211,7 +211,7 @@ class LevelStream:
         """Why a level does not go out, as a phrase; None where it does."""
         if kept.obstacle is not None:
             return kept.obstacle.why
-        if kept.result.verdict == "accept" or self._agreed.get(kept.level) == _identity(kept):
+        if kept.result.verdict == "accept" or kept.identity in self._agreed:
             return None
         return f"verdict {kept.result.verdict}, and nobody has confirmed this pose"
 
@@ -231,9 +231,3 @@ class LevelStream:
         if state != self.state:
             self.state = state
             self.changed(state)
-
-
-def _identity(kept: KeptLevel) -> bytes:
-    """What tells one registration's pose from another's."""
-    pose = kept.result.ct_to_world
-    return kept.result.verdict.encode() + (b"" if pose is None else pose.matrix.tobytes())

@@ -29,6 +29,11 @@ class RadGSRegParameterNode:
         transformName: What a level's transform is called; "{level}" stands for its name.
         reconstructionName: What a level's reconstructed volume is called.
         device: "auto", "cpu" or "cuda".
+        exportFormat: Name of one of ``radgs.export.FILE_FORMATS``.
+        exportLevels: The levels ticked for export, a JSON list of names.
+        streamHost: Where poses are sent live, or the own address to listen at.
+        streamPort: Of the same.
+        streamListen: Be the server.
     """
 
     ct: vtkMRMLScalarVolumeNode
@@ -40,6 +45,11 @@ class RadGSRegParameterNode:
     transformName: str = "{level}CTToWorld"
     reconstructionName: str = "{level} reconstruction"
     device: str = "auto"
+    exportFormat: str = "tfm"
+    exportLevels: str = "[]"
+    streamHost: str = "127.0.0.1"
+    streamPort: int = 18944
+    streamListen: bool = False
 
 
 class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):

@@ -13,6 +13,7 @@ from radgs.errors import RadgsError
 from RadGSRegLib.node_watch import NodeWatch
 from RadGSRegLib.sections.advanced import AdvancedSection
 from RadGSRegLib.sections.apply import ApplySection
+from RadGSRegLib.sections.export import ExportSection
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
@@ -27,6 +28,7 @@ SECTIONS = (
     ApplySection,
     ResultsSection,
     VisualQaSection,
+    ExportSection,
     AdvancedSection,
 )
 

@@ -68,10 +68,7 @@ class OutgoingPose:
     @property
     def expectation(self) -> str:
         """The predicted error as a phrase."""
-        error = self.predicted_error_mm.get("surface_p95", math.nan)
-        if not math.isfinite(error):
-            return "no predicted error"
-        return f"predicted error {error:.1f} mm (95 % of the surface)"
+        return expectation(self.predicted_error_mm)
 
     @property
     def trial_point_in_world(self) -> FloatArray:
@@ -94,6 +91,14 @@ class Shipment:
         """Which registration all the poses come from; None where they come from several."""
         origins = [pose.origin for pose in self.poses]
         return origins[0] if all(origin == origins[0] for origin in origins) else None
+
+
+def expectation(predicted_error_mm: Mapping[str, float]) -> str:
+    """A predicted error (errors by name, mm) as a phrase."""
+    error = predicted_error_mm.get("surface_p95", math.nan)
+    if not math.isfinite(error):
+        return "no predicted error"
+    return f"predicted error {error:.1f} mm (95 % of the surface)"
 
 
 def point_text(point: ArrayLike) -> str:

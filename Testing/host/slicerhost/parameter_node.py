@@ -68,6 +68,8 @@ def _serializer(kind: Any) -> _Text | _Node:
         return _Node(kind)
     if kind is str:
         return _Text(str, str, str, "")
+    if kind is int:
+        return _Text(int, str, int, 0)
     if kind is bool:
         return _Text(bool, str, lambda text: text == "True", False)
     if kind is pathlib.Path:
@@ -91,6 +93,8 @@ def _binding(widget: Any, kind: Any) -> tuple[Callable[[], Any], Callable[[Any],
         return lambda: widget.currentText, widget.setCurrentText, widget.currentTextChanged
     if kind is str and type(widget) is QtWidgets.QLineEdit:
         return lambda: widget.text, lambda text: _write_text(widget, text), widget.textChanged
+    if kind is int and type(widget) is QtWidgets.QSpinBox:
+        return lambda: widget.value, widget.setValue, widget.valueChanged
     if kind is bool and type(widget) is QtWidgets.QCheckBox:
         return lambda: widget.checked, widget.setChecked, widget.toggled
     raise TypeError(f"The test host cannot bind {kind} to a {type(widget).__name__}")

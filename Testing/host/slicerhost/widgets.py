@@ -119,6 +119,8 @@ class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
     currentPathChanged = QtCore.Signal(str)  # noqa: N815
     nameFilters = _plain("QStringList", "_nameFilters", [])  # noqa: N815
     settingKey = _plain(str, "_settingKey", "")  # noqa: N815
+    filters = _plain(int, "_filters", QtCore.QDir.Filter.AllEntries.value)
+    Dirs, Files = QtCore.QDir.Filter.Dirs.value, QtCore.QDir.Filter.Files.value
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
