@@ -22,6 +22,8 @@ class CaseInputs:
         xrays: Two X-ray volumes or more, each with its source.
         device: "auto", "cpu" or "cuda".
         model_files: Files of trained models, handed to the engine.
+        transform_name: What a level's transform is called; "{level}" stands for the level's name.
+        reconstruction_name: What a level's reconstructed volume is called.
     """
 
     ct: Any
@@ -30,6 +32,8 @@ class CaseInputs:
     xrays: tuple[Any, ...]
     device: str = "auto"
     model_files: tuple[Path, ...] = field(default=())
+    transform_name: str = "{level}CTToWorld"
+    reconstruction_name: str = "{level} reconstruction"
 
     def missing(self) -> list[str]:
         """What is still to be chosen, each as a phrase; empty when a registration can start."""

@@ -74,6 +74,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         ScriptedLoadableModuleLogic.__init__(self)
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.case_export import CaseExport
+        from RadGSRegLib.overlay_run import Overlays
         from RadGSRegLib.worker_client import WorkerClient
 
         self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
@@ -82,6 +83,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._stream = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
+        self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self):
@@ -119,7 +121,15 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         parameters = self.getParameterNode()
         xrays = tuple(xray for xray in (parameters.xray1, parameters.xray2) if xray is not None)
-        return CaseInputs(parameters.ct, parameters.segmentation, dict(parameters.segments), xrays, parameters.device)
+        return CaseInputs(
+            parameters.ct,
+            parameters.segmentation,
+            dict(parameters.segments),
+            xrays,
+            parameters.device,
+            transform_name=parameters.transformName,
+            reconstruction_name=parameters.reconstructionName,
+        )
 
     def levels(self, segmentation):
         """Segment ID by level, for the segments whose names speak of one ("vertebrae_L3"): for a user to confirm."""
@@ -177,6 +187,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         if self.running:
             raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
+        self._overlays.drop()
         result = self._folder / "result"
         shutil.rmtree(result, ignore_errors=True)
         run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
@@ -210,6 +221,23 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         """Stops the registration under way; its listener hears of it within two seconds."""
         if self.running:
             self._run.cancel()
+
+    def draw(self, inputs, level, poses, done, failed):
+        """Asks for pictures of a level at its start and at other poses, and returns at once.
+
+        A newer request takes the place of one that has not been drawn; a registration takes the place of all.
+
+        Args:
+            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            level: The level's name.
+            poses: ``ct_to_world`` by name, as ``radgs.geometry.RigidTransform``; {} for the start alone.
+            done: Called with the folder that holds overlay.json, see ``radgs.overlay.pictures``.
+            failed: Called instead, with a ``RadgsError``.
+        """
+        from RadGSRegLib.overlay_run import OverlayRequest
+
+        request = OverlayRequest(inputs, level, poses, done, failed)
+        self._overlays.request(request, super().getParameterNode())
 
     def setActiveLevel(self, inputs, level):
         """Puts CT and segmentation under a registered level's transform.
@@ -307,6 +335,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def cleanup(self):
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()
+        self._overlays.drop()
         self.stopStream()
         self.worker.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -314,6 +343,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def _onSceneStartClose(self, caller=None, event=None):
         from RadGSRegLib.worker_client import WorkerError
 
+        self._overlays.drop()
         if self._stream is not None:
             self._stream.stop("the scene was closed")
         if self.running:

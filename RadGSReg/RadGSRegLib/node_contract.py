@@ -8,6 +8,9 @@ from urllib.parse import quote
 #: On an X-ray volume: the one-point fiducial that stands at its focal spot.
 SOURCE_ROLE = "RadGSReg.source"
 
+#: On an X-ray volume: the DRR that is laid over it.
+DRR_ROLE = "RadGSReg.drr"
+
 #: On an X-ray volume: what it is called in the case (its node's name where missing), what its pixel values are ("auto"
 #: where missing), how line integrals came about, and where its geometry comes from.
 VIEW_ATTRIBUTE = "RadGSReg.view"

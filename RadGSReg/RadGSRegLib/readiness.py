@@ -24,6 +24,15 @@ def what_to_do(inputs: CaseInputs, parameters: Any) -> list[str]:
         inputs: The inputs as far as they are chosen.
         parameters: The module's parameters.
     """
+    missing = what_is_missing(inputs, parameters)
+    can_confirm = in_scene(inputs.ct) and in_scene(inputs.segmentation) and inputs.segments
+    if not can_confirm or is_confirmed(parameters):
+        return missing
+    return [_("Confirm the level") if len(inputs.segments) == 1 else _("Confirm the levels"), *missing]
+
+
+def what_is_missing(inputs: CaseInputs, parameters: Any) -> list[str]:
+    """What has to be chosen or placed, the user's word for the levels aside."""
     todo = []
     if not in_scene(inputs.ct):
         todo.append(_("Choose a CT"))
@@ -31,12 +40,13 @@ def what_to_do(inputs: CaseInputs, parameters: Any) -> list[str]:
         todo.append(_("Choose a segmentation"))
     elif not inputs.segments:
         todo.append(_("Tick a level"))
-    elif in_scene(inputs.ct) and not is_confirmed(parameters):
-        todo.append(_("Confirm the level") if len(inputs.segments) == 1 else _("Confirm the levels"))
     todo += _about_xrays(parameters)
-    if not todo:
-        todo += _about_clicks(inputs, parameters.parameterNode)
-    return todo
+    todo += [
+        _("Put {{level}} into the name of the {outputs}").format(outputs=outputs)
+        for outputs, name in ((_("transforms"), inputs.transform_name), (_("volumes"), inputs.reconstruction_name))
+        if "{level}" not in name
+    ]
+    return todo or _about_clicks(inputs, parameters.parameterNode)
 
 
 def geometry_problem(xray: Any) -> RadgsError | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from radgs.result import RegistrationResult
 from RadGSRegLib.case_export import CaseExport
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.result_import import import_steps
+from RadGSRegLib.stepwise import walk
 from RadGSRegLib.worker_client import Message, Reply, WorkerClient, WorkerError
 
-#: Small steps are taken together up to this long; then the application has its turn.
-STEP_SECONDS = 0.02
+#: How long to wait before asking an engine again that was busy, milliseconds.
+BUSY_MS = 20
 
 #: Share of the progress bar that writing the case takes.
 EXPORT_SHARE = 0.05
@@ -52,7 +52,7 @@ class RegistrationRun:
     def __init__(self, worker: WorkerClient, export: CaseExport, folder: Path, listener: RunListener) -> None:
         self._worker, self._export, self._folder = worker, export, folder
         self._listener = listener
-        self._over = False
+        self._over = self._asked = False
 
     @property
     def over(self) -> bool:
@@ -72,7 +72,7 @@ class RegistrationRun:
 
     def cancel(self) -> None:
         """Stops it; the listener hears of it within two seconds."""
-        if self._worker.busy:
+        if self._asked and self._worker.busy:
             self._worker.cancel()
         elif not self._over:
             self._fail(WorkerError("Cancelled", "The registration was cancelled.", "Nothing was changed."))
@@ -80,29 +80,20 @@ class RegistrationRun:
     def abandon(self, error: RadgsError) -> None:
         """Gives up for a reason of the caller's, who is told at once; what the worker still says is not heard."""
         if not self._over:
-            self._worker.cancel()
+            if self._asked:
+                self._worker.cancel()
             self._fail(error)
 
     def _walk(self, steps: Iterator[Any], then: Callable[[Any], None]) -> None:
-        """Takes steps until one yields something, a few at a time, and goes on with that."""
-        if self._over:
-            return
-        end = time.perf_counter() + STEP_SECONDS
-        try:
-            while time.perf_counter() < end:
-                found = next(steps)
-                if found is not None:
-                    then(found)
-                    return
-        except RadgsError as error:
-            self._fail(error)
-            return
-        except Exception as error:
-            self._fail(RadgsError(f"RadGS-Reg failed unexpectedly: {error!r}.", "Please report it, with the log."))
-            raise
-        qt.QTimer.singleShot(0, lambda: self._walk(steps, then))
+        walk(steps, then, self._fail, lambda: not self._over)
 
     def _ask(self, inputs: CaseInputs, path: Path) -> None:
+        if self._over:
+            return
+        if self._worker.busy:  # still with something less important that has been cancelled
+            qt.QTimer.singleShot(BUSY_MS, lambda: self._ask(inputs, path))
+            return
+        self._asked = True
         reply = Reply(self._progress, lambda message: self._walk(self._results(inputs), self._finish), self._fail)
         self._worker.request(
             "register",

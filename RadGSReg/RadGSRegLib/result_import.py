@@ -20,8 +20,9 @@ from RadGSRegLib.export_origin import keep_origin
 from RadGSRegLib.export_references import refer_as_registration
 from RadGSRegLib.folder import show_in_folder
 from RadGSRegLib.gaussian_glyphs import DENSITY, ellipsoids
-from RadGSRegLib.levels import activate, level_transforms, put_level, put_vertebra
+from RadGSRegLib.levels import activate, active_level, level_transforms, put_level, put_vertebra, revert
 from RadGSRegLib.node_contract import (
+    ACCEPTED_ATTRIBUTE,
     ATTENTION_ROLE,
     GAUSSIANS_ROLE,
     LEVEL_ATTRIBUTE,
@@ -29,6 +30,7 @@ from RadGSRegLib.node_contract import (
     RECONSTRUCTION_ROLE,
     RESULT_ATTRIBUTE,
     SOURCE_ROLE,
+    VERTEBRA_ROLE,
 )
 from RadGSRegLib.placement import in_scene, remove
 
@@ -58,12 +60,11 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     transforms = []
     for level, outcome in result.levels.items():
         if outcome.ct_to_world is None:
-            former = level_transforms(inputs.ct).get(level)
-            if former is not None:  # an earlier registration's pose must not pass for this one's
-                _keep_result(former, outcome)
+            _forget_former_pose(inputs, level, outcome)
             continue
         transform = put_level(inputs.ct, level, outcome.ct_to_world)
-        _keep_result(transform, outcome)
+        transform.SetName(name_of(inputs.transform_name, level))
+        _put_result(transform, outcome)
         keep_origin(transform, origin, inputs.ct, inputs.xrays)
         refer_as_registration(transform, inputs.ct, inputs.xrays)
         transforms.append(transform)
@@ -77,6 +78,8 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
             if path.is_file():
                 node = show(path, level)
                 node.SetAttribute(LEVEL_ATTRIBUTE, level)
+                if role == RECONSTRUCTION_ROLE:
+                    node.SetName(name_of(inputs.reconstruction_name, level))
                 transform.SetNodeReferenceID(role, node.GetID())
                 shown.append(node)
                 yield None
@@ -92,14 +95,33 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     yield result
 
 
+def name_of(pattern: str, level: str) -> str:
+    """A node's name from its pattern, in which "{level}" stands for the level's name."""
+    return pattern.replace("{level}", level)
+
+
+def _put_result(transform: Any, outcome: LevelResult) -> None:
+    """Keeps a level's result with its transform; that the user accepted an earlier one counts no longer."""
+    transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
+    transform.RemoveAttribute(ACCEPTED_ATTRIBUTE)
+
+
+def _forget_former_pose(inputs: CaseInputs, level: str, outcome: LevelResult) -> None:
+    """A level that was found before and is not found now must not look as if it still stood there."""
+    transform = level_transforms(inputs.ct).get(level)
+    if transform is None:
+        return
+    _put_result(transform, outcome)
+    if active_level(inputs.ct) == level:
+        revert(inputs.ct, inputs.segmentation)
+    for role in (VERTEBRA_ROLE, *(role for role, _suffix, _show in FILES_OF_A_LEVEL)):
+        remove(transform.GetNodeReference(role))
+
+
 def result_of(transform: Any) -> dict[str, Any] | None:
     """A level's part of result.json, as its transform remembers it; None where it holds no result."""
     text = transform.GetAttribute(RESULT_ATTRIBUTE)
     return None if text is None else json.loads(text)
-
-
-def _keep_result(transform: Any, outcome: LevelResult) -> None:
-    transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
 
 
 def show_reconstruction(path: Path, level: str) -> Any:

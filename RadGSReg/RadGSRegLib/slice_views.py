@@ -9,6 +9,7 @@ import numpy as np
 import slicer
 
 from RadGSRegLib import xray_nodes
+from RadGSRegLib.drr_nodes import drr_of
 from RadGSRegLib.placement import in_scene
 
 #: Singleton tags of the slice views for X-ray 1, X-ray 2 and the CT.
@@ -30,13 +31,35 @@ def show_xrays(xrays: Sequence[Any], ct: Any = None) -> None:
         view, layers = slice_view(tag)
         if view is not None:
             layers.SetBackgroundVolumeID(xray.GetID())
-            layers.SetForegroundVolumeID(None)
+            layers.SetForegroundVolumeID(None if (drr := drr_of(xray)) is None else drr.GetID())
             _lie_in_film(view, xray)
             _fit(view)
     view, layers = slice_view(CT_VIEW)
     if view is not None and in_scene(ct):
         layers.SetBackgroundVolumeID(ct.GetID())
         _fit(view)
+
+
+def lay_over(background: Any, foreground: Any, opacity: float) -> None:
+    """Lays a volume over another in every slice view that shows the other; None takes away what lies there."""
+    layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    for layer in (layer for layer in layers if layer.GetBackgroundVolumeID() == background.GetID()):
+        layer.SetForegroundVolumeID(None if foreground is None else foreground.GetID())
+        layer.SetForegroundOpacity(opacity)
+
+
+def show_xrays_in_3d(shown: bool) -> None:
+    """Shows the X-rays' slice views in the 3D view, where they stand, or takes them out of it."""
+    for tag in XRAY_VIEWS:
+        view, _layers = slice_view(tag)
+        if view is not None:
+            view.SetSliceVisible(shown)
+
+
+def are_xrays_in_3d() -> bool:
+    """Whether the X-rays' slice views are shown in the 3D view."""
+    views = [slice_view(tag)[0] for tag in XRAY_VIEWS]
+    return all(view is not None and bool(view.GetSliceVisible()) for view in views)
 
 
 def slice_view(tag: str) -> tuple[Any, Any]:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from radgs.case import RegistrationCase
+from radgs.case import Level, RegistrationCase
+from radgs.geometry import FloatArray
 from radgs.io.volumes import read_ct, read_labels
-from radgs.vertebra_model import VertebraModel
+from radgs.overlay.arrays import Pictured
+from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
+from radgs.vertebra_model import VertebraModel, start_centre
 from radgs.volume import Volume
 
 #: The lumbar spine, and no more: with the CT around it ready to be rendered, a model takes up to hundreds of megabytes.
@@ -39,6 +42,7 @@ class CaseCache:
 
     def __init__(self) -> None:
         self._read: dict[str, _Read] = {}
+        self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy, FloatArray] | None = None
         self._models: OrderedDict[tuple[str, str, str, int], VertebraModel] = OrderedDict()
 
     def load(self, path: Path) -> RegistrationCase:
@@ -66,6 +70,20 @@ class CaseCache:
             self._models.move_to_end(key)
         while len(self._models) > MOST_MODELS:
             self._models.popitem(last=False)
+
+    def anatomy(self, case: RegistrationCase, level: Level) -> tuple[Pictured, FloatArray]:
+        """What pictures need of a level of the case loaded last, and the centre (3,) of its vertebral body, CT's RAS.
+
+        The level's model serves where there is one; otherwise what is made in its place is kept for the last vertebra.
+        """
+        model = self.models(case).get(level.name)
+        if model is not None:
+            return model, model.centre
+        key = (*self._spine(), level.name, level.label)
+        if self._drawn is None or self._drawn[0] != key:
+            anatomy = drawn_anatomy(case.ct, case.labels, level)
+            self._drawn = key, anatomy, start_centre(case.labels, level.label)
+        return self._drawn[1:]
 
     def _spine(self) -> tuple[str, str]:
         return self._read["ct"].fingerprint, self._read["labels"].fingerprint

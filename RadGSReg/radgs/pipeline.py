@@ -69,6 +69,7 @@ def register(
     device: str = "auto",
     models: Mapping[str, VertebraModel] | None = None,
     networks: Mapping[str, Networks] | None = None,
+    keep: Callable[[dict[str, VertebraModel]], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Registration:
     """Registers every level of a case.
@@ -78,6 +79,7 @@ def register(
         device: "auto", "cpu" or "cuda".
         models: Vertebra models of this CT made earlier, by level; missing ones are built.
         networks: Networks prepared for this patient, by level; elsewhere the bundled generic ones serve.
+        keep: Given each level's model as soon as it is there, so that it outlives a registration cut short.
         progress: Told where things stand.
 
     Raises:
@@ -104,6 +106,8 @@ def register(
                 partial(_tell_fitting, tell),
             )
         model = models[level.name] = models[level.name].to(torch_device)
+        if keep is not None:
+            keep({level.name: model})
         chosen[level.name].check_fits(case.ct, level, model.centre)
         results[level.name], reconstruction = register_level(case, model, chosen[level.name].to(torch_device), tell)
         if reconstruction is not None:

@@ -153,6 +153,16 @@ def build_vertebra_model(
     )
 
 
+def start_centre(labels: Volume, label: int) -> FloatArray:
+    """(3,) centre of the vertebral body as a vertebra's model has it, without the model; the CT's RAS, mm.
+
+    Raises:
+        CaseError: The label map has no such vertebra, or it is too small to have a body.
+    """
+    frame_to_ct = _frame_or_none(labels, label)
+    return body_centre(labels, label) if frame_to_ct is None else frame_to_ct.translation
+
+
 def _frame_or_none(labels: Volume, label: int) -> RigidTransform | None:
     try:
         return vertebra_frame(labels, label)

@@ -9,6 +9,11 @@
     {"command": "cancel"}
     {"type": "error", "id": 1, "kind": "Cancelled", "message": "...", "hint": "..."}
 
+``overlay`` draws a level from its start, and from the poses named, as ``radgs.overlay.pictures`` writes it:
+
+    {"id": 2, "command": "overlay", "case": "session/case.json", "level": "L3", "out": "session/overlay",
+     "poses": {"result": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}}
+
 The process stays warm: what was imported, read and prepared serves the next request. It ends when stdin ends.
 """
 
@@ -18,6 +23,7 @@ import _thread
 import json
 import os
 import queue
+import re
 import signal
 import sys
 import threading
@@ -36,6 +42,7 @@ from radgs.versions import versions
 
 if TYPE_CHECKING:
     from radgs.case_cache import CaseCache
+    from radgs.geometry import RigidTransform
 
 PROTOCOL = 1
 
@@ -85,7 +92,10 @@ class Worker:
         # Requests count from 1; a cancellation is of all that came before it, served or still waiting.
         self._received = self._serving = self._cancelled = 0
         self._may_be_interrupted = False
-        self._commands: dict[str, Callable[[Message], Message]] = {"register": self._register}
+        self._commands: dict[str, Callable[[Message], Message]] = {
+            "register": self._register,
+            "overlay": self._overlay,
+        }
 
     def run(self, stdin: BinaryIO) -> None:
         """Serves requests until stdin ends; never returns."""
@@ -194,8 +204,7 @@ class Worker:
             case = self._cache.load(case_path)
             moments.append(time.perf_counter())
             known = self._cache.models(case)
-            registration = register(case, device=device, models=known, progress=tell, **options)
-        self._cache.keep(registration.models)
+            registration = register(case, device=device, models=known, keep=self._cache.keep, progress=tell, **options)
         moments.append(time.perf_counter())
         files = write_result_folder(prepare_folder(out), case, registration, overlays=overlays)
         moments.append(time.perf_counter())
@@ -207,6 +216,21 @@ class Worker:
             "models_reused": sorted(known),
             "seconds": dict(zip(("read", "register", "write"), seconds, strict=True)),
         }
+
+    def _overlay(self, request: Message) -> Message:
+        from radgs.overlay.pictures import save_pictures
+
+        case_path, out = Path(_text(request, "case")), Path(_text(request, "out"))
+        name, poses = _text(request, "level"), _poses(request)
+        with self._interruptible():
+            self._report(request, name, "read", 0.0, "reading the case")
+            case = self._cache.load(case_path)
+            level = case.level(name)
+            self._report(request, name, "draw", 0.2, "drawing the CT as X-rays")
+            anatomy, centre = self._cache.anatomy(case, level)
+            start = poses.pop("start", None) or case.start_pose(name, centre)
+            files = save_pictures(out, name, anatomy, case.views, {"start": start, **poses})
+        return {"folder": str(out), "files": [str(file) for file in files]}
 
     def _report(self, request: Message, level: str, stage: str, fraction: float, message: str) -> None:
         if self._serving <= self._cancelled:
@@ -227,6 +251,17 @@ def _flag(request: Message, key: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise BadRequestError(f"A request's '{key}' should be true or false but is {value!r}.", "See radgs/worker.py.")
     return value
+
+
+def _poses(request: Message) -> dict[str, RigidTransform]:
+    """The poses of an overlay, by name."""
+    from radgs.geometry import RigidTransform
+
+    poses = request.get("poses", {})
+    if not isinstance(poses, dict) or not all(re.fullmatch("[a-z]+", name) for name in poses):
+        problem = f"A request's 'poses' should name 4 x 4 matrices but is {poses!r}."
+        raise BadRequestError(problem, "See radgs/worker.py.")
+    return {name: RigidTransform.from_matrix(matrix) for name, matrix in poses.items()}
 
 
 def _network_options(request: Message) -> dict[str, Any]:

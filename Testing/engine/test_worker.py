@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import radgs
@@ -78,9 +79,14 @@ def test_ready_comes_first_and_names_the_process(a_worker: RunningWorker) -> Non
     assert ready["versions"]["radgs"] == radgs.__version__
 
 
-def test_a_second_registration_builds_no_model_and_reads_nothing_again(
+def test_a_second_registration_builds_no_model_though_the_first_was_cut_short(
     a_worker: RunningWorker, a_case: Path, tmp_path: Path
 ) -> None:
+    a_worker.send(id=0, command="register", case=str(a_case), out="never-written")
+    while a_worker.next("progress")["stage"] != "reconstruct":
+        pass
+    a_worker.send(command="cancel")
+    assert a_worker.next("error", "result")["kind"] == "Cancelled"
     results = []
     for identifier in (1, 2):
         a_worker.send(id=identifier, command="register", case=str(a_case), out=str(tmp_path / f"out ü{identifier}"))
@@ -92,13 +98,28 @@ def test_a_second_registration_builds_no_model_and_reads_nothing_again(
         assert fractions == sorted(fractions)
         assert {message["stage"] for message in seen[:-1]} == {"read", "model", "reconstruct", "refine", "judge"}
         results.append((seen[-1], RegistrationResult.load(tmp_path / f"out ü{identifier}")))
-    (first, cold), (second, warm) = results
-    assert first["models_reused"] == []
-    assert second["models_reused"] == ["L3"]
-    pose, again = cold.levels["L3"].ct_to_world, warm.levels["L3"].ct_to_world
+    assert [answer["models_reused"] for answer, _result in results] == [["L3"], ["L3"]]
+    pose, again = (result.levels["L3"].ct_to_world for _answer, result in results)
     assert pose is not None
     assert again is not None
     assert pose.matrix.tolist() == again.matrix.tolist()
+
+
+def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
+    shared_worker: RunningWorker, a_case: Path, tmp_path: Path
+) -> None:
+    request: dict[str, Any] = {"command": "overlay", "case": str(a_case), "level": "L3"}
+    began = time.perf_counter()
+    shared_worker.send(id=1, out=str(tmp_path / "start"), **request)
+    answer = shared_worker.next("result", "error")
+    assert answer["type"] == "result", answer
+    described = json.loads((tmp_path / "start" / "overlay.json").read_text(encoding="utf-8"))
+    assert [list(view["poses"]) for view in described["views"].values()] == [["start"], ["start"]]
+    shared_worker.send(id=2, out=str(tmp_path / "both"), poses={"result": np.eye(4).tolist()}, **request)
+    assert shared_worker.next("result", "error")["type"] == "result"
+    described = json.loads((tmp_path / "both" / "overlay.json").read_text(encoding="utf-8"))
+    assert [list(view["poses"]) for view in described["views"].values()] == [["start", "result"]] * 2
+    assert time.perf_counter() - began < 20.0  # no Gaussians are fitted for a picture
 
 
 @pytest.mark.parametrize(
@@ -112,6 +133,8 @@ def test_a_second_registration_builds_no_model_and_reads_nothing_again(
         ('{"id": 7, "command": "register", "case": "case.json"}', "BadRequestError"),
         ('{"id": 7, "command": "register", "case": "c", "out": "o", "models": "one"}', "BadRequestError"),
         ('{"id": 7, "command": "register", "case": "c", "out": "o", "overlays": "yes"}', "BadRequestError"),
+        ('{"id": 7, "command": "overlay", "case": "c", "out": "o", "level": "L3", "poses": [1]}', "BadRequestError"),
+        ('{"id": 7, "command": "overlay", "case": "c", "out": "o", "poses": {}}', "BadRequestError"),
     ],
 )
 def test_a_bad_request_is_answered_and_survived(shared_worker: RunningWorker, line: str, kind: str) -> None:

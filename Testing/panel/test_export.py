@@ -232,7 +232,7 @@ def test_a_saved_scene_brings_ticks_format_and_levels_back(
     assert ui.streamPortSpinBox.value == 23456
     user.press(ui.exportButton)
     exported = np.loadtxt(tmp_path / "out" / "L3_ct_to_world.csv", delimiter=",")
-    np.testing.assert_array_equal(exported, L3.matrix)
+    np.testing.assert_allclose(exported, L3.matrix, atol=1e-12)
 
 
 def test_dicom_has_rows_of_its_own_and_takes_the_cts_frame_from_what_slicer_loaded(

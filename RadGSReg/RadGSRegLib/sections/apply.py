@@ -7,10 +7,11 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.result import RegistrationResult
+from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.readiness import what_to_do
 from RadGSRegLib.registration_run import RunListener
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.verdicts import VERDICT_COLOURS
 
 #: Steps of the progress bar.
 STEPS = 1000
@@ -65,11 +66,17 @@ class ApplySection(Section):
 
     def _show_result(self, result: RegistrationResult) -> None:
         self._cancelling = False
-        verdicts = ", ".join(f"{level}: {outcome.verdict}" for level, outcome in result.levels.items())
-        self.panel.say(_("Finished. {verdicts}").format(verdicts=verdicts))
+        self.panel.say("<br>".join(_line(level, outcome) for level, outcome in result.levels.items()))
         self.panel.refresh()
 
     def _show_failure(self, error: RadgsError) -> None:
         self._cancelling = False
         self.panel.say_error(error)
         self.panel.refresh()
+
+
+def _line(level: str, outcome: LevelResult) -> str:
+    """A level's verdict; where there is no pose, which leaves no node in the scene, also why."""
+    verdict = f'<b style="color: {VERDICT_COLOURS[outcome.verdict]}">{outcome.verdict}</b>'
+    why = "" if outcome.ct_to_world is not None else " ".join(reason.message for reason in outcome.reasons)
+    return f"{level}: {verdict}. {why}".strip()

@@ -98,4 +98,4 @@ def _with_verdict(levels: Sequence[KeptLevel], verdict: str) -> list[KeptLevel]:
 
 
 def _identities(levels: Sequence[KeptLevel]) -> tuple[Any, ...]:
-    return tuple(kept.identity for kept in levels)
+    return tuple((kept.identity, kept.obstacle) for kept in levels)

@@ -13,12 +13,16 @@ from RadGSRegLib import acceptance
 from RadGSRegLib.levels import active_level, level_transforms
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.verdicts import VERDICT_COLOURS, VERDICT_SIGNS
 
-#: Dark enough to be read on white, and told apart with every kind of colour vision; the words say the same.
-VERDICT_COLOURS = {"accept": "#1b7837", "check": "#b35806", "reject": "#b2182b"}
-VERDICT_SIGNS = {"accept": "✓", "check": "?", "reject": "✗"}
-
-COLUMNS = ("Level", "Verdict", "Predicted error", "Similarity", "")
+#: Headings; what stands behind them is in the tooltips.
+COLUMNS = {
+    "Level": "The vertebra; select a row to put CT and segmentation where it was found",
+    "Verdict": "accept: every check passed; check: compare the outline yourself; reject: do not use",
+    "Error": "Predicted: 95 % of the vertebra's surface is expected to lie within this of its true place",
+    "Similarity": "Of X-ray and CT, before and after, 1 at best; not a measure of accuracy",
+    "State": "Whether you accepted the pose",
+}
 
 
 class ResultsSection(Section):
@@ -28,8 +32,12 @@ class ResultsSection(Section):
         """Connects the table and the buttons."""
         table = self.ui.resultsTable
         table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels([_(title) if title else "" for title in COLUMNS])
+        for column, (title, meaning) in enumerate(COLUMNS.items()):
+            heading = qt.QTableWidgetItem(title)
+            heading.setToolTip(meaning)
+            table.setHorizontalHeaderItem(column, heading)
         table.verticalHeader().setVisible(False)
+        table.horizontalHeader().setHighlightSections(False)
         table.horizontalHeader().setStretchLastSection(True)
         table.connect("itemSelectionChanged()", self._select)
         self.ui.acceptButton.connect("clicked(bool)", self._accept)
@@ -55,6 +63,7 @@ class ResultsSection(Section):
         else:
             table.clearSelection()
         table.resizeColumnsToContents()
+        table.resizeRowsToContents()
         height = table.horizontalHeader().height + sum(table.rowHeight(row) for row in range(len(self._results))) + 4
         table.setFixedHeight(max(height, 50))
         table.blockSignals(blocked)
@@ -90,6 +99,8 @@ class ResultsSection(Section):
             return _("Select a level first") if self._results else _("Nothing has been registered yet")
         if result["verdict"] == "reject":
             return _("A rejected pose cannot be accepted: correct the inputs, and register again")
+        if acceptance.is_moved(transform):
+            return _("The transform was moved since; register again")
         if acceptance.is_accepted(transform):
             return _("{level} is accepted").format(level=level)
         return None
@@ -139,8 +150,19 @@ def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
 def _texts(level: str, transform: Any, result: dict[str, Any]) -> list[str]:
     """A row's cells."""
     verdict = result["verdict"]
-    state = _("accepted") if acceptance.is_accepted(transform) else ""
-    return [level, f"{VERDICT_SIGNS[verdict]} {verdict}", _predicted(result), _similarities(result), state]
+    return [
+        level,
+        f"{VERDICT_SIGNS[verdict]} {verdict}",
+        _predicted(result),
+        _similarities(result),
+        _state(transform),
+    ]
+
+
+def _state(transform: Any) -> str:
+    if acceptance.is_moved(transform):
+        return _("moved since")
+    return _("✓ accepted") if acceptance.is_accepted(transform) else _("not accepted")
 
 
 def _predicted(result: dict[str, Any]) -> str:
@@ -148,7 +170,7 @@ def _predicted(result: dict[str, Any]) -> str:
         return _("no pose")
     error = result["predicted_error_mm"].get("surface_p95")
     known = error is not None and math.isfinite(error)
-    return _("{error:.1f} mm (95 %)").format(error=error) if known else _("unknown")
+    return _("{error:.1f} mm").format(error=error) if known else _("unknown")
 
 
 def _similarities(result: dict[str, Any]) -> str:
@@ -158,7 +180,7 @@ def _similarities(result: dict[str, Any]) -> str:
         before, after = (values.get(when) for when in ("start", "result"))
         numbers = " → ".join("–" if value is None else f"{value:.2f}" for value in (before, after))
         parts.append(f"{view} {numbers}")
-    return ", ".join(parts)
+    return "\n".join(parts)
 
 
 def _question(level: str, result: dict[str, Any]) -> str:
@@ -170,6 +192,10 @@ def _question(level: str, result: dict[str, Any]) -> str:
 def _item(text: str, verdict: str | None) -> Any:
     item = qt.QTableWidgetItem(text)
     if verdict is not None:
+        # A patch beside the word, because a selected row takes the word's own colour away.
+        patch = qt.QPixmap(12, 12)
+        patch.fill(qt.QColor(VERDICT_COLOURS[verdict]))
+        item.setIcon(qt.QIcon(patch))
         item.setForeground(qt.QBrush(qt.QColor(VERDICT_COLOURS[verdict])))
         font = item.font()
         font.setBold(True)

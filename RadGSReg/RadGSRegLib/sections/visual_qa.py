@@ -1,14 +1,242 @@
-"""Visual QA: the X-rays with the CT drawn over them, before and after."""
+"""Visual QA: the X-rays with the CT drawn over them, before and after; X-rays and reconstruction in 3D."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import slicer
+from slicer.i18n import tr as _
+
+from radgs.errors import RadgsError
+from radgs.geometry import RigidTransform
+from RadGSRegLib import xray_nodes
+from RadGSRegLib.drr_nodes import drr_of, put_drr
+from RadGSRegLib.levels import active_level, level_transforms
+from RadGSRegLib.node_contract import RECONSTRUCTION_ROLE
+from RadGSRegLib.overlay_pictures import OverlayPictures
+from RadGSRegLib.placement import in_scene
+from RadGSRegLib.readiness import what_is_missing
+from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.slice_views import are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
+
+#: Side of a picture, pixels: two fit into Slicer's panel.
+PICTURE_SIZE = 208
+
+#: How much of the reconstruction is mixed into the CT's slices.
+RECONSTRUCTION_OPACITY = 0.5
 
 
 class VisualQaSection(Section):
-    """Pictures of both views, and what the 3D view shows."""
+    """Pictures of both views. They are drawn by the engine, and are drawn again when what they show has changed."""
+
+    def connect(self) -> None:
+        """Connects the widgets; the button in Initialization that draws the start is served here too."""
+        ui = self.ui
+        self._pictures: OverlayPictures | None = None
+        #: What has been drawn, is being drawn, and could not be drawn and is not tried again by itself.
+        self._drawn = self._asked = self._failed = None
+        for label in (ui.pictureLabel1, ui.pictureLabel2):
+            label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
+        ui.drawButton.connect("clicked(bool)", self._draw)
+        ui.showStartButton.connect("clicked(bool)", self._draw_start)
+        ui.blendSlider.connect("valueChanged(int)", self._show_pictures)
+        ui.startRadioButton.connect("toggled(bool)", self._choose_pose)
+        ui.outlineCheckBox.connect("toggled(bool)", self._show_pictures)
+        ui.xraysIn3DCheckBox.connect("clicked(bool)", self._show_xrays_in_3d)
+        ui.reconstructionCheckBox.connect("clicked(bool)", self._show_reconstruction)
+
+    def let_go(self) -> None:
+        """Forgets the pictures, which are of a scene that may go."""
+        self._pictures = self._drawn = self._asked = self._failed = None
 
     def follow(self, parameters: Any) -> None:
-        """Shows the pictures there are."""
+        """Shows the pictures while they are those of the scene; a new result is drawn without being asked for."""
+        wanted = self._what_to_draw(parameters)
+        if self._drawn != wanted:
+            self._pictures = self._drawn = None
+        missing = self._missing(parameters)
+        is_result = wanted is not None and wanted[1] is not None
+        known = (self._drawn, self._asked, self._failed)
+        if is_result and not missing and self.logic.worker.running and wanted not in known:
+            self._draw()
+        self._show_state(wanted, missing)
+        self._show_pictures()
+        self._show_3d(parameters)
+
+    def _missing(self, parameters: Any) -> str | None:
+        if self.logic.running:
+            return _("A registration is under way")
+        todo = what_is_missing(self.logic.inputs(), parameters)
+        return todo[0] if todo else None
+
+    def _what_to_draw(self, parameters: Any) -> tuple[Any, ...] | None:
+        """What a picture depends on: the level, its result, the X-rays and where they stand, and the clicks."""
+        xrays = [xray for xray in (parameters.xray1, parameters.xray2) if in_scene(xray)]
+        level = self._level(parameters)
+        if level is None or parameters.ct is None or len(xrays) < 2:
+            return None
+        transform = level_transforms(parameters.ct).get(level)
+        result = None if transform is None else result_of(transform)
+        seen = tuple(
+            (xray.GetID(), xray.GetImageData().GetMTime(), xray_nodes.ijk_to_own_ras(xray).tobytes())
+            for xray in xrays
+            if xray.GetImageData() is not None
+        )
+        start = None if result is not None else tuple(self._clicks(level, xrays))
+        return level, None if result is None else str(result["ct_to_world"]), seen, start
+
+    def _clicks(self, level: str, xrays: list[Any]) -> list[Any]:
+        clicks = (self.logic.click(level, xray) for xray in xrays)
+        return [None if click is None else tuple(click.GetNthControlPointPositionWorld(0)) for click in clicks]
+
+    @staticmethod
+    def _level(parameters: Any) -> str | None:
+        """The level that the CT follows, or else the first of those chosen."""
+        return active_level(parameters.ct) or next(iter(parameters.segments), None)
+
+    def _result(self) -> dict[str, Any] | None:
+        """The result of the level that is drawn; None where there is none with a pose."""
+        parameters = self.panel.parameters
+        transforms = {} if parameters.ct is None else level_transforms(parameters.ct)
+        transform = transforms.get(self._level(parameters))
+        result = None if transform is None else result_of(transform)
+        return result if result is not None and result["ct_to_world"] is not None else None
+
+    def _draw_start(self) -> None:
+        self.ui.startRadioButton.checked = True
+        self._draw()
+
+    def _draw(self) -> None:
+        parameters, inputs = self.panel.parameters, self.logic.inputs()
+        level, result = self._level(parameters), self._result()
+        poses = {}
+        if result is not None:
+            poses["result"] = RigidTransform.from_matrix(result["ct_to_world"])
+            if result["stages"]["start"] is not None:
+                poses = {"start": RigidTransform.from_matrix(result["stages"]["start"]), **poses}
+        if level not in inputs.segments:
+            self.panel.say_error(RadgsError(f"{level} is not among the levels ticked.", "Tick it, then draw."))
+            return
+        asked = self._asked = self._what_to_draw(parameters)
+        self._failed = None
+        self.logic.draw(
+            inputs,
+            level,
+            poses,
+            lambda folder: self._take(folder, asked),
+            lambda error: self._take_failure(error, asked),
+        )
+        self._show_state(asked, None)
+
+    def _take(self, folder: Path, asked: Any) -> None:
+        if self.panel.parameters is None or asked != self._asked:
+            return
+        self._asked = None
+        self._pictures, self._drawn = OverlayPictures(folder), asked
+        if self._pictures.has("result"):
+            self.ui.resultRadioButton.checked = True
+        show_xrays(self.logic.inputs().xrays, self.panel.parameters.ct)
+        self._choose_pose()
+        self._show_reconstruction(self.ui.reconstructionCheckBox.checked)
+        self.panel.refresh()
+
+    def _take_failure(self, error: RadgsError, asked: Any) -> None:
+        if asked == self._asked:
+            self._asked, self._failed = None, asked
+            self.panel.say_error(error)
+            self.panel.refresh()
+
+    def _pose(self) -> str:
+        """Which of the poses drawn is looked at."""
+        before = self.ui.startRadioButton.checked or self._pictures is None or not self._pictures.has("result")
+        return "start" if before else "result"
+
+    def _choose_pose(self) -> None:
+        self._put_drrs()
+        self._show_pictures()
+
+    def _put_drrs(self) -> None:
+        """The DRRs of the pose looked at, in the slice views."""
+        if self._pictures is None or self.panel.parameters is None:
+            return
+        for xray in self.logic.inputs().xrays:
+            path, binned = self._pictures.whole_drr(xray_nodes.view_name(xray), self._pose())
+            put_drr(xray, self._pictures.level, path, binned)
+
+    def _show_state(self, wanted: Any, missing: str | None) -> None:
+        ui, label = self.ui, self.ui.visualQaLabel
+        drawing = wanted is not None and wanted == self._asked
+        for button in (ui.drawButton, ui.showStartButton):
+            button.enabled = missing is None and not drawing
+            button.toolTip = missing or _(
+                "Draw the CT as X-rays, from where the registration starts and where it ended"
+            )
+        if drawing:
+            label.text = _("Drawing {level}...").format(level=wanted[0])
+        elif self._pictures is not None:
+            label.text = _("{level}: the outline should follow the bone in both views").format(
+                level=self._pictures.level
+            )
+        else:
+            label.text = _("Not drawn: {why}").format(why=missing) if missing else _("Press Draw to compare")
+        shown = self._pictures is not None
+        for widget in (ui.blendSlider, ui.startRadioButton, ui.outlineCheckBox, ui.pictureLabel1, ui.pictureLabel2):
+            widget.enabled = shown
+        ui.resultRadioButton.enabled = shown and self._pictures.has("result")
+
+    def _show_pictures(self) -> None:
+        ui, pictures = self.ui, self._pictures
+        share = ui.blendSlider.value / ui.blendSlider.maximum
+        labels = (ui.pictureLabel1, ui.pictureLabel2)
+        for label in labels:
+            label.setVisible(pictures is not None)
+        if pictures is None or self.panel.parameters is None:
+            return
+        xrays = self.logic.inputs().xrays
+        for label, xray in zip(labels, xrays, strict=False):
+            view = xray_nodes.view_name(xray)
+            if view in pictures.views:
+                picture = pictures.mixed(view, self._pose(), share, ui.outlineCheckBox.checked, PICTURE_SIZE)
+                label.setPixmap(picture)
+                label.toolTip = view
+            if drr_of(xray) is not None:
+                lay_over(xray, drr_of(xray), share)
+
+    def _show_3d(self, parameters: Any) -> None:
+        ui = self.ui
+        xrays = [xray for xray in (parameters.xray1, parameters.xray2) if in_scene(xray)]
+        ui.xraysIn3DCheckBox.enabled = bool(xrays)
+        ui.xraysIn3DCheckBox.checked = are_xrays_in_3d()
+        display = self._rendering()
+        ui.reconstructionCheckBox.enabled = display is not None
+        ui.reconstructionCheckBox.checked = display is not None and bool(display.GetVisibility())
+        ui.reconstructionCheckBox.toolTip = (
+            _("Render the volume reconstructed from the X-rays in 3D, and lay it over the CT in the slice views")
+            if display is not None
+            else _("There is a reconstruction once a level has been registered")
+        )
+
+    def _show_xrays_in_3d(self, checked: bool) -> None:
+        if checked:
+            show_xrays(self.logic.inputs().xrays)
+        show_xrays_in_3d(checked)
+
+    def _reconstruction(self) -> Any:
+        parameters = self.panel.parameters
+        if parameters is None or parameters.ct is None:
+            return None
+        transform = level_transforms(parameters.ct).get(self._level(parameters))
+        return None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
+
+    def _rendering(self) -> Any:
+        volume = self._reconstruction()
+        rendering = slicer.modules.volumerendering.logic()
+        return None if volume is None else rendering.GetFirstVolumeRenderingDisplayNode(volume)
+
+    def _show_reconstruction(self, checked: bool) -> None:
+        display = self._rendering()
+        if display is not None:
+            display.SetVisibility(checked)
+            lay_over(self.panel.parameters.ct, self._reconstruction() if checked else None, RECONSTRUCTION_OPACITY)

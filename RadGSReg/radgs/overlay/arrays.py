@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage import measure
 
+from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.vertebra_model import VertebraModel
 from radgs.xray import ViewGeometry, XRayView
 
 FloatImage = NDArray[np.float32]
@@ -32,6 +33,22 @@ TRUNK_SCALE_MM = 8.0
 TRUNK_SHARE = 0.92
 
 
+class Pictured(Protocol):
+    """What pictures need of a vertebra; ``radgs.vertebra_model.VertebraModel`` has it."""
+
+    @property
+    def surface(self) -> FloatArray:
+        """(N, 3) surface points, the CT's RAS, mm."""
+
+    @property
+    def whole_body(self) -> VolumeRenderer:
+        """The CT as it was scanned."""
+
+    @property
+    def mask_body(self) -> VolumeRenderer:
+        """The vertebra's thickness along a ray, mm."""
+
+
 @dataclass(frozen=True, eq=False)
 class ViewCrop:
     """An X-ray around a vertebra, upright, as it lies in the view: not mirrored against it.
@@ -49,12 +66,12 @@ class ViewCrop:
     pixel_mm: float
 
 
-def crop_size_mm(model: VertebraModel) -> float:
+def crop_size_mm(model: Pictured) -> float:
     """Side of a square, mm, that holds the vertebra at any rotation about its middle, with a margin."""
     return 2.0 * float(np.linalg.norm(model.surface - _middle(model), axis=1).max() + CROP_MARGIN_MM)
 
 
-def crop_view(view: XRayView, model: VertebraModel, ct_to_world: RigidTransform, pixels: int = 256) -> ViewCrop:
+def crop_view(view: XRayView, model: Pictured, ct_to_world: RigidTransform, pixels: int = 256) -> ViewCrop:
     """The X-ray around the vertebra at a pose.
 
     Args:
@@ -71,13 +88,13 @@ def crop_view(view: XRayView, model: VertebraModel, ct_to_world: RigidTransform,
     return ViewCrop(image, valid, geometry, size_mm / pixels)
 
 
-def drr(model: VertebraModel, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:
+def drr(model: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:
     """(H, W) line integrals of the whole CT, placed by the vertebra's pose, in the pixels of a view."""
     with torch.no_grad():
         return model.whole_body.render(ct_to_world, geometry).cpu().numpy()
 
 
-def silhouette(model: VertebraModel, ct_to_world: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
+def silhouette(model: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
     """The outer outline of the vertebra's projection, traced at half a millimetre whatever the view's own resolution.
 
     Returns:
@@ -148,7 +165,7 @@ def checkerboard(first: FloatImage, second: FloatImage, tile: int = 32) -> Float
     return np.where((rows + columns) % 2 == 0, first, second)
 
 
-def _middle(model: VertebraModel) -> FloatArray:
+def _middle(model: Pictured) -> FloatArray:
     """(3,) middle of the vertebra's extent, body and processes, in the CT's RAS."""
     return (model.surface.min(axis=0) + model.surface.max(axis=0)) / 2
 

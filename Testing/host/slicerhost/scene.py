@@ -24,6 +24,10 @@ MODULE_LOGICS = {
     "Texts": "vtkSlicerTextsLogic",
 }
 
+#: Singleton tags, and pixels.
+SLICE_VIEWS = ("Red", "Green", "Yellow")
+SLICE_VIEW_SIZE = (400, 400)
+
 
 @dataclass
 class SceneParts:
@@ -53,9 +57,23 @@ def make_scene(cache: Path) -> SceneParts:
     vtk.vtkObject.GlobalWarningDisplayOn()
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
     parts = SceneParts(scene, application, logics)
-    parts.kept = _remote_io(scene, application, cache)
+    parts.kept = [*_remote_io(scene, application, cache), *_slice_logics(scene, application)]
     _keep_subject_hierarchy(scene)
     return parts
+
+
+def _slice_logics(scene: Any, application: Any) -> list[Any]:
+    """The three slice views that every layout of Slicer's has, without anything to draw on."""
+    logics = []
+    for tag in SLICE_VIEWS:
+        logic = slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLApplicationLogic(application)
+        application.GetSliceLogics().AddItem(logic)
+        logic.SetMRMLScene(scene)
+        logic.AddSliceNode(tag)
+        logic.ResizeSliceNode(*SLICE_VIEW_SIZE)
+        logics.append(logic)
+    return logics
 
 
 def _module_logic(name: str, cls: str, scene: Any, application: Any) -> Any:

@@ -163,5 +163,7 @@ def open_panel(module: types.ModuleType) -> Any:
 def close_panel(panel: Any) -> None:
     """Takes the panel away, as when the application ends or the module is reloaded."""
     panel.cleanup()
+    for selector in panel.parent.findChildren(widgets.qMRMLNodeComboBox):
+        selector.setMRMLScene(None)
     panel.parent.deleteLater()
     getattr(slicer.modules, panel.moduleName.lower())._widget = None

@@ -186,9 +186,14 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
         self._box.activated.connect(lambda row: self.setCurrentNode(self._offered()[row]))
 
     def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
+        former = self.mrmlScene()
+        for tag in self.__dict__.pop("_tags", ()):
+            former.RemoveObserver(tag)
         self.__dict__["_scene"] = scene
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
-            scene.AddObserver(event, lambda *_: self._follow_scene())
+        if scene is None:
+            return
+        events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
+        self.__dict__["_tags"] = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
         self._follow_scene()
 
     def mrmlScene(self) -> Any:  # noqa: N802

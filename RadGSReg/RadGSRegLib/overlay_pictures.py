@@ -1,0 +1,103 @@
+"""The engine's pictures of one level, as the panel shows them: X-ray and DRR mixed, an outline over them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import qt
+
+#: Okabe and Ito's orange and sky blue, as in the engine's own pictures.
+OUTLINE_COLOURS = {"start": "#E69F00", "result": "#56B4E9"}
+
+
+class OverlayPictures:
+    """One overlay.json and the pictures it names, read once.
+
+    Args:
+        folder: Where the engine wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        described = json.loads((folder / "overlay.json").read_text(encoding="utf-8"))
+        self.level: str = described["level"]
+        self._views: dict[str, dict[str, Any]] = described["views"]
+        self._pixmaps: dict[str, Any] = {}
+
+    @property
+    def views(self) -> list[str]:
+        """Names of the views."""
+        return list(self._views)
+
+    def has(self, pose: str) -> bool:
+        """Whether a pose was drawn."""
+        return all(pose in view["poses"] for view in self._views.values())
+
+    def whole_drr(self, view: str, pose: str) -> tuple[Path, int]:
+        """The file of a view's whole DRR, and how many of the X-ray's pixels go side by side into one of its."""
+        described = self._views[view]
+        return self._folder / described["poses"][pose]["whole"], described["binned"]
+
+    def mixed(self, view: str, pose: str, share: float, outline: bool, size: int) -> Any:
+        """A square QPixmap of one view.
+
+        Args:
+            view: The view's name.
+            pose: "start" or "result".
+            share: How much of the DRR is mixed in, 0 to 1.
+            outline: Whether to draw the vertebra's outline.
+            size: Side in pixels.
+        """
+        described = self._views[view]
+        xray, drawn = self._pixmap(described["xray"]), described["poses"][pose]
+        canvas = qt.QPixmap(size, size)
+        canvas.fill(qt.QColor("black"))
+        painter = qt.QPainter()
+        painter.begin(canvas)
+        painter.setRenderHint(qt.QPainter.SmoothPixmapTransform, True)
+        painter.setRenderHint(qt.QPainter.Antialiasing, True)
+        whole = qt.QRect(0, 0, size, size)
+        painter.drawPixmap(whole, xray)
+        painter.setOpacity(share)
+        painter.drawPixmap(whole, self._pixmap(drawn["drr"]))
+        painter.setOpacity(1.0)
+        if outline:
+            self._draw_outline(painter, drawn["outline"], OUTLINE_COLOURS[pose], size / xray.width())
+        _draw_edges(painter, described["edges"], size)
+        painter.end()
+        return canvas
+
+    def _pixmap(self, name: str) -> Any:
+        if name not in self._pixmaps:
+            self._pixmaps[name] = qt.QPixmap(str(self._folder / name))
+        return self._pixmaps[name]
+
+    @staticmethod
+    def _draw_outline(painter: Any, lines: list[list[list[float]]], colour: str, scale: float) -> None:
+        pen = qt.QPen(qt.QColor(colour))
+        pen.setWidthF(2.0)
+        painter.setPen(pen)
+        for line in lines:
+            path = qt.QPainterPath()
+            # A pixel's centre is a whole number in the outline, and half a pixel further for the painter.
+            points = [((column + 0.5) * scale, (row + 0.5) * scale) for column, row in line]
+            path.moveTo(*points[0])
+            for point in points[1:]:
+                path.lineTo(*point)
+            painter.drawPath(path)
+
+
+def _draw_edges(painter: Any, edges: dict[str, str], size: int) -> None:
+    """The patient's directions at the borders."""
+    painter.setPen(qt.QPen(qt.QColor("white")))
+    area = qt.QRect(4, 2, size - 8, size - 4)
+    sides = {
+        "left": qt.Qt.AlignLeft | qt.Qt.AlignVCenter,
+        "right": qt.Qt.AlignRight | qt.Qt.AlignVCenter,
+        "top": qt.Qt.AlignHCenter | qt.Qt.AlignTop,
+        "bottom": qt.Qt.AlignHCenter | qt.Qt.AlignBottom,
+    }
+    for side, text in edges.items():
+        painter.drawText(area, int(sides[side]), text)

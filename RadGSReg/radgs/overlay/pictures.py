@@ -1,0 +1,158 @@
+"""A level's X-rays and DRRs as files that a panel can mix: grey pictures around the vertebra, outlines, whole DRRs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.image import imsave
+
+from radgs.anatomy import surface_points
+from radgs.bodies import label_box, resampled_isotropic, soft_mask
+from radgs.case import Level
+from radgs.drr import VolumeRenderer, attenuation_from_hu
+from radgs.errors import InputFileError
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.io.json_fields import json_text
+from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, silhouette
+from radgs.overlay.marks import edge_labels
+from radgs.volume import Volume
+from radgs.xray import ViewGeometry, XRayView
+
+OVERLAY_SCHEMA = "radgs.overlay/1"
+OVERLAY_FILE = "overlay.json"
+
+#: Pixels along a picture's side: a panel shows two side by side.
+PICTURE_PIXELS = 256
+#: A whole DRR has no more pixels than this; more would not show in a slice view, and cost seconds.
+MOST_DRR_PIXELS = 300_000
+#: Voxel sizes, mm, as in a vertebra's model.
+WHOLE_VOXEL_MM, MASK_VOXEL_MM = 2.0, 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnAnatomy:
+    """What pictures need of a vertebra, made in a fraction of the time that its model takes.
+
+    Attributes:
+        surface: (N, 3) surface points, the CT's RAS, mm.
+        whole: The CT, 1/mm.
+        mask: Membership 0..1 of the vertebra.
+    """
+
+    surface: FloatArray
+    whole: Volume
+    mask: Volume
+
+    @cached_property
+    def whole_body(self) -> VolumeRenderer:
+        """The CT as it was scanned."""
+        return VolumeRenderer(self.whole)
+
+    @cached_property
+    def mask_body(self) -> VolumeRenderer:
+        """The vertebra's thickness along a ray, mm."""
+        return VolumeRenderer(self.mask)
+
+
+def drawn_anatomy(ct: Volume, labels: Volume, level: Level) -> DrawnAnatomy:
+    """Takes from CT (HU) and label map what pictures of a level need."""
+    whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
+    mask = soft_mask(labels, level.label, label_box(labels, level.label, ct))
+    return DrawnAnatomy(
+        surface=surface_points(labels, level.label),
+        whole=resampled_isotropic(whole, WHOLE_VOXEL_MM),
+        mask=resampled_isotropic(mask, MASK_VOXEL_MM),
+    )
+
+
+def save_pictures(
+    folder: Path, level: str, anatomy: Pictured, views: Sequence[XRayView], poses: Mapping[str, RigidTransform]
+) -> list[Path]:
+    """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
+
+    Per view: ``xray`` (PNG), ``edges`` (the patient's directions at its borders), and per pose ``drr`` (PNG of the same
+    part), ``outline`` (closed polylines in the PNG's pixels, column and row) and ``whole`` (.npy, line integrals over
+    all of the X-ray, ``binned`` pixels by pixels into one).
+
+    Args:
+        folder: Where to write; made where it is missing.
+        level: The level's name.
+        anatomy: The vertebra.
+        views: The X-rays.
+        poses: ``ct_to_world`` by name, such as "start" and "result".
+
+    Returns:
+        The files, overlay.json first.
+
+    Raises:
+        InputFileError: A file cannot be written.
+    """
+    shown = list(poses.values())[-1]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files: list[Path] = []
+        described = {
+            view.name: _save_view(folder, f"{level}_{number}", anatomy, view, poses, shown, files)
+            for number, view in enumerate(views, 1)
+        }
+        path = folder / OVERLAY_FILE
+        path.write_text(json_text({"schema": OVERLAY_SCHEMA, "level": level, "views": described}), encoding="utf-8")
+    except OSError as problem:
+        raise InputFileError(f"Overlays cannot be written to {folder}: {problem}.", "Free some space.") from problem
+    return [path, *files]
+
+
+def _save_view(
+    folder: Path,
+    stem: str,
+    anatomy: Pictured,
+    view: XRayView,
+    poses: Mapping[str, RigidTransform],
+    shown: RigidTransform,
+    files: list[Path],
+) -> dict[str, Any]:
+    crop = crop_view(view, anatomy, shown, PICTURE_PIXELS)
+    xray = for_display(crop.image, crop.pixel_mm, crop.valid > 0.5)
+    binned, whole_geometry = _binned(view.geometry)
+    described: dict[str, Any] = {
+        "xray": _save_picture(folder / f"{stem}_xray.png", xray, files),
+        "edges": edge_labels(crop.geometry),
+        "binned": binned,
+        "poses": {},
+    }
+    for name, pose in poses.items():
+        whole = folder / f"{stem}_{name}.npy"
+        np.save(whole, drr(anatomy, pose, whole_geometry))
+        files.append(whole)
+        described["poses"][name] = {
+            "drr": _save_picture(folder / f"{stem}_{name}.png", _drr_picture(anatomy, pose, crop), files),
+            "outline": [line.round(2).tolist() for line in silhouette(anatomy, pose, crop.geometry)],
+            "whole": whole.name,
+        }
+    return described
+
+
+def _drr_picture(anatomy: Pictured, pose: RigidTransform, crop: ViewCrop) -> FloatImage:
+    image = drr(anatomy, pose, crop.geometry)
+    return for_display(image, crop.pixel_mm, image > 0)
+
+
+def _save_picture(path: Path, image: FloatImage, files: list[Path]) -> str:
+    imsave(path, image, cmap="gray", vmin=0.0, vmax=1.0)
+    files.append(path)
+    return path.name
+
+
+def _binned(geometry: ViewGeometry) -> tuple[int, ViewGeometry]:
+    """The detector with so many pixels taken together, side by side, that a whole DRR stays quick."""
+    rows, columns = geometry.shape
+    factor = 1
+    while rows * columns > MOST_DRR_PIXELS * factor**2:
+        factor += 1
+    factor = next(n for n in range(factor, 0, -1) if rows % n == 0 and columns % n == 0)
+    return factor, geometry.binned(factor)

@@ -1,0 +1,76 @@
+"""The files that a panel mixes: pictures, outlines and whole DRRs of a block of bone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from radgs.case import RegistrationCase
+from radgs.errors import InputFileError
+from radgs.geometry import RigidTransform
+from radgs.overlay import drr
+from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, drawn_anatomy, save_pictures
+
+
+@pytest.fixture(scope="module")
+def the_block(small_case: RegistrationCase) -> DrawnAnatomy:
+    return drawn_anatomy(small_case.ct, small_case.labels, small_case.levels[0])
+
+
+@pytest.fixture(scope="module")
+def the_pictures(
+    small_case: RegistrationCase, the_block: DrawnAnatomy, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("pictures") / "new"
+    poses = {"start": RigidTransform.identity(), "result": small_case.truth["L3"]}
+    files = save_pictures(folder, "L3", the_block, small_case.views, poses)
+    assert all(file.is_file() for file in files)
+    assert files[0] == folder / "overlay.json"
+    return folder
+
+
+def described(folder: Path, view: str) -> dict:
+    return json.loads((folder / "overlay.json").read_text(encoding="utf-8"))["views"][view]
+
+
+def test_xray_and_drr_have_one_frame_that_the_outline_lies_in(the_pictures: Path) -> None:
+    for view in ("AP", "LAT"):
+        found = described(the_pictures, view)
+        pictures = [imread(the_pictures / name) for name in (found["xray"], found["poses"]["result"]["drr"])]
+        assert [picture.shape[:2] for picture in pictures] == [(PICTURE_PIXELS, PICTURE_PIXELS)] * 2
+        outline = np.array(found["poses"]["result"]["outline"][0])
+        middle = outline.mean(axis=0)
+        np.testing.assert_allclose(middle, PICTURE_PIXELS / 2, atol=10)  # the crop lies around the result
+        drr_at = pictures[1][..., 0]
+        inside = drr_at[tuple(middle.round().astype(int)[::-1])]
+        assert inside > drr_at[5, 5] + 0.2  # bone is bright
+
+
+def test_before_and_after_are_told_apart(the_pictures: Path) -> None:
+    poses = described(the_pictures, "AP")["poses"]
+    before, after = (np.array(poses[name]["outline"][0]).mean(axis=0) for name in ("start", "result"))
+    assert np.linalg.norm(before - after) > 5
+
+
+def test_the_whole_drr_lies_on_the_xrays_own_pixels(
+    small_case: RegistrationCase, the_block: DrawnAnatomy, the_pictures: Path
+) -> None:
+    view = small_case.views[0]
+    found = described(the_pictures, "AP")
+    image = np.load(the_pictures / found["poses"]["result"]["whole"])
+    factor = found["binned"]
+    assert image.shape == (view.geometry.shape[0] // factor, view.geometry.shape[1] // factor)
+    expected = drr(the_block, small_case.truth["L3"], view.geometry.binned(factor))
+    np.testing.assert_allclose(image, expected, atol=1e-6)
+
+
+def test_a_folder_that_cannot_be_made_is_told(
+    small_case: RegistrationCase, the_block: DrawnAnatomy, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    with pytest.raises(InputFileError, match="cannot be written"):
+        save_pictures(tmp_path / "taken", "L3", the_block, small_case.views, {"start": RigidTransform.identity()})
