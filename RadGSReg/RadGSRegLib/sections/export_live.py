@@ -43,6 +43,7 @@ class LiveRows:
         self._running = False
         ui.streamButton.connect("clicked(bool)", self._press)
         logic.stream.changed = self._show
+        self._show(logic.stream.state)
 
     def follow(self, ct: Any, chosen: Sequence[KeptLevel], why_not: str | None) -> None:
         """Shows what the button does.
@@ -85,6 +86,8 @@ class LiveRows:
         self._changed()
 
     def _show(self, state: StreamState) -> None:
-        self._ui.streamStateLabel.text = state_text(state)
+        text = state_text(state)
+        self._ui.streamStateLabel.text = text
+        self._ui.streamStateLabel.setVisible(bool(text))
         if self._running != self._logic.stream.running:
             self._changed()
