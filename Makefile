@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel install clean distclean
+.PHONY: help demo test lint format screenshots wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: $(INSTALLED) ## ruff (rules and format) and mypy
 format: $(INSTALLED) ## let ruff format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+screenshots: $(INSTALLED) ## picture every state of the Slicer panel, into docs/pictures/panel/
+	$(BIN)/python Testing/panel/screenshots.py
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist

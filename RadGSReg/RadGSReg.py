@@ -36,6 +36,28 @@ class RadGSReg(ScriptedLoadableModule):
             '(<a href="https://arxiv.org/abs/2508.21154">arXiv 2508.21154</a>). This implementation is independent of '
             "the paper's authors."
         )
+        slicer.app.connect("startupCompleted()", registerSampleData)  # by then there is a Sample Data module
+
+
+def registerSampleData():
+    """Offers the bundled phantom in the Sample Data module."""
+    from RadGSRegLib.sample_data import register_sample_data
+
+    register_sample_data(loadSampleData)
+
+
+def loadSampleData(source=None):
+    """Brings the bundled phantom into the scene, as the module's inputs."""
+    from radgs.errors import RadgsError
+
+    logic = RadGSRegLogic()
+    try:
+        inputs = logic.loadCase(logic.demoCase())
+        slicer.util.setSliceViewerLayers(background=inputs.ct, fit=True)
+    except RadgsError as error:
+        slicer.util.errorDisplay(str(error))
+    finally:
+        logic.cleanup()
 
 
 class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -58,9 +80,12 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = RadGSRegLogic()
         self.panel = Panel(self.ui, self.logic)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, lambda *_: self.panel.leave())
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, lambda *_: self._reenter())
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, lambda *_: self._reenter())
+        scene = slicer.mrmlScene
+        # While a scene goes or comes, the parameters speak of nodes that are not there.
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, lambda *_: self.panel.leave())
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, lambda *_: self._reenter())
 
     def enter(self):
         """Called each time the user opens the module."""

@@ -59,16 +59,32 @@ class CaseExport:
         for view, xray in zip(views, inputs.xrays, strict=True):
             np.save(view.image, xray_nodes.pixels_of(xray))
             yield None
-        numbers = label_numbers(inputs.segmentation, inputs.segments)
         file = CaseFile(
             path=self._folder / "case.json",
             ct=ct,
             labels=labels,
-            levels=tuple((level, numbers[identifier]) for level, identifier in inputs.segments.items()),
+            levels=_levels(inputs),
             views=tuple(views),
             clicks={level: clicks for level in inputs.segments if (clicks := _clicks(inputs, parameter_node, level))},
             initial_poses=_starts(inputs, parameter_node, start),
         )
+        write_case_file(file)
+        yield file.path
+
+    def anatomy_steps(self, inputs: CaseInputs) -> Iterator[Path | None]:
+        """Writes CT, label map and levels alone, step by step as ``steps`` does: all that a preparation needs.
+
+        Raises:
+            CaseError: Something is missing, or the segmentation does not stand where the CT stands.
+            GeometryError: CT and segmentation stand under a transform that cannot be used.
+            InputFileError: The CT is not what it should be.
+        """
+        if missing := inputs.missing_anatomy():
+            raise CaseError(f"Still missing: {', '.join(missing)}.", "Choose it, then prepare.")
+        common_parent_pose(inputs)
+        ct = yield from self._ct(inputs)
+        labels = yield from self._labels(inputs)
+        file = CaseFile(self._folder / "anatomy.json", ct, labels, _levels(inputs), views=())
         write_case_file(file)
         yield file.path
 
@@ -150,6 +166,11 @@ def view_entry(xray: Any, image: Path) -> ViewEntry:
         detector_to_ras=geometry.detector_to_ras,
         conversion=xray_nodes.conversion(xray),
     )
+
+
+def _levels(inputs: CaseInputs) -> tuple[tuple[str, int], ...]:
+    numbers = label_numbers(inputs.segmentation, inputs.segments)
+    return tuple((level, numbers[identifier]) for level, identifier in inputs.segments.items())
 
 
 def _clicks(inputs: CaseInputs, parameter_node: Any, level: str) -> dict[str, tuple[float, float]]:

@@ -37,11 +37,15 @@ class CaseInputs:
 
     def missing(self) -> list[str]:
         """What is still to be chosen, each as a phrase; empty when a registration can start."""
+        two_xrays = len(self.xrays) >= 2 and all(in_scene(xray) for xray in self.xrays)
+        return self.missing_anatomy() + ([] if two_xrays else ["two X-rays"])
+
+    def missing_anatomy(self) -> list[str]:
+        """The same for what a preparation needs, which is no X-ray."""
         wanted = [
             (in_scene(self.ct), "a CT"),
             (in_scene(self.segmentation), "a segmentation"),
             (bool(self.segments), "a level"),
-            (len(self.xrays) >= 2 and all(in_scene(xray) for xray in self.xrays), "two X-rays"),
         ]
         return [phrase for there, phrase in wanted if not there]
 

@@ -28,6 +28,8 @@ class RadGSRegParameterNode:
         xray2: Another, from another direction.
         transformName: What a level's transform is called; "{level}" stands for its name.
         reconstructionName: What a level's reconstructed volume is called.
+        models: File of the model prepared for this patient, by level, where one is to serve.
+        preparationMinutes: Time budget of a preparation.
         device: "auto", "cpu" or "cuda".
         exportFormat: Name of one of ``radgs.export.FILE_FORMATS``.
         exportLevels: The levels ticked for export, a JSON list of names.
@@ -44,6 +46,8 @@ class RadGSRegParameterNode:
     xray2: vtkMRMLScalarVolumeNode
     transformName: str = "{level}CTToWorld"
     reconstructionName: str = "{level} reconstruction"
+    models: dict[str, str]
+    preparationMinutes: int = 20
     device: str = "auto"
     exportFormat: str = "tfm"
     exportLevels: str = "[]"
@@ -74,15 +78,18 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         ScriptedLoadableModuleLogic.__init__(self)
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.case_export import CaseExport
+        from RadGSRegLib.dependencies import Dependencies
         from RadGSRegLib.overlay_run import Overlays
         from RadGSRegLib.worker_client import WorkerClient
 
         self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
         self._export = CaseExport(self._folder)
-        self._run = None
-        self._stream = None
+        self._run = self._preparation = self._stream = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
+        #: The engine's libraries; of another interpreter nothing is known.
+        self.dependencies = Dependencies()
+        self._knowsInterpreter = python is None
         self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
@@ -118,8 +125,10 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def inputs(self):
         """The inputs as the module's parameters name them; some may be missing, see ``CaseInputs.missing``."""
         from RadGSRegLib.case_inputs import CaseInputs
+        from RadGSRegLib.patient_models import model_path
 
         parameters = self.getParameterNode()
+        models = [model_path(parameters, level) for level in parameters.segments]
         xrays = tuple(xray for xray in (parameters.xray1, parameters.xray2) if xray is not None)
         return CaseInputs(
             parameters.ct,
@@ -127,6 +136,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             dict(parameters.segments),
             xrays,
             parameters.device,
+            tuple(path for path in models if path is not None),
             transform_name=parameters.transformName,
             reconstruction_name=parameters.reconstructionName,
         )
@@ -154,6 +164,16 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.xray_nodes import click_of
 
         return click_of(super().getParameterNode(), level, xray)
+
+    def clickGap(self, level, xrays):
+        """How far the rays of a level's clicks miss each other, mm; None before all are there.
+
+        Raises:
+            GeometryError: An X-ray has no geometry, or the rays are nearly parallel.
+        """
+        from RadGSRegLib.xray_nodes import click_gap_mm
+
+        return click_gap_mm(super().getParameterNode(), level, xrays)
 
     def nodesToWatch(self):
         """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
@@ -183,10 +203,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             RadgsError: One is under way already, or the engine's process cannot be started.
         """
         from RadGSRegLib.registration_run import RegistrationRun, RunListener
-        from RadGSRegLib.worker_client import WorkerError
 
-        if self.running:
-            raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
+        self._refuseWhileAtWork()
         self._overlays.drop()
         result = self._folder / "result"
         shutil.rmtree(result, ignore_errors=True)
@@ -221,6 +239,77 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         """Stops the registration under way; its listener hears of it within two seconds."""
         if self.running:
             self._run.cancel()
+
+    @property
+    def preparing(self):
+        """Whether a preparation is under way."""
+        return self._preparation is not None and not self._preparation.over
+
+    def prepare(self, inputs, level, path, minutes, listener=None):
+        """Begins to prepare a model for a level of this patient and returns at once; X-rays are not needed.
+
+        The same call takes up a preparation that was cancelled or killed. The model is remembered with the scene, and
+        serves the level's next registration.
+
+        Args:
+            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            level: The level's name.
+            path: The file to write, ending in ".radgs.safetensors".
+            minutes: Time budget.
+            listener: A ``RadGSRegLib.preparation_run.PreparationListener``.
+
+        Raises:
+            RadgsError: Something else is under way, or the engine's process cannot be started.
+        """
+        from dataclasses import replace
+
+        from RadGSRegLib.patient_models import set_model
+        from RadGSRegLib.preparation_run import PreparationListener, PreparationRequest, PreparationRun
+
+        self._refuseWhileAtWork()
+        self._overlays.drop()
+        told = listener or PreparationListener()
+
+        def done(model):
+            set_model(self.getParameterNode(), model.level, model.path)
+            told.done(model)
+
+        run = PreparationRun(self.worker, self._export, replace(told, done=done))
+        run.start(inputs, PreparationRequest(level, Path(path).absolute(), float(minutes)))
+        self._preparation = run
+
+    def cancelPreparation(self):
+        """Ends the preparation gently: the best so far is kept, and its listener told when that is done."""
+        if self.preparing:
+            self._preparation.cancel()
+
+    def _refuseWhileAtWork(self):
+        from RadGSRegLib.worker_client import WorkerError
+
+        if self.running:
+            raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
+        if self.preparing:
+            raise WorkerError("Busy", "A preparation is under way.", "Wait until it has finished, or cancel it.")
+        if self._knowsInterpreter:
+            self.dependencies.check()
+
+    def installDependencies(self, tell=lambda line: None):
+        """Installs the engine's libraries that are missing in Slicer's Python, where pip would; asks nothing.
+
+        Never replaces numpy, SimpleITK or torch.
+
+        Args:
+            tell: Called with pip's lines.
+
+        Returns:
+            Names of packages of which Slicer has an older version loaded: restart it.
+
+        Raises:
+            RadgsError: It could not be done; the message says why and what to do.
+        """
+        loaded = self.dependencies.install(tell)
+        self.worker.stop()  # an engine that runs already does not see them
+        return loaded
 
     def draw(self, inputs, level, poses, done, failed):
         """Asks for pictures of a level at its start and at other poses, and returns at once.
@@ -348,3 +437,6 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             self._stream.stop("the scene was closed")
         if self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
+        if self.preparing:
+            kept = "Load the data again and resume; the best so far is kept on disk."
+            self._preparation.abandon(WorkerError("Cancelled", "The scene was closed.", kept))

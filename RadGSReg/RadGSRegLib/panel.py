@@ -13,17 +13,21 @@ from radgs.errors import RadgsError
 from RadGSRegLib.node_watch import NodeWatch
 from RadGSRegLib.sections.advanced import AdvancedSection
 from RadGSRegLib.sections.apply import ApplySection
+from RadGSRegLib.sections.dependencies import DependenciesSection
 from RadGSRegLib.sections.export import ExportSection
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
+from RadGSRegLib.sections.patient_model import PatientModelSection
 from RadGSRegLib.sections.results import ResultsSection
 from RadGSRegLib.sections.visual_qa import VisualQaSection
 
 #: Top to bottom.
 SECTIONS = (
+    DependenciesSection,
     InputsSection,
     InitializationSection,
+    PatientModelSection,
     OutputsSection,
     ApplySection,
     ResultsSection,
@@ -77,8 +81,8 @@ class Panel:
 
     def refresh(self) -> None:
         """Has every section follow again; for what changes without the parameter node's knowing."""
-        if self.parameters is None:
-            return
+        if self.parameters is None or slicer.mrmlScene.IsBatchProcessing():
+            return  # half a scene would have sections let go of what is still to come
         self._watched.watch(self._logic.nodesToWatch())
         for section in self.sections:
             section.follow(self.parameters)

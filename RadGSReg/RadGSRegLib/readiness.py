@@ -14,6 +14,7 @@ from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.confirmation import is_confirmed
 from RadGSRegLib.levels import unmoved_parent
 from RadGSRegLib.node_contract import start_role
+from RadGSRegLib.patient_models import model_problem
 from RadGSRegLib.placement import in_scene
 
 
@@ -40,6 +41,11 @@ def what_is_missing(inputs: CaseInputs, parameters: Any) -> list[str]:
         todo.append(_("Choose a segmentation"))
     elif not inputs.segments:
         todo.append(_("Tick a level"))
+    todo += [
+        _("Choose another model for {level}, or none").format(level=level)
+        for level in inputs.segments
+        if model_problem(parameters, level) is not None
+    ]
     todo += _about_xrays(parameters)
     todo += [
         _("Put {{level}} into the name of the {outputs}").format(outputs=outputs)

@@ -34,6 +34,9 @@ from RadGSRegLib.node_contract import (
 )
 from RadGSRegLib.placement import in_scene, remove
 
+#: What counts as bone in a reconstruction, HU.
+BONE_HU = (120.0, 3000.0)
+
 #: The first that Slicer has; all show bone and hide soft tissue.
 RENDERING_PRESETS = ("CT-AAA", "CT-Bone", "CT-Bones")
 
@@ -130,6 +133,7 @@ def show_reconstruction(path: Path, level: str) -> Any:
     node = slicer.util.addVolumeFromArray(
         volume.array.astype(np.float32), ijkToRAS=volume.index_to_ras, name=f"{level} reconstruction"
     )
+    _show_bone_alone(node.GetDisplayNode())
     rendering = slicer.modules.volumerendering.logic()
     display = rendering.CreateDefaultVolumeRenderingNodes(node)
     presets = (rendering.GetPresetByName(name) for name in RENDERING_PRESETS)
@@ -138,6 +142,14 @@ def show_reconstruction(path: Path, level: str) -> Any:
         display.GetVolumePropertyNode().Copy(preset)
     display.SetVisibility(True)
     return node
+
+
+def _show_bone_alone(display: Any) -> None:
+    """In slices, where it lies over the CT, a reconstruction shows no more than its bone, and in another colour."""
+    display.SetAutoThreshold(False)
+    display.SetThreshold(*BONE_HU)
+    display.SetApplyThreshold(True)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeYellow")
 
 
 def show_gaussians(path: Path, name: str) -> Any:

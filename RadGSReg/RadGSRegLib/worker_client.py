@@ -78,6 +78,7 @@ class WorkerClient:
         self._reply: Reply | None = None
         self._identifier = 0
         self._cancelling = False
+        self._patience_ms = PATIENCE_MS
         self._patience = qt.QTimer()
         self._patience.setSingleShot(True)
         self._patience.timeout.connect(self._force)
@@ -120,12 +121,13 @@ class WorkerClient:
         process.connect("errorOccurred(QProcess::ProcessError)", lambda error: self._could_not_start(process, error))
         process.start(python, ["-u", "-m", "radgs.worker"])
 
-    def request(self, command: str, reply: Reply, **fields: Any) -> None:
+    def request(self, command: str, reply: Reply, patience_ms: int = PATIENCE_MS, **fields: Any) -> None:
         """Asks for something; starts the process where there is none.
 
         Args:
             command: What to do, such as "register".
             reply: Who is told.
+            patience_ms: How long a cancelled request may take to end by itself.
             fields: The rest of the request.
 
         Raises:
@@ -135,15 +137,18 @@ class WorkerClient:
             raise WorkerError("Busy", "The engine is at work.", "Wait until it has finished, or cancel.")
         self.start()
         self._identifier += 1
-        self._reply, self._cancelling = reply, False
+        self._reply, self._cancelling, self._patience_ms = reply, False, patience_ms
         self._send({"id": self._identifier, "command": command, **fields})
 
     def cancel(self) -> None:
-        """Asks the worker to stop; after ``PATIENCE_MS`` ends it. ``failed`` is told with the kind "Cancelled"."""
+        """Asks the worker to stop, and ends it when patience runs out.
+
+        ``failed`` is told with the kind "Cancelled"; or ``done``, where the request ended gently with something kept.
+        """
         if self.busy and not self._cancelling:
             self._cancelling = True
             self._send({"command": "cancel"})
-            self._patience.start(PATIENCE_MS)
+            self._patience.start(self._patience_ms)
 
     def stop(self) -> None:
         """Ends the process at once; whoever waits for a reply is told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from radgs.errors import CaseError, GeometryError, InputFileError
 from radgs.geometry import FloatArray
 from radgs.io.case_file import ViewEntry, read_case_file
 from radgs.io.xray_images import read_xray
-from radgs.xray import ViewGeometry
+from radgs.xray import ViewGeometry, triangulate
 from RadGSRegLib.node_contract import (
     CONVERSION_ATTRIBUTE,
     GEOMETRY_ATTRIBUTE,
@@ -212,3 +213,11 @@ def click_pixel(parameter_node: Any, level: str, volume: Any) -> tuple[float, fl
         return None
     column, row = geometry_of(volume).project(world_point(fiducial))
     return float(column), float(row)
+
+
+def click_gap_mm(parameter_node: Any, level: str, volumes: Sequence[Any]) -> float | None:
+    """How far apart, at the most, the rays of a level's clicks pass the point that they mark, mm; None before then."""
+    pixels = [click_pixel(parameter_node, level, volume) for volume in volumes]
+    if len(pixels) < 2 or None in pixels:
+        return None
+    return triangulate([geometry_of(volume) for volume in volumes], pixels).gap_mm

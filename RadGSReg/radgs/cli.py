@@ -1,4 +1,4 @@
-"""The command line: ``radgs demo``, ``register``, ``prepare``, ``train``, ``export``, ``benchmark``.
+"""The command line: demo, register, prepare, train, export, benchmark, experiment.
 
 Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
 An export that is done ends with 0; 3 and 4 say which verdict stood in its way.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,14 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+class Experiment(StrEnum):
+    """The method's first experiments."""
+
+    reconstruction = "reconstruction"
+    attention = "attention"
+    offsets = "offsets"
 
 
 class Format(StrEnum):
@@ -220,6 +229,34 @@ def benchmark(
             report = run_phantom_benchmark(
                 out, seed=seed, quick=quick, trials_per_vertebra=trials, device=device.value, progress=progress
             )
+        typer.echo(report.read_text(encoding="utf-8"))
+        typer.echo(f"Written to {out}.")
+
+
+@app.command()
+def experiment(
+    which: Annotated[Experiment, typer.Argument(help="RecM alone; attention and CAL; clicks off by known distances.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md and the plots.")],
+    steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 600,
+    trials: Annotated[int, typer.Option(min=1, help="Of each known distance.")] = 6,
+    seed: Annotated[int, typer.Option(help="Of the synthetic patient, pairs, weights and noise.")] = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Run one of the method's first experiments on a synthetic vertebra; minutes to a quarter of an hour."""
+    from radgs.console import ProgressBar, ending_well, people_console
+
+    with ending_well(as_json=False):
+        from radgs import experiments
+        from radgs.result_folder import prepare_folder
+
+        prepare_folder(out)
+        with ProgressBar(people_console(), "Experiment") as progress:
+            run = {
+                Experiment.reconstruction: partial(experiments.reconstruction_experiment, steps=steps),
+                Experiment.attention: partial(experiments.attention_experiment, steps=steps),
+                Experiment.offsets: partial(experiments.offsets_experiment, trials=trials),
+            }[which]
+            report = run(out, seed=seed, device=device.value, progress=progress)
         typer.echo(report.read_text(encoding="utf-8"))
         typer.echo(f"Written to {out}.")
 

@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from radgs.case import Level
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import FloatArray
+from radgs.model_file import ADVICE, MODEL_SCHEMA, SUFFIX
 from radgs.recm import CONFIGS, RecM
 from radgs.regm import RegM
 from radgs.volume import Volume
 
-MODEL_SCHEMA = "radgs.model/1"
-SUFFIX = ".radgs.safetensors"
 GENERIC_NAME = f"generic_compact{SUFFIX}"
 #: A vertebra whose body's centre lies further than this from the prepared one's is another vertebra, mm.
 SAME_VERTEBRA_MM = 5.0
@@ -57,6 +56,7 @@ class Accuracy:
         ssim_inside, psnr_inside_db: Inside the vertebra's mask dilated by 3 mm, mean.
         kabsch_median_mm, kabsch_p95_mm: mTRE of Kabsch's pose.
         regm_median_mm, regm_p95_mm: mTRE of RegM's pose, started from Kabsch's.
+        diagnoses: What ails the networks, in sentences; none where no failure signature shows.
     """
 
     pairs: int
@@ -68,6 +68,12 @@ class Accuracy:
     kabsch_p95_mm: float
     regm_median_mm: float
     regm_p95_mm: float
+    diagnoses: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json_dict(cls, values: Mapping[str, Any]) -> Accuracy:
+        """Reads what ``dataclasses.asdict`` and JSON made of one."""
+        return cls(**{**values, "diagnoses": tuple(values.get("diagnoses", ()))})
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +181,8 @@ def load_networks(path: Path) -> Networks:
     Raises:
         InputFileError: It is missing, no model file, or of another schema.
     """
-    advice = "Name a file that radgs prepare or radgs train wrote."
     if not path.is_file():
-        raise InputFileError(f"The model {path} is missing.", advice)
+        raise InputFileError(f"The model {path} is missing.", ADVICE)
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["radgs"])
@@ -192,11 +197,11 @@ def load_networks(path: Path) -> Networks:
             networks.recm.eval(),
             networks.regm.eval(),
             None if header["patient"] is None else _patient(header["patient"]),
-            None if header["accuracy"] is None else Accuracy(**header["accuracy"]),
+            None if header["accuracy"] is None else Accuracy.from_json_dict(header["accuracy"]),
             header["record"],
         )
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
-        raise InputFileError(f"{path} is not a model of RadGS-Reg.", advice) from problem
+        raise InputFileError(f"{path} is not a model of RadGS-Reg.", ADVICE) from problem
 
 
 def load_prepared(paths: Sequence[Path]) -> dict[str, Networks]:

@@ -23,7 +23,7 @@ from radgs.reconstruction import Reconstruction, reconstruct_level
 from radgs.refine import refine
 from radgs.result import LevelResult, Reason, RegistrationResult
 from radgs.versions import versions
-from radgs.vertebra_model import VertebraModel, build_vertebra_model
+from radgs.vertebra_model import VertebraModel, build_vertebra_model, start_centre
 
 #: Share of a level's progress that preparing its model takes; the rest is registration.
 PREPARATION_SHARE = 0.7
@@ -89,6 +89,9 @@ def register(
     torch_device = choose_device(device)
     models = dict(models or {})
     chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
+    for level in case.levels:
+        if chosen[level.name].patient is not None:  # refused before the work, not after it
+            chosen[level.name].check_fits(case.ct, level, start_centre(case.labels, level.label))
     results: dict[str, LevelResult] = {}
     reconstructions: dict[str, Reconstruction] = {}
     report = progress or _ignore
@@ -108,7 +111,6 @@ def register(
         model = models[level.name] = models[level.name].to(torch_device)
         if keep is not None:
             keep({level.name: model})
-        chosen[level.name].check_fits(case.ct, level, model.centre)
         results[level.name], reconstruction = register_level(case, model, chosen[level.name].to(torch_device), tell)
         if reconstruction is not None:
             reconstructions[level.name] = reconstruction

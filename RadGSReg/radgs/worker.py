@@ -9,6 +9,14 @@
     {"command": "cancel"}
     {"type": "error", "id": 1, "kind": "Cancelled", "message": "...", "hint": "..."}
 
+``cancel`` interrupts registrations and overlays at once; a preparation ends gently and answers with its ``result``:
+
+    {"id": 3, "command": "prepare", "case": "session/anatomy.json", "level": "L3", "minutes": 20,
+     "out": "models/L3.radgs.safetensors"}
+    {"type": "progress", "id": 3, "level": "L3", "stage": "train", "fraction": 0.4, "message": "...",
+     "seconds_left": 720.0, "accuracy": {"ssim_3d": 0.94, "kabsch_median_mm": 1.9, ...}}
+    {"type": "result", "id": 3, "level": "L3", "model": "models/L3.radgs.safetensors", "finished": false, ...}
+
 ``overlay`` draws a level from its start, and from the poses named, as ``radgs.overlay.pictures`` writes it:
 
     {"id": 2, "command": "overlay", "case": "session/case.json", "level": "L3", "out": "session/overlay",
@@ -23,34 +31,22 @@ import _thread
 import json
 import os
 import queue
-import re
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from itertools import pairwise
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from radgs.errors import RadgsError
 from radgs.versions import versions
-
-if TYPE_CHECKING:
-    from radgs.case_cache import CaseCache
-    from radgs.geometry import RigidTransform
+from radgs.worker_commands import NOUNS, Commands
+from radgs.worker_requests import BadRequestError, Message, text
 
 PROTOCOL = 1
-
-Message = dict[str, Any]
-
-
-class BadRequestError(RadgsError):
-    """A request that the protocol does not know."""
 
 
 class Cancelled(BaseException):
@@ -92,10 +88,8 @@ class Worker:
         # Requests count from 1; a cancellation is of all that came before it, served or still waiting.
         self._received = self._serving = self._cancelled = 0
         self._may_be_interrupted = False
-        self._commands: dict[str, Callable[[Message], Message]] = {
-            "register": self._register,
-            "overlay": self._overlay,
-        }
+        self._identifier: Any = None
+        self._commands = Commands()
 
     def run(self, stdin: BinaryIO) -> None:
         """Serves requests until stdin ends; never returns."""
@@ -141,139 +135,59 @@ class Worker:
             self._channel.send("log", level="info", message=f"engine loaded in {seconds:.1f} s")
 
     def _serve(self, request: Message) -> None:
-        identifier = request.get("id")
+        self._identifier = request.get("id")
         try:
-            command = self._commands.get(_text(request, "command"))
+            command = self._commands.by_name.get(text(request, "command"))
             if command is None:
-                known = ", ".join(sorted([*self._commands, "cancel"]))
+                known = ", ".join(sorted([*self._commands.by_name, "cancel"]))
                 raise BadRequestError(f"There is no command {request['command']!r}.", f"The commands are {known}.")
-            self._channel.send("result", id=identifier, **command(request))
+            self._channel.send("result", id=self._identifier, **command(request, self))
         except (Exception, Cancelled) as problem:
-            self._fail(identifier, problem)
+            self._fail(self._identifier, problem, NOUNS.get(str(request.get("command")), "request"))
 
-    def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        """Runs in the main thread, between two of its instructions, after ``cancel`` or Control-C."""
-        if self._serving > self._cancelled:
-            raise KeyboardInterrupt
-        if self._may_be_interrupted:
+    def report(self, level: str, stage: str, fraction: float, message: str, **more: Any) -> None:
+        """Sends where the request being served stands; within ``interruptible``, ends what has been cancelled."""
+        if self._may_be_interrupted and self.cancelled():
             raise Cancelled
+        place = {"level": level, "stage": stage, "fraction": round(fraction, 4), "message": message}
+        self._channel.send("progress", id=self._identifier, **place, **more)
+
+    def cancelled(self) -> bool:
+        """Whether the request being served has been cancelled."""
+        return self._serving <= self._cancelled
 
     @contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def interruptible(self) -> Iterator[None]:
+        """Within it, a cancellation raises ``Cancelled``."""
+        if self.cancelled():
+            raise Cancelled
         self._may_be_interrupted = True
         try:
             yield
         finally:
             self._may_be_interrupted = False
 
-    def _fail(self, identifier: Any, problem: BaseException) -> None:
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        """Runs in the main thread, between two of its instructions, after ``cancel`` or Control-C."""
+        if not self.cancelled():
+            raise KeyboardInterrupt
+        if self._may_be_interrupted:
+            raise Cancelled
+
+    def _fail(self, identifier: Any, problem: BaseException, noun: str = "request") -> None:
         """Tells what went wrong; only what nobody foresaw comes with a traceback, in the log."""
         if isinstance(problem, RadgsError):
             kind, message, hint = type(problem).__name__, problem.problem, problem.remedy
         elif isinstance(problem, Cancelled):
-            kind, message, hint = "Cancelled", "The registration was cancelled.", "Nothing was changed."
+            kind, message, hint = "Cancelled", f"The {noun} was cancelled.", "Nothing was changed."
         elif isinstance(problem, ImportError):
             kind, message = "EngineUnavailable", f"The engine's libraries are not all installed: {problem}."
-            hint = "Install PyTorch with the PyTorch extension, and the rest of Resources/requirements.txt with pip."
+            hint = "Install them: in 3D Slicer with Install in the module's panel, elsewhere with pip install radgs."
         else:
             self._channel.send("log", level="error", message=traceback.format_exc())
             kind, message = "InternalError", f"radgs failed unexpectedly: {type(problem).__name__}: {problem}"
             hint = "Please report it, with the log."
         self._channel.send("error", id=identifier, kind=kind, message=message, hint=hint)
-
-    @cached_property
-    def _cache(self) -> CaseCache:
-        from radgs.case_cache import CaseCache
-
-        return CaseCache()
-
-    def _register(self, request: Message) -> Message:
-        from radgs.pipeline import Progress, register
-        from radgs.result_folder import prepare_folder, write_result_folder
-
-        case_path, out = Path(_text(request, "case")), Path(_text(request, "out"))
-        device, options = _text(request, "device", "auto"), _network_options(request)
-        overlays = _flag(request, "overlays", False)
-
-        def tell(progress: Progress) -> None:
-            self._report(request, progress.level, progress.stage, progress.fraction, progress.message)
-
-        moments = [time.perf_counter()]
-        with self._interruptible():
-            self._report(request, "", "read", 0.0, "reading the case")
-            case = self._cache.load(case_path)
-            moments.append(time.perf_counter())
-            known = self._cache.models(case)
-            registration = register(case, device=device, models=known, keep=self._cache.keep, progress=tell, **options)
-        moments.append(time.perf_counter())
-        files = write_result_folder(prepare_folder(out), case, registration, overlays=overlays)
-        moments.append(time.perf_counter())
-        seconds = [after - before for before, after in pairwise(moments)]
-        return {
-            "folder": str(out),
-            "files": [str(file) for file in files],
-            "verdict": registration.result.worst_verdict,
-            "models_reused": sorted(known),
-            "seconds": dict(zip(("read", "register", "write"), seconds, strict=True)),
-        }
-
-    def _overlay(self, request: Message) -> Message:
-        from radgs.overlay.pictures import save_pictures
-
-        case_path, out = Path(_text(request, "case")), Path(_text(request, "out"))
-        name, poses = _text(request, "level"), _poses(request)
-        with self._interruptible():
-            self._report(request, name, "read", 0.0, "reading the case")
-            case = self._cache.load(case_path)
-            level = case.level(name)
-            self._report(request, name, "draw", 0.2, "drawing the CT as X-rays")
-            anatomy, centre = self._cache.anatomy(case, level)
-            start = poses.pop("start", None) or case.start_pose(name, centre)
-            files = save_pictures(out, name, anatomy, case.views, {"start": start, **poses})
-        return {"folder": str(out), "files": [str(file) for file in files]}
-
-    def _report(self, request: Message, level: str, stage: str, fraction: float, message: str) -> None:
-        if self._serving <= self._cancelled:
-            raise Cancelled
-        place = {"level": level, "stage": stage, "fraction": round(fraction, 4), "message": message}
-        self._channel.send("progress", id=request.get("id"), **place)
-
-
-def _text(request: Message, key: str, default: str | None = None) -> str:
-    value = request.get(key, default)
-    if not isinstance(value, str) or not value:
-        raise BadRequestError(f"A request's '{key}' should be a text but is {value!r}.", "See radgs/worker.py.")
-    return value
-
-
-def _flag(request: Message, key: str, default: bool) -> bool:
-    value = request.get(key, default)
-    if not isinstance(value, bool):
-        raise BadRequestError(f"A request's '{key}' should be true or false but is {value!r}.", "See radgs/worker.py.")
-    return value
-
-
-def _poses(request: Message) -> dict[str, RigidTransform]:
-    """The poses of an overlay, by name."""
-    from radgs.geometry import RigidTransform
-
-    poses = request.get("poses", {})
-    if not isinstance(poses, dict) or not all(re.fullmatch("[a-z]+", name) for name in poses):
-        problem = f"A request's 'poses' should name 4 x 4 matrices but is {poses!r}."
-        raise BadRequestError(problem, "See radgs/worker.py.")
-    return {name: RigidTransform.from_matrix(matrix) for name, matrix in poses.items()}
-
-
-def _network_options(request: Message) -> dict[str, Any]:
-    """What ``register`` is told of the model files a request names."""
-    files = request.get("models", [])
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise BadRequestError(f"A request's 'models' should be a list of paths but is {files!r}.", "Name model files.")
-    if not files:
-        return {}
-    from radgs.networks import load_prepared
-
-    return {"networks": load_prepared([Path(file) for file in files])}
 
 
 def main() -> None:

@@ -8,12 +8,17 @@ written to trials.jsonl as it ends: the same command takes up where an interrupt
 report.md, benchmark.json and plots. A trial can be looked at more closely:
 
     python Testing/benchmarks/real_ct.py --out real-ct-result --look T12 3   # draws trial 3 of T12 instead
+
+Networks prepared for its vertebrae are made by, and used with,
+
+    python Testing/benchmarks/real_ct.py --out real-ct-result --prepare 20   # minutes for each vertebra; takes up again
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -21,32 +26,55 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 import real_ct_data
 
+from radgs.case import Level
 from radgs.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
 from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials, trial_case
+from radgs.networks import SUFFIX, Networks, load_generic, load_networks
 from radgs.pipeline import register
 from radgs.result_folder import write_result_folder
+from radgs.training.prepare import PreparationProgress, prepare
 
 #: Moves with its neighbours, but is not whole in the CT.
 MOVING_NEIGHBOUR = {"L1": 31}
 
 
-def real_patient(folder: Path, levels: tuple[str, ...]) -> Patient:
+def real_patient(folder: Path, levels: tuple[str, ...], networks: dict[str, Networks] | None = None) -> Patient:
     """The one real CT at hand."""
 
     def load() -> ArticulatedAnatomy:
         ct, labels = real_ct_data.read_ct(folder), real_ct_data.read_labels(folder)
         return ArticulatedAnatomy(ct, labels, {**real_ct_data.LEVEL_LABELS, **MOVING_NEIGHBOUR})
 
-    return Patient("LIDC-IDRI thorax", "real CT", levels, load)
+    return Patient("LIDC-IDRI thorax", "real CT", levels, load, networks or {})
 
 
-def look_at(folder: Path, level: str, index: int, seed: int, settings: SimulationSettings, out: Path) -> list[Path]:
+def prepared_networks(
+    folder: Path, levels: Sequence[str], minutes: float, out: Path, progress: Callable[[float, str], None]
+) -> dict[str, Networks]:
+    """Networks of each level, prepared one after the other; finished ones are read."""
+    ct, labels = real_ct_data.read_ct(folder), real_ct_data.read_labels(folder)
+    found = {}
+    for number, name in enumerate(levels):
+
+        def show(at: PreparationProgress, number: int = number, name: str = name) -> None:
+            progress((number + at.fraction) / len(levels), f"preparing {name}: {at.message}")
+
+        path = out / f"{name}{SUFFIX}"
+        unfinished = path.with_name(path.name + ".work")
+        if path.is_file() and not unfinished.exists():
+            found[name] = load_networks(path)
+        else:
+            level = Level(name, real_ct_data.LEVEL_LABELS[name])
+            found[name] = prepare(ct, labels, level, load_generic(), path, minutes=minutes, progress=show)
+    return found
+
+
+def look_at(patient: Patient, level: str, index: int, seed: int, settings: SimulationSettings, out: Path) -> list[Path]:
     """Registers one trial again; returns the files written, pictures first."""
-    patient = real_patient(folder, (level,))
     case = trial_case(patient, patient.load(), level, index, seed, settings)
-    return write_result_folder(out / f"{level}_{index}", case, register(case))
+    return write_result_folder(out / f"{level}_{index}", case, register(case, networks=patient.networks))
 
 
 def main() -> int:
@@ -58,6 +86,8 @@ def main() -> int:
     parser.add_argument(
         "--levels", nargs="+", default=list(real_ct_data.LEVEL_LABELS), choices=real_ct_data.LEVEL_LABELS
     )
+    parser.add_argument("--rotation", type=float, default=15.0, help="largest rotation of the CT, degrees (default 15)")
+    parser.add_argument("--prepare", type=float, metavar="MINUTES", help="prepare networks for each vertebra first")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--look", nargs=2, metavar=("LEVEL", "TRIAL"), help="register one trial again and draw it")
     arguments = parser.parse_args()
@@ -66,15 +96,21 @@ def main() -> int:
         print(real_ct_data.HOW_TO_GET_IT, file=sys.stderr)
         return 1
     arguments.out.mkdir(parents=True, exist_ok=True)
-    settings = SimulationSettings()
+    settings = SimulationSettings(rotation_deg=arguments.rotation)
+    levels = tuple(arguments.levels)
+    networks = {}
+    if arguments.prepare:
+        with ProgressBar(people_console(), "Preparation") as progress:
+            networks = prepared_networks(folder, levels, arguments.prepare, arguments.out, progress)
+    patient = real_patient(folder, levels, networks)
     if arguments.look:
         level, index = arguments.look
-        print(*look_at(folder, level, int(index), arguments.seed, settings, arguments.out), sep="\n")
+        print(*look_at(patient, level, int(index), arguments.seed, settings, arguments.out), sep="\n")
         return 0
     log = arguments.out / "trials.jsonl"
     with ProgressBar(people_console(), "Real CT") as progress:
         trials = run_trials(
-            [real_patient(folder, tuple(arguments.levels))],
+            [patient],
             arguments.trials,
             arguments.seed,
             settings,

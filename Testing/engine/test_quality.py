@@ -56,6 +56,8 @@ def test_good_evidence_is_accepted_without_reasons():
         ({"articulation_mm": 20.0}, "articulation", "reject"),
         ({"other_level": OtherLevel(0.05, "below")}, "other_level", "check"),
         ({"other_level": OtherLevel(0.2, "below")}, "other_level", "reject"),
+        ({"network_mm": 4.5, "network_usual_mm": 1.5}, "disagreement", "check"),
+        ({"network_mm": 30.0, "network_usual_mm": 6.0}, "disagreement", "check"),
     ],
 )
 def test_each_ground_alone_withholds_acceptance_and_is_named(change, code, verdict):

@@ -17,6 +17,10 @@ import pytest
 
 import radgs
 from radgs.case import RegistrationCase
+from radgs.io.case_file import CaseFile, write_case_file
+from radgs.io.volumes import write_volume
+from radgs.model_file import read_model_summary, work_folder
+from radgs.phantom import PhantomSpine
 from radgs.result import RegistrationResult
 
 MODULE_FOLDER = Path(radgs.__file__).resolve().parents[1]
@@ -122,6 +126,43 @@ def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
     assert time.perf_counter() - began < 20.0  # no Gaussians are fitted for a picture
 
 
+def test_a_preparation_is_cancelled_gently_and_can_be_taken_up(
+    shared_worker: RunningWorker, phantom_spine: PhantomSpine, tmp_path: Path
+) -> None:
+    for name, volume in (("ct", phantom_spine.ct), ("labels", phantom_spine.labels)):
+        write_volume(tmp_path / f"{name}.nrrd", volume)
+    case = CaseFile(
+        tmp_path / "anatomy.json",
+        tmp_path / "ct.nrrd",
+        tmp_path / "labels.nrrd",
+        (("L3", phantom_spine.levels["L3"]),),
+        (),
+    )
+    write_case_file(case)
+    model = tmp_path / "L3.radgs.safetensors"
+    request = {"command": "prepare", "case": str(case.path), "level": "L3", "out": str(model), "device": "cpu"}
+    shared_worker.send(id=1, minutes=0.4, **request)
+    seen = [shared_worker.next("progress", "error")]
+    while seen[-1]["stage"] != "train":
+        seen.append(shared_worker.next("progress", "error"))
+    shared_worker.send(command="cancel")
+    while seen[-1]["type"] == "progress":
+        seen.append(shared_worker.next("progress", "result", "error"))
+    *told, answer = seen
+    assert [message["fraction"] for message in told] == sorted(message["fraction"] for message in told)
+    assert all(0 <= message["seconds_left"] <= 24.0 for message in told)
+    assert (answer["type"], answer["finished"], answer["model"]) == ("result", False, str(model))
+    assert 0.5 < answer["accuracy"]["ssim_3d"] < 1.0
+    assert read_model_summary(model).level == "L3"
+
+    shared_worker.send(id=2, minutes=0.4, **request)
+    while (message := shared_worker.next("progress", "result", "error"))["type"] == "progress":
+        last = message
+    assert (message["type"], message["finished"]) == ("result", True)
+    assert last["fraction"] == 1.0
+    assert not work_folder(model).exists()
+
+
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
@@ -135,6 +176,9 @@ def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
         ('{"id": 7, "command": "register", "case": "c", "out": "o", "overlays": "yes"}', "BadRequestError"),
         ('{"id": 7, "command": "overlay", "case": "c", "out": "o", "level": "L3", "poses": [1]}', "BadRequestError"),
         ('{"id": 7, "command": "overlay", "case": "c", "out": "o", "poses": {}}', "BadRequestError"),
+        ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3"}', "BadRequestError"),
+        ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": 0}', "BadRequestError"),
+        ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": 1}', "InputFileError"),
     ],
 )
 def test_a_bad_request_is_answered_and_survived(shared_worker: RunningWorker, line: str, kind: str) -> None:

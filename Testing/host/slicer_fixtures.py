@@ -117,6 +117,14 @@ def the_module(host: Any) -> Any:
     return host.load(MODULE_FILE)
 
 
+def write_launcher(folder: Path) -> Path:
+    """Writes a PythonSlicer that starts this interpreter as a child and waits for it."""
+    launcher = folder / "PythonSlicer"
+    launcher.write_text(f'#!/bin/sh\necho "a launcher\'s own words"\n"{sys.executable}" "$@"\nexit $?\n', "utf-8")
+    launcher.chmod(0o755)
+    return launcher
+
+
 @pytest.fixture(scope="session")
 def a_launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
     """PythonSlicer on the PATH: like the real one, a launcher whose child is the interpreter; None in Slicer."""
@@ -124,9 +132,7 @@ def a_launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None
         yield None
         return
     folder = tmp_path_factory.mktemp("bin")
-    launcher = folder / "PythonSlicer"
-    launcher.write_text(f'#!/bin/sh\necho "a launcher\'s own words"\n"{sys.executable}" "$@"\nexit $?\n', "utf-8")
-    launcher.chmod(0o755)
+    launcher = write_launcher(folder)
     former = os.environ["PATH"]
     os.environ["PATH"] = f"{folder}{os.pathsep}{former}"
     yield launcher

@@ -158,6 +158,36 @@ def test_a_parameter_node_stores_typed_values_and_follows_the_form(a_scene: Any,
     assert parameters.name == "auto"
 
 
+def test_a_whole_number_is_bound_to_a_spin_box(a_scene: Any) -> None:
+    import qt
+    from slicer.parameterNodeWrapper import parameterNodeWrapper
+
+    @parameterNodeWrapper
+    class Parameters:
+        minutes: int = 20
+
+    parameters = Parameters(a_scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
+    box = qt.QSpinBox()
+    box.setProperty("SlicerParameterName", "minutes")
+    parameters.connectGui(_ui(box))
+    assert box.value == 20
+    box.setValue(7)
+    assert parameters.minutes == 7
+    with pytest.raises(TypeError, match="should be int"):
+        parameters.minutes = 1.5
+
+
+def test_pip_install_knows_slicers_arguments_and_refuses_what_the_module_does_not_use(a_scene: Any) -> None:
+    from slicer.packaging import pip_install
+
+    with pytest.raises(NotImplementedError):
+        pip_install(["anything"], blocking=False)
+    with pytest.raises(TypeError, match="requesterName"):
+        pip_install(["anything"], requesterName="RadGS-Reg")
+    with pytest.raises(ValueError, match="string or list"):
+        pip_install(("a", "tuple"))
+
+
 def _ui(widget: Any) -> Any:
     return types.SimpleNamespace(widget=widget)
 

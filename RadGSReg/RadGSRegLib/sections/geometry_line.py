@@ -44,7 +44,10 @@ class GeometryLine:
             return
         problem = geometry_problem(self._xray)
         self._label.styleSheet = "" if problem is None else RED
-        self._label.text = describe_geometry(self._xray) if problem is None else f"{problem.problem} {problem.remedy}"
+        self._label.text = describe_geometry(self._xray) if problem is None else problem.problem
+        self._label.toolTip = _("Where source and detector stand, and how that is known")
+        if problem is not None:
+            self._label.toolTip = problem.remedy
 
     def _load(self) -> None:
         path = qt.QFileDialog.getOpenFileName(

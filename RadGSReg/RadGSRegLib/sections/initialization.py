@@ -8,11 +8,13 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from radgs.checks.case import MAXIMUM_CLICK_GAP_MM
 from radgs.errors import RadgsError
 from RadGSRegLib import xray_nodes
 from RadGSRegLib.click_placement import ClickPlacement
 from RadGSRegLib.placement import in_scene
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.slice_views import show_xrays
 
 
 class InitializationSection(Section):
@@ -22,6 +24,7 @@ class InitializationSection(Section):
         """Prepares the table."""
         table = self.ui.clicksTable
         table.verticalHeader().setVisible(False)
+        self.ui.showXraysButton.connect("clicked(bool)", self._show_xrays)
         self._placement = ClickPlacement(self.logic, self.panel.refresh, self.panel.say_error)
         self._made_for: tuple[Any, ...] = ()
         self._buttons: dict[tuple[str, str], Any] = {}
@@ -41,13 +44,16 @@ class InitializationSection(Section):
             self._made_for = key
         for (level, _view), (button, xray) in self._buttons.items():
             self._show_state(button, level, xray)
+        for row, level in enumerate(levels):
+            self._show_gap(row, level, xrays)
+        self.ui.showXraysButton.enabled = bool(xrays)
 
     def _make_rows(self, levels: list[str], xrays: list[Any]) -> None:
         table = self.ui.clicksTable
         table.setRowCount(0)
         table.setRowCount(len(levels))
-        table.setColumnCount(1 + len(xrays))
-        table.setHorizontalHeaderLabels([_("Level"), *map(xray_nodes.view_name, xrays)])
+        table.setColumnCount(2 + len(xrays))
+        table.setHorizontalHeaderLabels([_("Level"), *map(xray_nodes.view_name, xrays), _("Gap")])
         self._buttons = {}
         for row, level in enumerate(levels):
             table.setItem(row, 0, qt.QTableWidgetItem(level))
@@ -57,8 +63,8 @@ class InitializationSection(Section):
                 button.connect("clicked(bool)", partial(self._place, level, xray))
                 table.setCellWidget(row, column, button)
                 self._buttons[level, xray.GetID()] = button, xray
-        for column in range(len(xrays) + 1):
-            mode = qt.QHeaderView.Stretch if column else qt.QHeaderView.ResizeToContents
+        for column in range(len(xrays) + 2):
+            mode = qt.QHeaderView.Stretch if 0 < column <= len(xrays) else qt.QHeaderView.ResizeToContents
             table.horizontalHeader().setSectionResizeMode(column, mode)
         height = table.horizontalHeader().height + sum(table.rowHeight(row) for row in range(len(levels))) + 4
         table.setFixedHeight(max(height, 50))
@@ -78,6 +84,23 @@ class InitializationSection(Section):
         else:
             clicked = self.logic.click(level, xray) is not None
             button.text = _("✓ Placed") if clicked else _("Place")
+
+    def _show_gap(self, row: int, level: str, xrays: list[Any]) -> None:
+        """How well the clicks agree: rays through the same point pass close to each other."""
+        try:
+            gap = self.logic.clickGap(level, xrays)
+        except RadgsError:
+            gap = None  # the geometry is to blame, and its own line says so
+        item = qt.QTableWidgetItem("–" if gap is None else _("{gap:.1f} mm").format(gap=gap))
+        item.setToolTip(_("How far the rays of the two clicks miss each other"))
+        if gap is not None and gap > MAXIMUM_CLICK_GAP_MM:
+            item.setForeground(qt.QBrush(qt.QColor("#b2182b")))
+            item.setToolTip(_("Too far: click the same vertebra's body in both X-rays, or check the geometry"))
+        self.ui.clicksTable.setItem(row, 1 + len(xrays), item)
+
+    def _show_xrays(self) -> None:
+        inputs = self.logic.inputs()
+        show_xrays(inputs.xrays, inputs.ct)
 
     def _place(self, level: str, xray: Any, checked: bool) -> None:
         try:

@@ -82,7 +82,9 @@ class InputsSection(Section):
         box.enabled = bool(levels) and parameters.ct is not None and not self.logic.running
         box.checked = confirmed
         box.styleSheet = "" if confirmed or not box.enabled else "font-weight: bold; color: #b35806"
-        if not levels:
+        if parameters.segmentation is None:
+            box.text = _("Choose a segmentation first")
+        elif not levels:
             box.text = _("Tick a level above") if self._shown else _("No segment is named like a vertebra (L3)")
         elif parameters.ct is None:
             box.text = _("Choose the CT first")

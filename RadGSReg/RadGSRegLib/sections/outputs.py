@@ -20,7 +20,7 @@ class OutputsSection(Section):
             edit.enabled = not self.logic.running
         known = {} if parameters.ct is None else level_transforms(parameters.ct)
         lines = [
-            (_("{name}: replaced") if level in known else _("{name}: new")).format(
+            (_("{name} (will be replaced)") if level in known else _("{name} (new)")).format(
                 name=name_of(parameters.transformName, level)
             )
             for level in parameters.segments

@@ -38,7 +38,10 @@ class ResultsSection(Section):
             table.setHorizontalHeaderItem(column, heading)
         table.verticalHeader().setVisible(False)
         table.horizontalHeader().setHighlightSections(False)
-        table.horizontalHeader().setStretchLastSection(True)
+        for column in range(len(COLUMNS)):
+            last = column == len(COLUMNS) - 1
+            mode = qt.QHeaderView.Stretch if last else qt.QHeaderView.ResizeToContents
+            table.horizontalHeader().setSectionResizeMode(column, mode)
         table.connect("itemSelectionChanged()", self._select)
         self.ui.acceptButton.connect("clicked(bool)", self._accept)
         self.ui.revertButton.connect("clicked(bool)", self._revert)
@@ -62,7 +65,6 @@ class ResultsSection(Section):
             table.selectRow(list(self._results).index(active))
         else:
             table.clearSelection()
-        table.resizeColumnsToContents()
         table.resizeRowsToContents()
         height = table.horizontalHeader().height + sum(table.rowHeight(row) for row in range(len(self._results))) + 4
         table.setFixedHeight(max(height, 50))
@@ -195,7 +197,10 @@ def _item(text: str, verdict: str | None) -> Any:
         # A patch beside the word, because a selected row takes the word's own colour away.
         patch = qt.QPixmap(12, 12)
         patch.fill(qt.QColor(VERDICT_COLOURS[verdict]))
-        item.setIcon(qt.QIcon(patch))
+        icon = qt.QIcon()
+        for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
+            icon.addPixmap(patch, mode)
+        item.setIcon(icon)
         item.setForeground(qt.QBrush(qt.QColor(VERDICT_COLOURS[verdict])))
         font = item.font()
         font.setBold(True)

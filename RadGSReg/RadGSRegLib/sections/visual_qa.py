@@ -37,6 +37,7 @@ class VisualQaSection(Section):
         self._pictures: OverlayPictures | None = None
         #: What has been drawn, is being drawn, and could not be drawn and is not tried again by itself.
         self._drawn = self._asked = self._failed = None
+        self._why = ""
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
         ui.drawButton.connect("clicked(bool)", self._draw)
@@ -59,7 +60,8 @@ class VisualQaSection(Section):
         missing = self._missing(parameters)
         is_result = wanted is not None and wanted[1] is not None
         known = (self._drawn, self._asked, self._failed)
-        if is_result and not missing and self.logic.worker.running and wanted not in known:
+        is_chosen = wanted is not None and wanted[0] in parameters.segments
+        if is_result and is_chosen and not missing and self.logic.worker.running and wanted not in known:
             self._draw()
         self._show_state(wanted, missing)
         self._show_pictures()
@@ -144,8 +146,7 @@ class VisualQaSection(Section):
 
     def _take_failure(self, error: RadgsError, asked: Any) -> None:
         if asked == self._asked:
-            self._asked, self._failed = None, asked
-            self.panel.say_error(error)
+            self._asked, self._failed, self._why = None, asked, f"{error.problem} {error.remedy}"
             self.panel.refresh()
 
     def _pose(self) -> str:
@@ -179,8 +180,11 @@ class VisualQaSection(Section):
             label.text = _("{level}: the outline should follow the bone in both views").format(
                 level=self._pictures.level
             )
+        elif missing:
+            label.text = _("Not drawn: {why}").format(why=missing)
         else:
-            label.text = _("Not drawn: {why}").format(why=missing) if missing else _("Press Draw to compare")
+            failed = wanted is not None and wanted == self._failed
+            label.text = self._why if failed else _("Press Draw to compare")
         shown = self._pictures is not None
         for widget in (ui.blendSlider, ui.startRadioButton, ui.outlineCheckBox, ui.pictureLabel1, ui.pictureLabel2):
             widget.enabled = shown

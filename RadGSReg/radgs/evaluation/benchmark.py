@@ -20,7 +20,9 @@ GOOD_MM, HARMFUL_MM = 1.0, 2.0
 #: Of several cohorts the first of these that has trials gives the headline; cohorts are never pooled into one.
 HEADLINE_ORDER = ("real CT", "real shape", "phantom")
 #: Members of a summary that other measurements fill in.
-NOT_MEASURED_HERE = ("ssim_3d", "psnr_3d_db", "capture_mm", "capture_deg")
+NOT_MEASURED_HERE = ("capture_mm", "capture_deg")
+#: Scores of RecM's volume, over the ROI and inside the vertebra's mask.
+RECONSTRUCTION_SCORES = ("ssim_3d", "psnr_3d_db", "ssim_inside", "psnr_inside_db")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,16 @@ def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
         "predicted_error_covers": _fraction(verdicts.covered),
         "seconds_median": _finite(float(np.median([trial.seconds for trial in trials]))) if trials else None,
         "preparation_seconds_median": _preparation_median(trials),
+        **reconstruction_means(trials),
         **dict.fromkeys(NOT_MEASURED_HERE),
+    }
+
+
+def reconstruction_means(trials: Sequence[Trial]) -> dict[str, float | None]:
+    """Mean scores of the reconstructions, over the trials that have one; null where none has."""
+    scores = [trial.reconstruction for trial in trials if trial.reconstruction]
+    return {
+        name: float(np.mean([score[name] for score in scores])) if scores else None for name in RECONSTRUCTION_SCORES
     }
 
 

@@ -24,6 +24,8 @@ SSIM_SIGMA = 1.5
 
 #: How far around the vertebra the masked scores reach, mm.
 MASK_DILATION_MM = 3.0
+#: Attenuation further than this from the vertebra is a ghost, mm; nearer it may be mere blur.
+GHOST_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,18 @@ class Similarity:
 
 @dataclass(frozen=True)
 class VolumeSimilarity:
-    """A reconstruction against the truth, over the whole region of interest and near the vertebra alone."""
+    """A reconstruction against the truth.
+
+    Attributes:
+        roi, inside: Over the whole region of interest, and near the vertebra alone.
+        ghost_share: Share of the reconstructed attenuation, 0 to 1, that lies where there is none for 6 mm around.
+        correlation: Of the two near the vertebra; NaN where one of them is constant.
+    """
 
     roi: Similarity
     inside: Similarity
+    ghost_share: float
+    correlation: float
 
 
 def mtre(points: ArrayLike, truth: RigidTransform, estimate: RigidTransform) -> float:
@@ -118,7 +128,7 @@ def volume_similarity(estimate: Volume, truth: Volume, vertebra: NDArray[np.bool
         vertebra: (D, H, W) mask of the vertebra on that grid.
 
     Returns:
-        Scores over the whole region of interest and inside the mask dilated by 3 mm.
+        Similarities over the whole region of interest and inside the mask dilated by 3 mm, and how ghosted it is.
 
     Raises:
         ValueError: The three do not share one shape, or the mask is empty.
@@ -131,7 +141,23 @@ def volume_similarity(estimate: Volume, truth: Volume, vertebra: NDArray[np.bool
     return VolumeSimilarity(
         similarity(estimate.array, truth.array, ATTENUATION_RANGE),
         similarity(estimate.array, truth.array, ATTENUATION_RANGE, near),
+        ghost_share(estimate, vertebra),
+        correlation(estimate.array[near], truth.array[near]),
     )
+
+
+def ghost_share(estimate: Volume, vertebra: NDArray[np.bool_]) -> float:
+    """Share of a reconstruction's attenuation, 0 to 1, outside the vertebra's mask dilated by 6 mm; 0 when empty."""
+    seen = np.clip(estimate.array, 0.0, None)
+    total = float(seen.sum())
+    return float(seen[~dilated(vertebra, estimate.spacing, GHOST_MM)].sum()) / total if total > 0 else 0.0
+
+
+def correlation(first: NDArray, second: NDArray) -> float:
+    """Pearson's correlation of two arrays of one shape; NaN where one of them is constant."""
+    centred = [np.asarray(values, np.float64).ravel() - float(np.mean(values)) for values in (first, second)]
+    lengths = np.linalg.norm(centred[0]) * np.linalg.norm(centred[1])
+    return float(centred[0] @ centred[1] / lengths) if lengths > 0 else float("nan")
 
 
 def dilated(mask: NDArray[np.bool_], spacing: FloatArray, distance_mm: float) -> NDArray[np.bool_]:

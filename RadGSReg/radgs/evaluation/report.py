@@ -18,8 +18,10 @@ from radgs.evaluation.benchmark import (
     cohorts_of,
     is_failure,
     is_silent_failure,
+    reconstruction_means,
     score_verdicts,
 )
+from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
 from radgs.evaluation.simulation import SimulationSettings
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
@@ -55,6 +57,7 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         _accuracy(trials),
         _vertebrae(trials),
         _stages(trials),
+        _reconstructions(trials),
         _verdicts(trials),
         _times(trials),
         _failures(trials),
@@ -126,6 +129,34 @@ def _stages(trials: Sequence[Trial]) -> str:
                 summary = summarise_trials([t.stages_mm[stage] for t in ran], [t.vertebra for t in ran])
                 rows.append([cohort, stage, *_summary_cells(summary, interval=False)])
     return "## By stage (mTRE, mm)\n\n" + table(["cohort", "stage", *ERROR_HEADINGS], rows)
+
+
+def _reconstructions(trials: Sequence[Trial]) -> str:
+    rows = []
+    for cohort, members in cohorts_of(trials).items():
+        seen = [trial for trial in members if trial.reconstruction]
+        if seen:
+            means = reconstruction_means(seen)
+            cells = (f"{means[name]:.3f}" if name.startswith("ssim") else f"{means[name]:.1f}" for name in means)
+            rows.append([cohort, str(len(seen)), *cells])
+    if not rows:
+        return ""
+    headings = ["cohort", "n", "SSIM, ROI", "PSNR, ROI, dB", "SSIM, inside", "PSNR, inside, dB"]
+    note = "RecM's volume against the CT's vertebra at its true pose; data range 0.04/mm; inside: mask dilated by 3 mm."
+    return "\n\n".join(["## Reconstruction (means)", table(headings, rows), note, *_diagnoses(trials)])
+
+
+def _diagnoses(trials: Sequence[Trial]) -> list[str]:
+    """The failure signatures of each cohort's networks, if they show."""
+    lines = []
+    for cohort, members in cohorts_of(trials).items():
+        signs = [
+            Signs(t.reconstruction["ghost_share"], t.reconstruction["correlation"], t.stages_mm.get("regm", math.inf))
+            for t in members
+            if t.reconstruction
+        ]
+        lines += [f"- {cohort}: {found.message}" for found in diagnose(signs)] if signs else []
+    return ["\n".join(lines)] if lines else []
 
 
 def _verdicts(trials: Sequence[Trial]) -> str:

@@ -69,7 +69,9 @@ class ArticulatedAnatomy:
         self.centres = {name: body_centre(labels, label) for name, label in levels.items()}
         split = split_bodies(ct, labels, list(levels.values()))
         self._rest = VolumeRenderer(split.remainder).sampled_every(1.0)
-        self._vertebrae = {name: VolumeRenderer(split.excess[label]) for name, label in levels.items()}
+        #: Each vertebra's attenuation above soft tissue, 1/mm, in the CT's RAS.
+        self.excess = {name: split.excess[label] for name, label in levels.items()}
+        self._vertebrae = {name: VolumeRenderer(volume) for name, volume in self.excess.items()}
 
     def random_poses(
         self, target: str, ct_to_world: RigidTransform, settings: SimulationSettings, rng: np.random.Generator

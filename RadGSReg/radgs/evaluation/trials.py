@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from radgs.case import RegistrationCase
+from radgs.drr import WATER
 from radgs.errors import RadgsError
-from radgs.evaluation.metrics import mtre, rotation_error, target_errors
+from radgs.evaluation.metrics import mtre, rotation_error, target_errors, volume_similarity
 from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.geometry import RigidTransform
-from radgs.pipeline import register
-from radgs.result import STAGES, LevelResult, Reason, Verdict
+from radgs.networks import Networks
+from radgs.pipeline import Registration, register
+from radgs.posed_vertebra import PosedVertebra
+from radgs.recm.loss import OCCUPIED
+from radgs.reconstruction import Reconstruction
+from radgs.result import STAGES, LevelResult, Reason, RegistrationResult, Verdict
+from radgs.roi import roi_index_to_ras, roi_to_world
 from radgs.vertebra_model import VertebraModel, build_vertebra_model
+from radgs.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +38,14 @@ class Patient:
         cohort: What kind of data, e.g. "phantom" or "real CT"; cohorts are reported apart.
         levels: Vertebrae to register.
         load: Reads or makes the anatomy; called once, and only when trials are due.
+        networks: Networks prepared for this patient, by level; elsewhere the generic ones serve.
     """
 
     name: str
     cohort: str
     levels: tuple[str, ...]
     load: Callable[[], ArticulatedAnatomy]
+    networks: Mapping[str, Networks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,9 @@ class Trial:
         start_rotation_deg: Rotation error of the start.
         click_offset_mm: Distance of the triangulated clicks from the body's centre.
         stages_mm: mTRE after each stage that ran.
+        reconstruction: Scores of RecM's volume against the CT's vertebra at its true pose: "ssim_3d" and "psnr_3d_db"
+            over the ROI, "ssim_inside" and "psnr_inside_db" inside the mask dilated by 3 mm; "ghost_share" and
+            "correlation" as in ``evaluation.diagnosis``; empty without one.
         verdict: The registration's.
         reasons: Codes of its grounds.
         seconds: Registration, model at hand.
@@ -70,6 +82,7 @@ class Trial:
     start_rotation_deg: float
     click_offset_mm: float
     stages_mm: dict[str, float]
+    reconstruction: dict[str, float]
     verdict: Verdict
     reasons: tuple[str, ...]
     seconds: float
@@ -195,29 +208,91 @@ def _run_vertebra(
     settings: SimulationSettings,
     device: str,
 ) -> Iterator[Trial]:
-    model: VertebraModel | None = None
-    preparation_seconds = 0.0
+    prepared: PreparedModel | None = None
     for index in indices:
         case = trial_case(patient, anatomy, level, index, seed, settings)
-        if model is None:
-            begin = time.perf_counter()
-            model = build_vertebra_model(case.ct, case.labels, case.level(level))
-            # Bodies are made at first use: that, too, is preparation.
-            _ = model.vertebra_body, model.neighbour_bodies, model.surroundings_body, model.whole_body
-            preparation_seconds = time.perf_counter() - begin
+        prepared = prepared or PreparedModel.of(case, level)
+        yield run_trial(patient, anatomy, case, prepared, index, seed, device)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedModel:
+    """A vertebra's model, and how long it took to build, s."""
+
+    model: VertebraModel
+    seconds: float
+
+    @classmethod
+    def of(cls, case: RegistrationCase, level: str) -> PreparedModel:
+        """Builds it."""
         begin = time.perf_counter()
-        result = _register(case, model, device)
-        seconds = time.perf_counter() - begin
-        yield _scored(patient, index, seed, case, result, model, (seconds, preparation_seconds))
+        model = build_vertebra_model(case.ct, case.labels, case.level(level))
+        # Bodies are made at first use: that, too, is preparation.
+        _ = model.vertebra_body, model.neighbour_bodies, model.surroundings_body, model.whole_body
+        return cls(model, time.perf_counter() - begin)
 
 
-def _register(case: RegistrationCase, model: VertebraModel, device: str) -> LevelResult:
-    """The registration's result; a case that is refused counts as one without a pose."""
-    level = model.level.name
+def run_trial(
+    patient: Patient,
+    anatomy: ArticulatedAnatomy,
+    case: RegistrationCase,
+    prepared: PreparedModel,
+    index: int,
+    seed: int,
+    device: str = "auto",
+) -> Trial:
+    """Registers one case and scores it.
+
+    Args:
+        patient: Whose case.
+        anatomy: What ``patient.load`` returned.
+        case: With its truth.
+        prepared: The vertebra's model.
+        index: The trial's number.
+        seed: The run's seed.
+        device: Where to register.
+    """
+    level = prepared.model.level.name
+    begin = time.perf_counter()
+    outcome = _register(case, prepared.model, patient.networks, device)
+    seconds = time.perf_counter() - begin
+    trial = _scored(
+        patient, index, seed, case, outcome.result.levels[level], prepared.model, (seconds, prepared.seconds)
+    )
+    seen = outcome.reconstructions.get(level)
+    if seen is None:
+        return trial
+    return replace(trial, reconstruction=_reconstruction_scores(seen, case, anatomy, level))
+
+
+def _register(
+    case: RegistrationCase, model: VertebraModel, networks: Mapping[str, Networks], device: str
+) -> Registration:
+    """The registration; a case that is refused counts as one without a pose."""
+    models = {model.level.name: model}
     try:
-        return register(case, device=device, models={level: model}).result.levels[level]
+        return register(case, device=device, models=models, networks=networks)
     except RadgsError as error:
-        return LevelResult(None, "reject", reasons=(Reason("refused", str(error)),))
+        refused = LevelResult(None, "reject", reasons=(Reason("refused", str(error)),))
+        return Registration(RegistrationResult({model.level.name: refused}), models)
+
+
+def _reconstruction_scores(
+    seen: Reconstruction, case: RegistrationCase, anatomy: ArticulatedAnatomy, level: str
+) -> dict[str, float]:
+    voxels = seen.volume.shape[0]
+    ct_to_roi = roi_to_world(seen.roi_centre).inverse() @ case.truth[level]
+    grid = roi_index_to_ras(voxels)
+    truth = Volume(PosedVertebra(anatomy.excess[level], voxels).posed(ct_to_roi).numpy(), grid)
+    like = volume_similarity(Volume(seen.volume.cpu().numpy(), grid), truth, truth.array > OCCUPIED * WATER)
+    return {
+        "ssim_3d": like.roi.ssim,
+        "psnr_3d_db": like.roi.psnr_db,
+        "ssim_inside": like.inside.ssim,
+        "psnr_inside_db": like.inside.psnr_db,
+        "ghost_share": like.ghost_share,
+        "correlation": like.correlation,
+    }
 
 
 def _scored(
@@ -247,6 +322,7 @@ def _scored(
         start_rotation_deg=math.degrees(rotation_error(truth, start)),
         click_offset_mm=math.nan if clicked is None else float(np.linalg.norm(clicked - truth.apply(model.centre))),
         stages_mm=_stage_errors(result, truth, model) | {"start": mtre(model.surface, truth, start)},
+        reconstruction={},
         verdict=result.verdict,
         reasons=tuple(reason.code for reason in result.reasons),
         seconds=seconds[0],

@@ -14,6 +14,8 @@ from radgs.roi import crop_geometry
 OCCUPIED = 0.06
 #: Bone is rare in the ROI.
 BONE_WEIGHT = 2.0
+#: Odds beyond exp(this) to 1 make no difference to the counterfactual loss.
+CERTAIN = 4.0
 #: The line integral that counts as one in the projection loss: the thick part of a vertebra.
 PROJECTION_UNIT = 0.5
 #: Splats end here while training, standard deviations.
@@ -36,9 +38,15 @@ def counterfactual_loss(factual: Tensor, counterfactual: Tensor, occupied: Tenso
     """What learned attention changes against a random one must itself be right: L_cal of RadGS-Reg.
 
     After Rao et al. (ICCV 2021, eq. 5) with occupancy for the class: the effect is formed on logits,
-    BCE(logit(A) - logit(A_random), occupancy).
+    BCE(logit(A) - logit(A_random), occupancy). Certainty counts up to ``CERTAIN`` only: how much surer than sure the
+    network is of the empty space around a vertebra, which is most of the ROI, would drown all else.
     """
-    return functional.binary_cross_entropy_with_logits(factual - counterfactual, occupied)
+    effect = _bounded(factual) - _bounded(counterfactual)
+    return functional.binary_cross_entropy_with_logits(effect, occupied)
+
+
+def _bounded(logits: Tensor) -> Tensor:
+    return CERTAIN * torch.tanh(logits / CERTAIN)
 
 
 def canonical_loss(canonical: Tensor, target: Tensor, occupied: Tensor) -> Tensor:

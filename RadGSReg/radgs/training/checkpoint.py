@@ -51,7 +51,7 @@ def load_checkpoint(trainer: Trainer, path: Path) -> None:
     trainer.seconds = header["seconds"] * trainer.budget_seconds / header["budget_seconds"]
     trainer.last_look = trainer.seconds
     trainer.steps, trainer.history = header["steps"], header["history"]
-    trainer.accuracy = None if header["accuracy"] is None else Accuracy(**header["accuracy"])
+    trainer.accuracy = None if header["accuracy"] is None else Accuracy.from_json_dict(header["accuracy"])
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

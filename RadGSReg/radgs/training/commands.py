@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from radgs.case import LabelledCT
+from radgs.case import LabelledCT, Level
 from radgs.console import ProgressBar, people_console
 from radgs.errors import InputFileError
-from radgs.networks import SUFFIX, Accuracy, Networks, load_generic, load_networks
+from radgs.model_file import SUFFIX
+from radgs.networks import Accuracy, Networks, load_generic, load_networks
 from radgs.training.generic import train_generic
 from radgs.training.prepare import PreparationProgress, prepare
 
@@ -25,9 +26,7 @@ def prepare_level(
         InputFileError: The case, the base or the output file cannot be used.
         CaseError: There is no such level, or its label shows no whole vertebra.
     """
-    _check_output(out)
-    anatomy = LabelledCT.load(case)
-    level = anatomy.checked_level(level_name)
+    anatomy, level, networks = anatomy_and_base(case, level_name, out, base)
     with ProgressBar(people_console(), f"Preparing {level_name}") as bar, _interruptible() as interrupted:
 
         def show(at: PreparationProgress) -> None:
@@ -37,7 +36,7 @@ def prepare_level(
             anatomy.ct,
             anatomy.labels,
             level,
-            load_generic() if base is None else load_networks(base),
+            networks,
             out,
             minutes=minutes,
             seed=seed,
@@ -46,6 +45,19 @@ def prepare_level(
             cancelled=interrupted,
         )
     return _last_word(networks, out, interrupted())
+
+
+def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) -> tuple[LabelledCT, Level, Networks]:
+    """What a preparation starts from: CT and labels of a case, the level, and networks, generic where none are named.
+
+    Raises:
+        InputFileError: The case, the base or the output file cannot be used.
+        CaseError: There is no such level, or its label shows no whole vertebra.
+    """
+    _check_output(out)
+    anatomy = LabelledCT.load(case)
+    level = anatomy.checked_level(level_name)
+    return anatomy, level, load_generic() if base is None else load_networks(base)
 
 
 def train_stage_1(out: Path, pairs: Path, *, minutes: float, spines: int, config: str, seed: int, device: str) -> str:
@@ -106,7 +118,7 @@ def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
     accuracy = networks.accuracy
     said = [f"Stopped early; {out} holds the best so far." if interrupted else f"Written to {out}."]
     if accuracy is not None:
-        said.append(_measured(accuracy))
+        said += [_measured(accuracy), *accuracy.diagnoses]
     return "\n".join(said)
 
 

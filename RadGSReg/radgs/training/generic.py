@@ -111,7 +111,7 @@ def _sources(banks: list[PairBank], networks: Networks, device: torch.device) ->
     training, held_out = PairSource([], voxels, Exposure(), device), PairSource([], voxels, Exposure(), device)
     for bank in banks:
         if bank.name.rsplit(" ", 1)[0] in apart:
-            held_out.add(bank.first(HELD_OUT_PAIRS))
+            held_out.add(bank.part(slice(HELD_OUT_PAIRS)))
         else:
             training.add(bank)
     return training, held_out

@@ -79,9 +79,9 @@ class PairBank:
         banks = (self, *others)
         return self._with({name: np.concatenate([getattr(bank, name) for bank in banks]) for name in PER_PAIR})
 
-    def first(self, count: int) -> PairBank:
-        """The first so many pairs."""
-        return self._with({name: getattr(self, name)[:count] for name in PER_PAIR})
+    def part(self, chosen: slice) -> PairBank:
+        """Some of the pairs."""
+        return self._with({name: getattr(self, name)[chosen] for name in PER_PAIR})
 
     def _with(self, per_pair: dict[str, Any]) -> PairBank:
         return replace(self, **per_pair)

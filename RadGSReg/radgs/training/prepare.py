@@ -9,13 +9,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from radgs.case import Level
-from radgs.errors import RadgsError
+from radgs.errors import InputFileError, RadgsError
+from radgs.model_file import work_folder
 from radgs.networks import Accuracy, Networks, Patient, ct_fingerprint, load_networks
 from radgs.pipeline import choose_device
 from radgs.training.augment import Exposure
@@ -27,15 +28,34 @@ from radgs.training.trainer import TrainingProgress, TrainingSettings
 from radgs.volume import Volume
 
 #: Share of the budget that may go into pairs; pairs at most, and made at a time.
-PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 40
-#: Pairs kept apart: looked at in passing, and scored at the end.
-HELD_OUT = 40
+PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8
+#: Pairs kept apart, at most, and the share of the budget they may take: looked at in passing, scored at the end.
+HELD_OUT, HELD_OUT_SHARE = 40, 0.1
 #: Share of the budget kept for scoring at the end.
 SCORING_SHARE = 0.03
 #: Generic networks know most of it already: a lower peak, and RegM from the start.
 SETTINGS = TrainingSettings(
-    learning_rate=1.2e-3, warm_up_steps=30, register_from=0.0, together_from=0.6, look_every_seconds=120.0
+    learning_rate=1.5e-3, warm_up_steps=30, register_from=0.0, together_from=0.7, look_every_seconds=120.0
 )
+#: Looks there are at least, however short the budget.
+FEWEST_LOOKS = 8
+
+
+@dataclass(frozen=True)
+class PreparationSettings:
+    """What a preparation does within its budget.
+
+    Attributes:
+        most_pairs: Pairs to train on, at most.
+        pairs_at_a_time: Made before the clock is looked at, and cancelling heard, again.
+        held_out: Pairs kept apart, at most.
+        training: How to train.
+    """
+
+    most_pairs: int = MOST_PAIRS
+    pairs_at_a_time: int = PAIRS_AT_A_TIME
+    held_out: int = HELD_OUT
+    training: TrainingSettings = SETTINGS
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,7 @@ def prepare(
     minutes: float = 20.0,
     seed: int = 0,
     device: str = "auto",
+    settings: PreparationSettings | None = None,
     progress: Callable[[PreparationProgress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Networks:
@@ -81,6 +102,7 @@ def prepare(
         minutes: Time budget, all in all.
         seed: Chooses pairs and exposures.
         device: "auto", "cpu" or "cuda".
+        settings: What is done within the budget.
         progress: Told where things stand.
         cancelled: Asked often; true ends the preparation with the best so far.
 
@@ -89,19 +111,28 @@ def prepare(
 
     Raises:
         CaseError: The label map has no such vertebra, or not the whole of one.
+        InputFileError: ``out`` is there and holds something else than a model of this vertebra in this CT.
         RadgsError: Cancelled before there was anything to keep, or no such device.
     """
     began, budget = time.monotonic(), minutes * 60.0
+    settings = settings or PreparationSettings()
     fingerprint = ct_fingerprint(ct)
-    work = _work_folder(out, f"{fingerprint} {level.name} {level.label} {seed}\n")
+    best_before = _accuracy_so_far(out, level, fingerprint)
+    work = _work_folder(out, f"{fingerprint} {ct_fingerprint(labels)} {level.name} {level.label} {seed}\n")
 
     def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
         progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
     tell("pairs", 0.0, "taking the CT apart")
     subject = Subject.of(ct, labels, level)
-    time_for_pairs = _Pairs(subject, level, seed, work, lambda: (time.monotonic() - began) / budget, cancelled, tell)
-    held_out, training = time_for_pairs.held_out(), time_for_pairs.training()
+
+    def spent() -> float:
+        return (time.monotonic() - began) / budget
+
+    pairs = _Pairs(subject, level, seed, work, settings, spent, cancelled, tell)
+    held_out, training = pairs.held_out(), pairs.training()
+    if training is None or held_out is None:
+        return _kept(out)
 
     networks = base.to(choose_device(device))
     voxels, on = networks.recm.config.voxels, networks.recm.points.device
@@ -109,13 +140,14 @@ def prepare(
         networks,
         PairSource([training], voxels, Exposure(), on),
         PairSource([held_out], voxels, Exposure(), on),
-        SETTINGS,
+        _with_enough_looks(settings.training, budget),
         max(budget * (1.0 - SCORING_SHARE) - (time.monotonic() - began), 1.0),
         seed,
         out=out,
         work=work,
         patient=Patient(level.name, _point(subject), fingerprint),
         record={"stage": "patient", "pairs": len(training), "base": dict(base.record)},
+        best_before=best_before,
     )
 
     def on_progress(at: TrainingProgress) -> None:
@@ -124,16 +156,36 @@ def prepare(
 
     if session.run(on_progress, cancelled):
         shutil.rmtree(work)
-    elif not out.exists():
-        raise RadgsError("Cancelled before there was a model to keep.", "Run the same command again to go on.")
-    prepared = load_networks(out)
+    prepared = _kept(out)
     tell("score", 1.0, "done" if not work.exists() else "cancelled; the best so far is kept", prepared.accuracy)
     return prepared
 
 
+def _accuracy_so_far(out: Path, level: Level, fingerprint: str) -> Accuracy | None:
+    """That of the model that ``out`` holds already; somebody else's model is not written over."""
+    if not out.exists():
+        return None
+    there = load_networks(out)
+    if there.patient is None or (there.patient.level, there.patient.ct_fingerprint) != (level.name, fingerprint):
+        raise InputFileError(
+            f"{out} holds a model of another vertebra or CT.", "Name another file, or remove this one."
+        )
+    return there.accuracy
+
+
+def _kept(out: Path) -> Networks:
+    if not out.exists():
+        raise RadgsError("Cancelled before there was a model to keep.", "Prepare with the same file again to go on.")
+    return load_networks(out)
+
+
+def _with_enough_looks(settings: TrainingSettings, budget: float) -> TrainingSettings:
+    return replace(settings, look_every_seconds=min(settings.look_every_seconds, budget / FEWEST_LOOKS))
+
+
 def _work_folder(out: Path, subject: str) -> Path:
-    """Where unfinished work lies; what another CT, vertebra or seed left there is of no use."""
-    work = out.with_name(out.name + ".work")
+    """Where unfinished work lies; what another CT, label map, vertebra or seed left there is of no use."""
+    work = work_folder(out)
     note = work / "subject.txt"
     if work.exists() and (not note.exists() or note.read_text(encoding="utf-8") != subject):
         shutil.rmtree(work)
@@ -144,41 +196,40 @@ def _work_folder(out: Path, subject: str) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Makes the pairs of a preparation, or finds them where an interrupted one left them."""
+    """Makes the pairs of a preparation, or finds them where an interrupted one left them; None once cancelled."""
 
     subject: Subject
     level: Level
     seed: int
     work: Path
+    settings: PreparationSettings
     spent: Callable[[], float]
     cancelled: Callable[[], bool]
     tell: Callable[[str, float, str], None]
 
-    def held_out(self) -> PairBank:
-        return self._kept("held_out", lambda: self._made(HELD_OUT, number=0))
+    def held_out(self) -> PairBank | None:
+        return self._found_or_made("held_out", 0, self.settings.held_out, HELD_OUT_SHARE)
 
-    def training(self) -> PairBank:
-        return self._kept("training", self._as_many_as_time_allows)
+    def training(self) -> PairBank | None:
+        return self._found_or_made("training", 1, self.settings.most_pairs, PAIRS_SHARE)
 
-    def _made(self, count: int, number: int) -> PairBank:
-        rng = np.random.default_rng([self.seed, self.level.label, number])
-        return make_pairs(self.subject, self.level.name, count, rng)
-
-    def _as_many_as_time_allows(self) -> PairBank:
-        parts: list[PairBank] = []
-        while not parts or (sum(map(len, parts)) < MOST_PAIRS and self.spent() < PAIRS_SHARE and not self.cancelled()):
-            parts.append(self._made(PAIRS_AT_A_TIME, number=len(parts) + 1))
-            made = sum(map(len, parts))
-            self.tell("pairs", min(self.spent(), PAIRS_SHARE), f"{made} simulated pairs of X-rays")
-        return parts[0].joined(*parts[1:])
-
-    def _kept(self, name: str, make: Callable[[], PairBank]) -> PairBank:
+    def _found_or_made(self, name: str, stream: int, most: int, share: float) -> PairBank | None:
         path = self.work / f"{name}.npz"
         if path.exists():
             return PairBank.load(path)
-        bank = make()
-        if not self.cancelled():
-            bank.save(path)
+        parts: list[PairBank] = []
+        made = 0
+        while not parts or (made < most and self.spent() < share):
+            if self.cancelled():
+                return None
+            rng = np.random.default_rng([self.seed, self.level.label, stream, len(parts)])
+            parts.append(
+                make_pairs(self.subject, self.level.name, min(self.settings.pairs_at_a_time, most - made), rng)
+            )
+            made += len(parts[-1])
+            self.tell("pairs", min(self.spent(), PAIRS_SHARE), f"{made} simulated pairs of X-rays")
+        bank = parts[0].joined(*parts[1:])
+        bank.save(path)
         return bank
 
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from radgs.anatomy import ROI_SIZE_MM
 from radgs.drr import WATER
-from radgs.evaluation.metrics import volume_similarity
+from radgs.evaluation.diagnosis import Signs, diagnose
+from radgs.evaluation.metrics import VolumeSimilarity, volume_similarity
 from radgs.geometry import RigidTransform, mean_distance
 from radgs.networks import Accuracy, Networks
 from radgs.recm.loss import OCCUPIED
 from radgs.reconstruction import reconstruct
 from radgs.roi import roi_index_to_ras
 from radgs.threads import map_concurrently
-from radgs.training.batches import PairSource, PosedVertebra, TrainingBatch
+from radgs.training.batches import PairSource, TrainingBatch
 from radgs.volume import Volume
 
 #: A pair in which no vertebra was seen counts with this error, mm.
@@ -34,6 +36,8 @@ class PairScore:
     psnr_3d_db: float
     ssim_inside: float
     psnr_inside_db: float
+    ghost_share: float
+    correlation: float
     kabsch_mm: float
     regm_mm: float
 
@@ -67,7 +71,7 @@ def score_pairs(networks: Networks, held_out: PairSource, count: int | None = No
 
 
 def summarised(scores: Sequence[PairScore]) -> Accuracy:
-    """Means of similarities, medians and 95th percentiles of distances."""
+    """Means of similarities, medians and 95th percentiles of distances, and what ails the networks."""
     kabsch, regm = [one.kabsch_mm for one in scores], [one.regm_mm for one in scores]
     return Accuracy(
         pairs=len(scores),
@@ -79,15 +83,32 @@ def summarised(scores: Sequence[PairScore]) -> Accuracy:
         kabsch_p95_mm=float(np.percentile(kabsch, 95)),
         regm_median_mm=float(np.median(regm)),
         regm_p95_mm=float(np.percentile(regm, 95)),
+        diagnoses=tuple(
+            found.message for found in diagnose([Signs(s.ghost_share, s.correlation, s.regm_mm) for s in scores])
+        ),
     )
+
+
+def empty_scores(held_out: PairSource) -> dict[str, float]:
+    """Mean similarities of a volume with nothing in it: what every score should be held against."""
+    scores = []
+    for number in range(len(held_out)):
+        truth = held_out.take([number]).volumes[0].cpu().numpy()
+        like = _similarity(np.zeros_like(truth), truth)
+        scores.append((like.roi.ssim, like.roi.psnr_db, like.inside.ssim, like.inside.psnr_db))
+    names = ("ssim_3d", "psnr_3d_db", "ssim_inside", "psnr_inside_db")
+    return dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
+
+
+def _similarity(estimate: NDArray[np.float32], truth: NDArray[np.float32]) -> VolumeSimilarity:
+    grid = roi_index_to_ras(truth.shape[0])
+    return volume_similarity(Volume(estimate, grid), Volume(truth, grid), truth > OCCUPIED * WATER)
 
 
 def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
     vertebra = batch.vertebrae[0]
-    made = reconstruct(networks, batch.views, lambda pose: posed(vertebra, pose))
-    grid = roi_index_to_ras(made.volume.shape[0])
-    estimate, truth = Volume(made.volume.cpu().numpy(), grid), Volume(batch.volumes[0].cpu().numpy(), grid)
-    like = volume_similarity(estimate, truth, truth.array > OCCUPIED * WATER)
+    made = reconstruct(networks, batch.views, vertebra.posed)
+    like = _similarity(made.volume.cpu().numpy(), batch.volumes[0].cpu().numpy())
     rotation, translation = (tensor[0].double().cpu().numpy() for tensor in batch.pose)
     goal = RigidTransform(rotation, translation)
     surface = batch.surface[0].cpu().numpy()
@@ -96,11 +117,12 @@ def _score_pair(networks: Networks, batch: TrainingBatch) -> PairScore:
         return NOTHING_SEEN_MM if pose is None else mean_distance(surface, goal, pose)
 
     return PairScore(
-        like.roi.ssim, like.roi.psnr_db, like.inside.ssim, like.inside.psnr_db, error(made.kabsch), error(made.regm)
+        ssim_3d=like.roi.ssim,
+        psnr_3d_db=like.roi.psnr_db,
+        ssim_inside=like.inside.ssim,
+        psnr_inside_db=like.inside.psnr_db,
+        ghost_share=like.ghost_share,
+        correlation=like.correlation,
+        kabsch_mm=error(made.kabsch),
+        regm_mm=error(made.regm),
     )
-
-
-def posed(vertebra: PosedVertebra, pose: RigidTransform) -> torch.Tensor:
-    """The vertebra's excess on the ROI grid at a pose frame_to_roi."""
-    rotation, translation = (torch.as_tensor(part, dtype=torch.float32) for part in (pose.rotation, pose.translation))
-    return vertebra.at(rotation.to(vertebra.device), translation.to(vertebra.device))

@@ -30,6 +30,7 @@ class TrainingSession:
         work: Folder for checkpoints; one that is there is taken up.
         patient: Whom for; None for generic networks.
         record: How the pairs came about; ends up in the model file.
+        best_before: Of the model that the file holds already; it is kept until a look finds better networks.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TrainingSession:
         work: Path,
         patient: Patient | None,
         record: Mapping[str, Any],
+        best_before: Accuracy | None = None,
     ) -> None:
         self._networks, self._held_out, self._out = networks, held_out, out
         self._patient, self._record = patient, dict(record)
@@ -52,7 +54,8 @@ class TrainingSession:
         self._checkpoint = work / "checkpoint.safetensors"
         if self._checkpoint.exists():
             load_checkpoint(self.trainer, self._checkpoint)
-        self._best = max((look["ssim_inside"] for look in self.trainer.history), default=-1.0)
+        seen = [look["ssim_inside"] for look in self.trainer.history]
+        self._best = max(seen + ([] if best_before is None else [best_before.ssim_inside]), default=-1.0)
         self._began = time.monotonic() - self.trainer.seconds
 
     def run(self, progress: Callable[[TrainingProgress], None], cancelled: Callable[[], bool]) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.geometry import RigidTransform, unit
 from radgs.recm import Prediction, RecM
 from radgs.recm.attention import random_attention
 from radgs.recm.loss import (
@@ -43,7 +43,7 @@ class StepSettings:
     volume: float = 1.0
     projection: float = 1.0
     registration: float = 0.05
-    counterfactual_share: float = 0.5
+    counterfactual_share: float = 0.25
     projection_share: float = 0.5
     registration_share: float = 0.5
     rendered: int = 1
@@ -100,19 +100,22 @@ def losses(
 
 
 def _counterfactual(recm: RecM, batch: TrainingBatch, prediction: Prediction, occupied: Tensor) -> Tensor:
-    """L_cal, whose gradient reaches the attention alone.
+    """L_cal, whose gradient reaches the weights of the attention alone.
 
     The 3D network must not learn from it: given the counterfactual's gradient it learns to be wrong on purpose under
     random attention (measured: the effect was perfect after a minute, the attention no better); given the factual one's
-    it runs after itself, louder and louder, because both passes share its weights.
+    it runs after itself, louder and louder, because both passes share its weights. Nor must the encoder: the gradient
+    that reached it through the attention was larger than that of all the other losses together.
     """
-    attention = prediction.attention
-    assert attention is not None
+    assert recm.attention is not None
+    assert prediction.attention is not None
+    attention, maps = prediction.attention, prediction.view_features.detach()
     random = random_attention(attention.flatten(0, 1)).view_as(attention)
-    other = recm.counterfactual_logits(batch.views, prediction.view_features, random)
+    other = recm.counterfactual_logits(batch.views, maps, random)
     effect = counterfactual_loss(prediction.logits, other, occupied)
     (pull,) = torch.autograd.grad(effect, attention, retain_graph=True)
-    return effect.detach() + ((attention - attention.detach()) * pull).sum()
+    learning = recm.attention(maps.flatten(0, 1)).view_as(attention)
+    return effect.detach() + ((learning - learning.detach()) * pull).sum()
 
 
 def _registration(
@@ -148,13 +151,9 @@ def _registration(
 
 def disturbed(pose: RigidTransform, settings: StepSettings, rng: np.random.Generator) -> RigidTransform:
     """A pose turned about the body's centre and shifted, by less more often than by more."""
-    turn = _direction(rng) * np.radians(settings.start_rotation_deg) * rng.uniform()
-    shift = _direction(rng) * settings.start_shift_mm * rng.uniform()
+    turn = unit(rng.normal(size=3)) * np.radians(settings.start_rotation_deg) * rng.uniform()
+    shift = unit(rng.normal(size=3)) * settings.start_shift_mm * rng.uniform()
     return pose.rotated_about(pose.translation, turn, shift)
-
-
-def _direction(rng: np.random.Generator) -> FloatArray:
-    return unit(rng.normal(size=3))
 
 
 def _add(terms: dict[str, Tensor], name: str, value: Tensor) -> None:

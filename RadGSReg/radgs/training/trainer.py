@@ -81,6 +81,8 @@ class Trainer:
         settings: How.
         budget_seconds: What the schedule is made for.
         seed: Chooses pairs, exposures and starts.
+        budget_steps: Makes the schedule for so many steps instead, however long they take: two such runs can be
+            compared.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class Trainer:
         settings: TrainingSettings,
         budget_seconds: float,
         seed: int = 0,
+        budget_steps: int | None = None,
     ) -> None:
+        self.budget_steps = budget_steps
         self.networks, self.training, self.held_out = networks, training, held_out
         self.settings, self.budget_seconds, self.seed = settings, budget_seconds, seed
         self.modules = nn.ModuleDict({"recm": networks.recm, "regm": networks.regm})
@@ -105,6 +109,13 @@ class Trainer:
         self._recent: list[dict[str, float]] = []
         self.last_look = 0.0
         self.accuracy: Accuracy | None = None
+
+    @property
+    def done(self) -> float:
+        """Share of the budget that is spent; 1 and more when it is used up."""
+        if self.budget_steps is not None:
+            return self.steps / self.budget_steps
+        return self.seconds / self.budget_seconds
 
     def run(
         self,
@@ -125,7 +136,7 @@ class Trainer:
             for rng in np.random.default_rng([self.seed, self.steps]).spawn(len(self._replicas))
         ]
         began = time.monotonic() - self.seconds
-        while self.seconds < self.budget_seconds and not cancelled():
+        while self.done < 1.0 and not cancelled():
             self._recent.append(self._step(draws))
             self._recent = self._recent[-25:]
             self.seconds = time.monotonic() - began
@@ -136,7 +147,7 @@ class Trainer:
         self._look(on_look)
 
     def _step(self, draws: Sequence[_Draws]) -> dict[str, float]:
-        done = self.seconds / self.budget_seconds
+        done = self.done
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate(done)
         phase = Phase(done >= self.settings.register_from, done >= self.settings.together_from)
@@ -167,15 +178,15 @@ class Trainer:
     def _look(self, on_look: Callable[[Accuracy], None]) -> None:
         self.accuracy = score(self.networks, self.held_out, self.settings.looked_at)
         self.last_look = self.seconds
-        self.history.append(
-            {"seconds": self.seconds, "steps": self.steps, **_means(self._recent), **asdict(self.accuracy)}
-        )
+        measured = {name: value for name, value in asdict(self.accuracy).items() if name != "diagnoses"}
+        self.history.append({"seconds": self.seconds, "steps": self.steps, **_means(self._recent), **measured})
         on_look(self.accuracy)
 
     def _progress(self) -> TrainingProgress:
-        fraction = min(1.0, self.seconds / self.budget_seconds)
-        left = max(0.0, self.budget_seconds - self.seconds)
-        return TrainingProgress(fraction, left, self.steps, _means(self._recent), self.accuracy)
+        left = self.budget_seconds - self.seconds
+        if self.budget_steps is not None:
+            left = (self.budget_steps - self.steps) * self.seconds / self.steps
+        return TrainingProgress(min(1.0, self.done), max(0.0, left), self.steps, _means(self._recent), self.accuracy)
 
 
 class _Draws:

@@ -21,6 +21,15 @@ SUMMARY_KEYS = {
     *("seconds_median", "ssim_3d", "psnr_3d_db", "capture_mm", "capture_deg"),
 }
 
+RECONSTRUCTION = {
+    "ssim_3d": 0.9,
+    "psnr_3d_db": 30.0,
+    "ssim_inside": 0.5,
+    "psnr_inside_db": 25.0,
+    "ghost_share": 0.02,
+    "correlation": 0.7,
+}
+
 
 def trial(index: int, mtre_mm: float, verdict: str = "accept", **changes: object) -> Trial:
     """A trial of a phantom's L2 that ended ``mtre_mm`` from the truth."""
@@ -37,6 +46,7 @@ def trial(index: int, mtre_mm: float, verdict: str = "accept", **changes: object
         start_rotation_deg=9.0,
         click_offset_mm=6.0,
         stages_mm={"start": 9.5, "refined": mtre_mm},
+        reconstruction=RECONSTRUCTION,
         verdict=verdict,
         reasons=() if verdict == "accept" else ("uncertain",),
         seconds=2.0 + index,
@@ -68,7 +78,15 @@ def test_a_summary_names_what_the_contract_names(trials: list[Trial]) -> None:
     assert summary["success_2mm"] == pytest.approx(5 / 8)
     assert summary["median_mtre_mm"] == pytest.approx(0.9)
     assert summary["seconds_median"] == pytest.approx(5.5)
-    assert all(summary[key] is None for key in ("ssim_3d", "psnr_3d_db", "capture_mm", "capture_deg"))
+    assert summary["ssim_inside"] == pytest.approx(0.5)
+    assert all(summary[key] is None for key in ("capture_mm", "capture_deg"))
+
+
+def test_trials_without_a_reconstruction_do_not_count_in_its_scores(trials: list[Trial]) -> None:
+    trials[0] = replace(trials[0], reconstruction={})
+    trials[1] = replace(trials[1], reconstruction={**trials[1].reconstruction, "ssim_3d": 0.2})
+    assert summarise(trials)["ssim_3d"] == pytest.approx((6 * 0.9 + 0.2) / 7)
+    assert summarise([replace(one, reconstruction={}) for one in trials])["ssim_3d"] is None
 
 
 def test_verdicts_are_scored_against_the_truth(trials: list[Trial]) -> None:
@@ -161,3 +179,9 @@ def test_a_trial_on_a_phantom_ends_near_the_truth() -> None:
     assert ran.click_offset_mm < 8.0
     assert ran.seconds > 0
     assert ran.preparation_seconds > 0
+
+
+def test_a_report_names_the_failure_signatures(trials: list[Trial], tmp_path: Path) -> None:
+    assert "ghosted" not in write_report(trials, tmp_path, "Healthy").read_text(encoding="utf-8")
+    ghosted = [replace(one, reconstruction={**RECONSTRUCTION, "ghost_share": 0.4}) for one in trials]
+    assert "attention fails" in write_report(ghosted, tmp_path, "Ghosted").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ import torch
 
 from radgs.drr import WATER
 from radgs.geometry import RigidTransform, mean_distance
+from radgs.posed_vertebra import PosedVertebra
 from radgs.regm import RegM, moved
 from radgs.regm.loss import geodesic_loss, mtre_loss, pose_loss, surface_distance, translation_loss
-from radgs.training.batches import PosedVertebra
 from radgs.volume import isotropic_grid
 
 

@@ -15,7 +15,7 @@ from radgs.recm.loss import occupancy_target
 from radgs.regm import kabsch
 from radgs.roi import crop_geometry, roi_index_to_ras
 from radgs.training.augment import Exposure
-from radgs.training.batches import PairSource, PosedVertebra
+from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, PairSettings, make_pairs
 from radgs.training.subject import Subject
 from radgs.volume import Volume
@@ -79,15 +79,4 @@ def test_a_bank_survives_its_file(pairs: PairBank, tmp_path: Path) -> None:
 
 
 def test_banks_join_and_are_cut(pairs: PairBank) -> None:
-    assert len(pairs.joined(pairs.first(2))) == len(pairs) + 2
-
-
-def test_a_posed_vertebra_is_the_resampled_one(pairs: PairBank) -> None:
-    posed = PosedVertebra(pairs.excess, 32)
-    pose = pairs.pose(1)
-    rotation, translation = (torch.as_tensor(part, dtype=torch.float32) for part in (pose.rotation, pose.translation))
-    grid = Volume(np.zeros((32, 32, 32), np.float32), roi_index_to_ras(32))
-    k, j, i = np.indices(grid.array.shape)
-    points = pose.inverse().apply(grid.to_ras(np.stack([i, j, k], axis=-1)))
-    smooth = Volume(posed._values[0, 0].numpy(), pairs.excess.index_to_ras)
-    assert np.allclose(posed.at(rotation, translation).numpy(), smooth.sample(points), atol=2e-4)
+    assert len(pairs.joined(pairs.part(slice(2)))) == len(pairs) + 2

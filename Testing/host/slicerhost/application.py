@@ -17,7 +17,7 @@ import slicer.util
 import slicer_core.MRMLCore
 from PySide6 import QtCore, QtWidgets
 
-from slicerhost import forms, parameter_node, pythonqt, scripted_module, widgets
+from slicerhost import forms, packaging, parameter_node, pythonqt, scripted_module, widgets
 from slicerhost.failures import Failures
 from slicerhost.scene import SceneParts, make_scene
 from slicerhost.user import User
@@ -26,10 +26,13 @@ from slicerhost.user import User
 class Application(QtCore.QObject):
     """The part of qSlicerApplication that the module and ``slicer.util`` use."""
 
+    startupCompleted = QtCore.Signal()  # noqa: N815
+
     def __init__(self, parts: SceneParts, folder: Path) -> None:
         super().__init__()
         self._parts = parts
         self.temporaryPath = str(folder)
+        self.defaultScenePath = str(folder / "Documents")
 
     def applicationLogic(self) -> Any:  # noqa: N802
         return self._parts.application_logic
@@ -119,6 +122,7 @@ def start() -> Host:
     for name, logic in parts.module_logics.items():
         setattr(slicer.modules, name.lower(), ModuleHandle(logic))
     scripted_module.install()
+    packaging.install()
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
     wrapper.parameterNodeWrapper = parameter_node.parameterNodeWrapper
     sys.modules[wrapper.__name__] = slicer.parameterNodeWrapper = wrapper

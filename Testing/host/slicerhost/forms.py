@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from functools import cache
 from typing import Any
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
@@ -47,10 +48,18 @@ class StrictUiLoader(QtUiTools.QUiLoader):
             raise FormError(f"There is no widget class {name}.")
         for prop in element.findall("property"):
             name_of_property = prop.attrib["name"]
-            known = cls.staticMetaObject.indexOfProperty(name_of_property) >= 0
-            known = known or (issubclass(cls, QtWidgets.QLabel) and name_of_property == "buddy")  # the loader's own
+            known = name_of_property in _properties(cls) or (
+                issubclass(cls, QtWidgets.QLabel) and name_of_property == "buddy"
+            )  # the loader's own
             if not known and prop.attrib.get("stdset") != "0":
                 raise FormError(f"{name} has no property {name_of_property}.")
+
+
+@cache
+def _properties(cls: type) -> frozenset[str]:
+    """A class's Qt properties; asked once, because PySide6 may lose a class's meta object along with an instance."""
+    meta = cls.staticMetaObject
+    return frozenset(meta.property(index).name() for index in range(meta.propertyCount()))
 
 
 def _connect(form: QtWidgets.QWidget, link: ElementTree.Element) -> None:

@@ -72,6 +72,8 @@ def _serializer(kind: Any) -> _Text | _Node:
         return _Text(int, str, int, 0)
     if kind is bool:
         return _Text(bool, str, lambda text: text == "True", False)
+    if kind is int:
+        return _Text(int, str, int, 0)
     if kind is pathlib.Path:
         return _Text(pathlib.Path, str, pathlib.Path, pathlib.Path())
     if typing.get_origin(kind) is dict and typing.get_args(kind) == (str, str):

@@ -56,6 +56,7 @@ def install() -> types.ModuleType:
         if cls is QtCore.QObject or "__setattr__" in vars(cls):
             cls.__setattr__ = _set_attribute
     QtCore.QObject.name = QtProperty("objectName", None)
+    QtWidgets.QDialog.exec_ = QtWidgets.QDialog.exec  # PySide6's own of that name warns that it will go
     qt = types.ModuleType("qt")
     for module in MODULES:
         vars(qt).update({name: getattr(module, name) for name in dir(module) if not name.startswith("_")})

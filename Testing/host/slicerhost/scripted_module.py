@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6 import QtGui, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from slicerhost import widgets
 
@@ -163,7 +163,6 @@ def open_panel(module: types.ModuleType) -> Any:
 def close_panel(panel: Any) -> None:
     """Takes the panel away, as when the application ends or the module is reloaded."""
     panel.cleanup()
-    for selector in panel.parent.findChildren(widgets.qMRMLNodeComboBox):
-        selector.setMRMLScene(None)
     panel.parent.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
     getattr(slicer.modules, panel.moduleName.lower())._widget = None

@@ -119,8 +119,8 @@ class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
     currentPathChanged = QtCore.Signal(str)  # noqa: N815
     nameFilters = _plain("QStringList", "_nameFilters", [])  # noqa: N815
     settingKey = _plain(str, "_settingKey", "")  # noqa: N815
-    filters = _plain(int, "_filters", QtCore.QDir.Filter.AllEntries.value)
-    Dirs, Files = QtCore.QDir.Filter.Dirs.value, QtCore.QDir.Filter.Files.value
+    filters = _plain(int, "_filters", 3)
+    Dirs, Files = 1, 2
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -186,14 +186,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
         self._box.activated.connect(lambda row: self.setCurrentNode(self._offered()[row]))
 
     def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
-        former = self.mrmlScene()
-        for tag in self.__dict__.pop("_tags", ()):
-            former.RemoveObserver(tag)
         self.__dict__["_scene"] = scene
-        if scene is None:
-            return
         events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
-        self.__dict__["_tags"] = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
+        tags = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
+        self.destroyed.connect(lambda: [scene.RemoveObserver(tag) for tag in tags])
         self._follow_scene()
 
     def mrmlScene(self) -> Any:  # noqa: N802

@@ -1,0 +1,205 @@
+"""Preparation keeps what it has whatever happens to it, and never another patient's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import radgs
+from radgs.case import Level
+from radgs.errors import InputFileError, RadgsError
+from radgs.io.volumes import write_volume
+from radgs.model_file import read_model_summary, work_folder
+from radgs.networks import load_generic, load_networks
+from radgs.phantom import PhantomSpine
+from radgs.training.prepare import SETTINGS, PreparationProgress, PreparationSettings, prepare
+
+MODULE_FOLDER = Path(radgs.__file__).resolve().parents[1]
+
+#: Everything that a real preparation does, of each a little.
+SMALL = PreparationSettings(
+    most_pairs=6, pairs_at_a_time=2, held_out=2, training=replace(SETTINGS, batch=2, warm_up_steps=2, looked_at=2)
+)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "L3.radgs.safetensors"
+
+
+def prepare_small(spine: PhantomSpine, level: Level, out: Path, **changed: Any) -> Any:
+    options: dict[str, Any] = {"minutes": 0.2, "settings": SMALL, "device": "cpu", **changed}
+    return prepare(spine.ct, spine.labels, level, load_generic(), out, **options)
+
+
+class Watcher:
+    """Remembers what it was told, and cancels once a condition on that holds."""
+
+    def __init__(self, cancel_when: Callable[[list[PreparationProgress]], bool] = lambda told: False) -> None:
+        self.told: list[PreparationProgress] = []
+        self._cancel_when = cancel_when
+
+    def __call__(self, at: PreparationProgress) -> None:
+        self.told.append(at)
+
+    def cancelled(self) -> bool:
+        return self._cancel_when(self.told)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    phantom_spine: PhantomSpine, level: Level, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[PreparationProgress]]:
+    """A preparation that came to its end."""
+    out, watcher = tmp_path_factory.mktemp("finished") / "L3.radgs.safetensors", Watcher()
+    prepare_small(phantom_spine, level, out, progress=watcher)
+    return out, watcher.told
+
+
+def test_progress_runs_one_way_and_says_how_good_the_networks_are(
+    finished: tuple[Path, list[PreparationProgress]],
+) -> None:
+    _out, told = finished
+    fractions = [at.fraction for at in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert [at.seconds_left for at in told] == pytest.approx([12.0 * (1.0 - fraction) for fraction in fractions])
+    assert list(dict.fromkeys(at.stage for at in told)) == ["pairs", "train", "score"]
+    measured = [at.accuracy for at in told if at.accuracy is not None]
+    assert 0.5 < measured[0].ssim_3d < 1.0
+    assert measured[0].kabsch_median_mm < 20.0
+    assert "SSIM" in next(at for at in told if at.stage == "train" and at.accuracy).message
+
+
+def test_the_end_leaves_a_scored_model_and_no_unfinished_work(
+    finished: tuple[Path, list[PreparationProgress]], level: Level
+) -> None:
+    out, _told = finished
+    networks, summary = load_networks(out), read_model_summary(out)
+    assert networks.patient is not None
+    assert (networks.patient.level, summary.level) == ("L3", "L3")
+    assert networks.accuracy is not None
+    assert networks.accuracy.pairs == SMALL.held_out
+    assert summary.accuracy["ssim_3d"] == networks.accuracy.ssim_3d
+    assert summary.minutes == networks.record["minutes"]
+    assert not work_folder(out).exists()
+
+
+def test_cancelled_while_it_trains_it_keeps_the_best_and_goes_on_there(
+    phantom_spine: PhantomSpine, level: Level, out: Path
+) -> None:
+    watcher = Watcher(lambda told: bool(told) and told[-1].stage == "train" and told[-1].fraction > 0.4)
+    networks = prepare_small(phantom_spine, level, out, progress=watcher, cancelled=watcher.cancelled, minutes=1.0)
+    assert networks.patient is not None
+    assert watcher.told[-1].message == "cancelled; the best so far is kept"
+    steps = networks.record["steps"]
+    assert steps >= 1
+    assert work_folder(out).is_dir()
+
+    again = Watcher(lambda told: any(at.stage == "train" for at in told))
+    prepare_small(phantom_spine, level, out, progress=again, cancelled=again.cancelled, minutes=1.0)
+    first = next(at for at in again.told if at.stage == "train")
+    assert f"step {steps + 1}" in first.message
+    assert first.fraction > 0.35
+    assert [at.message for at in again.told if at.stage == "pairs"] == ["taking the CT apart"]  # the pairs were there
+
+
+def test_cancelled_before_there_is_a_model_it_says_so_and_leaves_none(
+    phantom_spine: PhantomSpine, level: Level, out: Path
+) -> None:
+    watcher = Watcher(lambda told: True)
+    with pytest.raises(RadgsError, match="before there was a model to keep"):
+        prepare_small(phantom_spine, level, out, progress=watcher, cancelled=watcher.cancelled)
+    assert not out.exists()
+    assert {at.stage for at in watcher.told} == {"pairs"}
+
+
+def test_a_worse_model_does_not_replace_a_better_one(
+    phantom_spine: PhantomSpine, level: Level, finished: tuple[Path, list[PreparationProgress]], out: Path
+) -> None:
+    """The file holds a model that these few steps, at a rate that ruins networks, do not reach."""
+    out.write_bytes(finished[0].read_bytes())
+    ruinous = replace(SMALL, training=replace(SMALL.training, learning_rate=1.0))
+    watcher = Watcher(lambda told: sum(at.stage == "train" for at in told) > 3)
+    prepare_small(
+        phantom_spine, level, out, settings=ruinous, minutes=1.0, progress=watcher, cancelled=watcher.cancelled
+    )
+    assert out.read_bytes() == finished[0].read_bytes()
+
+
+def test_the_model_of_another_ct_or_level_is_not_written_over(
+    phantom_spine: PhantomSpine, finished: tuple[Path, list[PreparationProgress]]
+) -> None:
+    out, _told = finished
+    before = out.read_bytes()
+    with pytest.raises(InputFileError, match="holds a model of another vertebra or CT"):
+        prepare_small(phantom_spine, Level("L4", phantom_spine.levels["L4"]), out)
+    other = replace(phantom_spine, ct=replace(phantom_spine.ct, array=phantom_spine.ct.array + 1))
+    with pytest.raises(InputFileError, match="holds a model of another vertebra or CT"):
+        prepare_small(other, Level("L3", phantom_spine.levels["L3"]), out)
+    assert out.read_bytes() == before
+    assert not work_folder(out).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_killed_in_the_middle_it_goes_on_where_it_was(
+    phantom_spine: PhantomSpine, level: Level, out: Path, tmp_path: Path
+) -> None:
+    for name, volume in (("ct", phantom_spine.ct), ("labels", phantom_spine.labels)):
+        write_volume(tmp_path / f"{name}.nrrd", volume)
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_prepare import SMALL
+from radgs.case import Level
+from radgs.io.volumes import read_ct, read_labels
+from radgs.networks import load_generic
+from radgs.training.prepare import prepare
+folder = Path({str(tmp_path)!r})
+ct, labels = read_ct(folder / "ct.nrrd"), read_labels(folder / "labels.nrrd")
+prepare(ct, labels, Level("L3", {level.label}), load_generic(), Path({str(out)!r}), minutes=0.7, settings=SMALL,
+        device="cpu")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(MODULE_FOLDER)})
+    checkpoint = work_folder(out) / "checkpoint.safetensors"
+    end = time.monotonic() + 90
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.exists()
+    kept = load_networks(out).record["steps"]
+
+    watcher = Watcher(lambda told: any(at.stage == "train" for at in told))
+    networks = prepare_small(phantom_spine, level, out, minutes=0.7, progress=watcher, cancelled=watcher.cancelled)
+    first = next(at for at in watcher.told if at.stage == "train")
+    assert f"step {kept + 1}" in first.message
+    assert networks.record["steps"] >= kept
+    assert np.isfinite(networks.accuracy.ssim_3d)
+
+
+def test_unfinished_work_on_another_label_map_is_not_taken_up(
+    phantom_spine: PhantomSpine, level: Level, out: Path
+) -> None:
+    with pytest.raises(RadgsError, match="before there was a model"):
+        prepare_small(phantom_spine, level, out, cancelled=lambda: True)
+    left = work_folder(out) / "left.txt"
+    left.write_text("from before", "utf-8")
+    labels = phantom_spine.labels.array.copy()
+    labels[0, 0, 0] = level.label
+    other = replace(phantom_spine, labels=replace(phantom_spine.labels, array=labels))
+    with pytest.raises(RadgsError, match="before there was a model"):
+        prepare_small(other, level, out, cancelled=lambda: True)
+    assert not left.exists()

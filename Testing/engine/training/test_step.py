@@ -1,0 +1,76 @@
+"""What a training step pays for, and who learns from what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from radgs.networks import Networks, new_networks
+from radgs.training.augment import Exposure
+from radgs.training.batches import PairSource, TrainingBatch
+from radgs.training.pairs import PairBank
+from radgs.training.step import Phase, StepSettings, losses
+
+EVERYTHING = StepSettings(counterfactual_share=1.0, projection_share=1.0, registration_share=1.0)
+
+
+@pytest.fixture
+def networks() -> Networks:
+    torch.manual_seed(0)
+    return new_networks("compact")
+
+
+@pytest.fixture(scope="module")
+def batch(pairs: PairBank) -> TrainingBatch:
+    return PairSource([pairs], 64, Exposure()).take([0, 1], torch.Generator().manual_seed(0))
+
+
+def terms_of(networks: Networks, batch: TrainingBatch, together: bool, settings: StepSettings = EVERYTHING) -> dict:
+    networks.recm.train()
+    return losses(networks.recm, networks.regm, batch, settings, Phase(True, together), np.random.default_rng(0))
+
+
+def learners(networks: Networks, loss: torch.Tensor) -> set[str]:
+    """The parts of the networks that a loss's gradient reaches."""
+    for weights in (*networks.recm.parameters(), *networks.regm.parameters()):
+        weights.grad = None
+    loss.backward(retain_graph=True)
+    named = [*networks.recm.named_parameters(), *((f"regm.{n}", w) for n, w in networks.regm.named_parameters())]
+    return {name.split(".")[0] for name, w in named if w.grad is not None and bool(w.grad.abs().sum() > 0)}
+
+
+def test_every_loss_is_there_and_finite(networks: Networks, batch: TrainingBatch) -> None:
+    terms = terms_of(networks, batch, together=False)
+    assert set(terms) == {"occupancy", "canonical", "cal", "volume", "projection", "registration"}
+    assert all(bool(torch.isfinite(term)) for term in terms.values())
+
+
+def test_the_counterfactual_loss_teaches_the_attention_alone(networks: Networks, batch: TrainingBatch) -> None:
+    assert learners(networks, terms_of(networks, batch, together=False)["cal"]) == {"attention"}
+
+
+def test_descending_it_brings_the_counterfactual_loss_down(networks: Networks, batch: TrainingBatch) -> None:
+    """The surrogate whose gradient is followed is one of the loss itself."""
+    assert networks.recm.attention is not None
+    optimizer = torch.optim.Adam(networks.recm.attention.parameters(), lr=3e-3)
+    seen = []
+    for _ in range(12):
+        torch.manual_seed(1)  # the same random attention every time
+        loss = terms_of(networks, batch, together=False)["cal"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seen.append(float(loss.detach()))
+    assert seen[-1] < seen[0]
+
+
+def test_regm_reaches_recm_through_the_voxelizer_only_together(networks: Networks, batch: TrainingBatch) -> None:
+    assert learners(networks, terms_of(networks, batch, together=False)["registration"]) == {"regm"}
+    assert "encoder" in learners(networks, terms_of(networks, batch, together=True)["registration"])
+
+
+def test_without_attention_there_is_no_counterfactual(batch: TrainingBatch) -> None:
+    plain = new_networks("compact", with_attention=False)
+    assert "cal" not in terms_of(plain, batch, together=False)
+    assert "cal" not in terms_of(new_networks("compact"), batch, False, StepSettings(counterfactual=0.0))

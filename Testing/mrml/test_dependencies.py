@@ -1,0 +1,227 @@
+"""What the engine lacks is installed by the real pip, from a folder of tiny wheels, into an environment of its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import types
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import slicer
+from slicer_fixtures import in_full_slicer
+
+from RadGSRegLib.dependencies import NEVER_REPLACED, REQUIREMENTS_FILE, Dependencies, DependencyError
+
+pytestmark = pytest.mark.skipif(in_full_slicer() or os.name == "nt", reason="makes an environment of its own")
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def make_wheel(folder: Path, name: str, version: str, requires: tuple[str, ...] = ()) -> None:
+    """A wheel with one module that says its version."""
+    info = f"{name}-{version}.dist-info"
+    needs = "".join(f"Requires-Dist: {one}\n" for one in requires)
+    files = {
+        f"{name}/__init__.py": f"VERSION = {version!r}\n",
+        f"{name}/more.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},{_digest(text)},{len(text)}\n" for path, text in files.items()) + f"{info}/RECORD,,\n"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in {**files, f"{info}/RECORD": record}.items():
+            wheel.writestr(path, text)
+
+
+def _digest(text: str) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+BROUGHT = {"numpy": "2.0.2", "SimpleITK": "2.4.0", "torch": "2.6.0"}
+
+
+class Scratch:
+    """An environment that plays Slicer's Python: numpy, SimpleITK and torch are there, alpha and beta are wanted."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        (site,) = (python.parent.parent / "lib").glob("python*/site-packages")
+        self.site, self.wheels = site, folder / "some wheels"
+        self.wheels.mkdir()
+        self.requirements = folder / "requirements.txt"
+        self.requirements.write_text("# ours\nalpha>=1.0\nbeta>=2.0\n", "utf-8")
+        for name in (*BROUGHT, "alpha", "beta"):
+            for left in site.glob(f"{name}*"):
+                shutil.rmtree(left)
+        for name, version in BROUGHT.items():
+            self.put(name, version)
+
+    def put(self, name: str, version: str) -> None:
+        """Unpacks a package where pip would."""
+        make_wheel(self.wheels, name, version)
+        with zipfile.ZipFile(self.wheels / f"{name}-{version}-py3-none-any.whl") as wheel:
+            wheel.extractall(self.site)
+
+    def dependencies(self) -> Dependencies:
+        """Of this environment."""
+        return Dependencies(self.requirements, [str(self.site)])
+
+    def versions(self) -> dict[str, str]:
+        """By name, as the folders say."""
+        infos = [path.name.removesuffix(".dist-info").split("-") for path in self.site.glob("*.dist-info")]
+        return {name: version for name, version in infos if name in (*BROUGHT, "alpha", "beta")}
+
+
+@pytest.fixture(scope="module")
+def fresh_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with nothing but pip."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture
+def scratch(a_scene: Any, fresh_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scratch]:
+    """The environment, with PythonSlicer on the PATH, and pip told to look into the folder of wheels alone."""
+    (tmp_path / "bin").mkdir()
+    launcher = tmp_path / "bin" / "PythonSlicer"
+    launcher.write_text(f'#!/bin/sh\nunset PYTHONPATH\nexec "{fresh_python}" "$@"\n', "utf-8")
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    made = Scratch(fresh_python, tmp_path)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", made.wheels.as_uri())
+    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    return made
+
+
+def test_what_is_missing_is_installed_and_nothing_else_is_touched(scratch: Scratch) -> None:
+    dependencies, lines = scratch.dependencies(), []
+    make_wheel(scratch.wheels, "alpha", "1.5", ("numpy>=1.0",))
+    make_wheel(scratch.wheels, "beta", "2.0")
+    make_wheel(scratch.wheels, "numpy", "9.0")
+    assert dependencies.libraries().missing == ("alpha>=1.0", "beta>=2.0")
+    with pytest.raises(DependencyError, match="not all installed: alpha, beta"):
+        dependencies.check()
+    assert dependencies.install(lines.append) == []
+    assert scratch.versions() == {**BROUGHT, "alpha": "1.5", "beta": "2.0"}
+    assert any(line.startswith("Successfully installed alpha-1.5 beta-2.0") for line in lines)
+    dependencies.check()
+    assert "PIP_CONSTRAINT" not in os.environ
+
+
+def test_it_installs_with_the_slicer_that_has_no_packaging_module(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slicer 5.10's ``slicer.util.pip_install`` takes one argument and nothing else."""
+
+    def pip_install(requirements: Any) -> None:
+        assert isinstance(requirements, list)
+        slicer.util.executePythonModule("pip", ["install", *requirements])
+
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+    monkeypatch.setattr(slicer.util, "pip_install", pip_install)
+    for name in ("alpha", "beta"):
+        make_wheel(scratch.wheels, name, "2.0")
+    scratch.dependencies().install()
+    assert scratch.versions() == {**BROUGHT, "alpha": "2.0", "beta": "2.0"}
+
+
+@pytest.mark.parametrize("name", BROUGHT)
+def test_numpy_simpleitk_and_torch_are_never_replaced(scratch: Scratch, name: str) -> None:
+    make_wheel(scratch.wheels, "alpha", "1.5", (f"{name}>=9.0",))
+    make_wheel(scratch.wheels, "beta", "2.0")
+    make_wheel(scratch.wheels, name, "9.0")
+    with pytest.raises(DependencyError, match=r"never replaced.*Still missing: alpha, beta"):
+        scratch.dependencies().install()
+    assert scratch.versions() == BROUGHT
+
+
+def test_half_installed_it_says_what_is_missing_and_goes_on_from_there(scratch: Scratch) -> None:
+    scratch.put("alpha", "1.0")
+    dependencies = scratch.dependencies()
+    with pytest.raises(DependencyError, match=r"nothing that fits\. Still missing: beta") as refusal:
+        dependencies.install()
+    assert "press" in refusal.value.remedy.lower()
+    make_wheel(scratch.wheels, "beta", "2.1")
+    dependencies.install()
+    assert scratch.versions() == {**BROUGHT, "alpha": "1.0", "beta": "2.1"}
+
+
+def test_without_a_connection_it_says_so(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    for name, value in (("INDEX_URL", "http://127.0.0.1:9/simple"), ("RETRIES", "1"), ("DEFAULT_TIMEOUT", "2")):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    with pytest.raises(DependencyError, match=r"server cannot be reached\. Still missing: alpha, beta") as refusal:
+        scratch.dependencies().install()
+    assert "Connect to the internet" in refusal.value.remedy
+    assert scratch.versions() == BROUGHT
+
+
+@pytest.mark.parametrize("lost", ["alpha/more.py", "alpha-1.0.dist-info/METADATA", "alpha-1.0.dist-info/RECORD"])
+def test_an_installation_that_was_cut_short_is_repaired(scratch: Scratch, lost: str) -> None:
+    scratch.put("alpha", "1.0")
+    scratch.put("beta", "2.0")
+    (scratch.site / lost).unlink()
+    dependencies = scratch.dependencies()
+    assert dependencies.libraries().damaged == ("alpha>=1.0",)
+    dependencies.install()
+    assert dependencies.libraries().complete
+    assert (scratch.site / lost).exists()
+
+
+def test_a_version_that_is_not_ours_to_replace_is_refused(scratch: Scratch) -> None:
+    shutil.rmtree(scratch.site / "numpy-2.0.2.dist-info")
+    scratch.put("numpy", "1.20")
+    dependencies = scratch.dependencies()
+    for attempt in (dependencies.check, dependencies.install):
+        with pytest.raises(DependencyError, match=r"numpy 1.20, where numpy>=1.26 is needed; RadGS-Reg does not"):
+            attempt()
+
+
+def test_torch_comes_with_its_extension_or_not_at_all(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    for left in scratch.site.glob("torch*"):
+        shutil.rmtree(left)
+    for name in ("alpha", "beta"):
+        make_wheel(scratch.wheels, name, "2.0")
+    with pytest.raises(DependencyError, match="the PyTorch extension that installs it is not there") as refusal:
+        scratch.dependencies().install()
+    assert "Extensions Manager" in refusal.value.remedy
+    assert "alpha" not in scratch.versions()
+
+    class PyTorchUtilsLogic:
+        """The extension's own, but that pip takes the place of light-the-torch."""
+
+        def installTorch(  # noqa: N802
+            self,
+            askConfirmation: bool = False,  # noqa: N803
+            forceComputationBackend: str | None = None,  # noqa: N803
+            torchVersionRequirement: str | None = None,  # noqa: N803
+            torchvisionVersionRequirement: str | None = None,  # noqa: N803
+        ) -> None:
+            assert not askConfirmation
+            slicer.util.executePythonModule("pip", ["install", f"torch{torchVersionRequirement}"])
+
+    extension = types.ModuleType("PyTorchUtils")
+    extension.PyTorchUtilsLogic = PyTorchUtilsLogic  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    scratch.dependencies().install()
+    assert scratch.versions() == {**BROUGHT, "alpha": "2.0", "beta": "2.0"}
+
+
+def test_the_list_is_that_of_the_package_without_what_slicer_brings() -> None:
+    import tomllib
+
+    listed = [line for line in REQUIREMENTS_FILE.read_text("utf-8").splitlines() if not line.startswith("#")]
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert sorted([*listed, *NEVER_REPLACED]) == sorted(project["dependencies"])
+    assert Dependencies().libraries().complete  # here, everything is there

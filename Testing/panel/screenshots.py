@@ -1,0 +1,197 @@
+"""Pictures of every state of the panel, on the test host, with the real engine: ``make screenshots``.
+
+    python Testing/panel/screenshots.py [FOLDER]
+
+The sections are those of the module; the widgets that only Slicer has are the host's stand-ins. The views are drawn by
+MRML's own displayable managers, as Slicer draws them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "Testing" / "host"), str(PROJECT / "Testing" / "panel"), str(PROJECT / "RadGSReg")]
+
+import slicerhost  # noqa: E402
+from slicer_fixtures import MODULE_FILE, write_launcher  # noqa: E402
+
+FOLDER = PROJECT / "docs" / "pictures" / "panel"
+WIDTH = 480
+VIEW_SIZE = (330, 330)
+THREE_D_SIZE = (480, 330)
+
+
+class Photographer:
+    """Takes the panel through its states, and a picture of each.
+
+    Args:
+        folder: Where the pictures go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.host = slicerhost.start()
+        self.user = self.host.user
+        self.panel = self.host.open_panel(self.host.load(MODULE_FILE))
+        self.ui = self.panel.ui
+
+    def take(self, name: str, first: str | None = None, last: str = "researchLabel") -> None:
+        """Saves the whole panel, or its part from the top of one widget to the bottom of another."""
+        frame = self.panel.parent
+        for _turn in range(3):  # labels that wrap know their height only once they know their width
+            self.settle()
+            frame.resize(WIDTH, frame.layout().heightForWidth(WIDTH) or frame.sizeHint().height())
+        self.settle()
+        picture = frame.grab()
+        top, bottom = 0 if first is None else self._place_of(first)[0], self._place_of(last)[1]
+        picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(self._folder / f"{name}.png"))
+        print(f"{name}.png")
+
+    def wait(self, condition: Callable[[], Any]) -> None:
+        """Lets time pass until a condition holds."""
+        self.host.wait_until(condition, 300)
+
+    def settle(self) -> None:
+        """Lets layouts and timers come to rest."""
+        import slicer
+
+        for _turn in range(5):
+            slicer.app.processEvents()
+
+    def _place_of(self, name: str) -> tuple[int, int]:
+        from PySide6 import QtCore
+
+        widget = getattr(self.ui, name)
+        top = widget.mapTo(self.panel.parent, QtCore.QPoint(0, 0)).y()
+        return top, top + widget.height
+
+
+def take_inputs(photo: Photographer) -> None:
+    """From an empty scene to inputs that lack nothing but a word, and some that lack more."""
+    import slicer
+    from placing import interaction, place_button
+
+    from RadGSRegLib.node_contract import SOURCE_ROLE
+
+    ui, user = photo.ui, photo.user
+    photo.take("01_empty")
+    user.press(ui.demoButton)
+    photo.take("02_confirm_the_level", last="applyButton")
+    xray = ui.xray2Selector.currentNode()
+    geometry = xray.GetNodeReference(SOURCE_ROLE)
+    xray.SetNodeReferenceID(SOURCE_ROLE, None)
+    photo.take("03_geometry_missing", last="initializationCollapsibleButton")
+    xray.SetNodeReferenceID(SOURCE_ROLE, geometry.GetID())
+    slicer.app.processEvents()
+    user.press(place_button(photo.panel, 0, 1))
+    photo.take("04_placing_a_click", "initializationCollapsibleButton", "initializationCollapsibleButton")
+    interaction().SwitchToViewTransformMode()
+    slicer.app.processEvents()
+
+
+def take_a_registration(photo: Photographer) -> None:
+    """The start, a registration, and its acceptance."""
+    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    user.press(ui.showStartButton)
+    photo.wait(ui.pictureLabel1.isVisible)
+    photo.take("05_start", "visualQaCollapsibleButton", "visualQaCollapsibleButton")
+    user.press(ui.confirmLevelsCheckBox)
+    user.press(ui.applyButton)
+    photo.wait(lambda: ui.progressBar.value > ui.progressBar.maximum // 3)
+    photo.take("06_running", "outputsCollapsibleButton", "resultsCollapsibleButton")
+    user.press(ui.applyButton)
+    photo.take("07_cancelling", "outputsCollapsibleButton", "resultsCollapsibleButton")
+    photo.wait(lambda: not logic.running)
+    photo.take("08_cancelled", "outputsCollapsibleButton", "resultsCollapsibleButton")
+    user.press(ui.applyButton)
+    photo.wait(lambda: not logic.running)
+    photo.wait(ui.resultRadioButton.isEnabled)
+    photo.take("09_result")
+    user.press(ui.acceptButton)
+    photo.take("10_accepted", "applyButton", "visualQaCollapsibleButton")
+
+
+def take_the_views(photo: Photographer) -> None:
+    """The slice views and the 3D view, side by side."""
+    from PySide6 import QtCore, QtGui
+    from slicerhost.views import Offscreen3DView, OffscreenSliceView
+
+    photo.user.press(photo.ui.xraysIn3DCheckBox)
+    photo.settle()
+    views = [OffscreenSliceView(tag, VIEW_SIZE) for tag in ("Red", "Yellow", "Green")]
+    space = Offscreen3DView(THREE_D_SIZE)
+    space.look((-0.6, -0.7, -0.35), zoom=1.6)
+    widths = [VIEW_SIZE[0]] * 3 + [THREE_D_SIZE[0]]
+    sheet = QtGui.QPixmap(sum(widths) + 6 * 3, VIEW_SIZE[1])
+    sheet.fill(QtCore.Qt.GlobalColor.white)
+    painter, left = QtGui.QPainter(sheet), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (view, width) in enumerate(zip([*views, space], widths, strict=True)):
+            path = Path(folder) / f"{number}.png"
+            view.save(path)
+            painter.drawPixmap(left, 0, QtGui.QPixmap(str(path)))
+            left += width + 6
+    painter.end()
+    sheet.save(str(photo._folder / "11_views.png"))
+    print("11_views.png")
+
+
+def take_doubts(photo: Photographer) -> None:
+    """Verdicts other than accept, brought in like the engine's; and an error with its way out."""
+    from radgs.geometry import RigidTransform
+    from radgs.result import LevelResult, Reason, RegistrationResult
+    from RadGSRegLib.result_import import import_steps
+
+    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    parameters = logic.getParameterNode()
+    segments = logic.levels(parameters.segmentation)
+    parameters.segments = {level: segments[level] for level in ("L3", "L4", "L5")}
+    pose = RigidTransform.from_rotation_vector([0.02, -0.01, 0.03], [-16.0, -9.0, 12.0])
+    doubt = Reason(
+        "level", "The result lies 34 mm from the start, where the next level is 35 mm away: confirm the level."
+    )
+    refusal = Reason("similarity", "The X-rays and the CT do not agree better here than at wrong poses.")
+    similarity = {"AP": {"start": 0.34, "result": 0.73}, "LAT": {"start": 0.76, "result": 0.87}}
+    levels = {
+        "L4": LevelResult(pose, "check", {"surface_p95": 1.0}, (doubt,), similarity),
+        "L5": LevelResult(pose, "reject", {"surface_p95": 6.2}, (refusal,), similarity),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        RegistrationResult(levels).save(folder)
+        list(import_steps(Path(folder), logic.inputs()))
+    photo.settle()
+    for row, name in ((1, "12_check"), (2, "13_reject")):
+        user.choose_row(ui.resultsTable, row)
+        photo.take(name, "resultsCollapsibleButton", "resultsCollapsibleButton")
+    parameters.segments = {"L3": segments["L3"]}
+    user.press(ui.confirmLevelsCheckBox)
+    ui.deviceComboBox.setCurrentText("cuda")
+    ui.advancedCollapsibleButton.collapsed = False
+    user.press(ui.applyButton)
+    photo.wait(lambda: not logic.running)
+    photo.take("14_error", "applyButton", "resultsCollapsibleButton")
+
+
+def main(folder: Path) -> None:
+    """Takes all pictures into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as bin_folder:
+        os.environ["PATH"] = f"{write_launcher(Path(bin_folder)).parent}{os.pathsep}{os.environ['PATH']}"
+        photo = Photographer(folder)
+        try:
+            for states in (take_inputs, take_a_registration, take_the_views, take_doubts):
+                states(photo)
+        finally:
+            photo.host.close_panel(photo.panel)
+    if failed := photo.host.failures.take():
+        raise SystemExit("\n".join(failed))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -1,0 +1,77 @@
+"""What the engine lacks is a row at the top of the panel; nothing is installed that was not asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import slicer
+
+NAME = "radgs-package-that-nobody-has"
+
+
+@pytest.fixture
+def lacking(a_panel: Any, user: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The panel where a package is missing that pip, without a server, will not find."""
+    from RadGSRegLib.dependencies import Dependencies
+
+    for name, value in (("CONFIG_FILE", os.devnull), ("NO_INDEX", "1"), ("DISABLE_PIP_VERSION_CHECK", "1")):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (tmp_path / "requirements.txt").write_text(f"{NAME}>=1.0\n", "utf-8")
+    user.press(a_panel.ui.demoButton)
+    user.press(a_panel.ui.confirmLevelsCheckBox)
+    a_panel.logic.dependencies = Dependencies(tmp_path / "requirements.txt")
+    a_panel.panel.refresh()
+    return a_panel
+
+
+@pytest.fixture
+def agreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user says yes to whatever is asked."""
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text, *_: True)
+
+
+def test_where_nothing_is_missing_there_is_no_row(a_panel: Any) -> None:
+    assert not a_panel.ui.dependenciesFrame.isVisible()
+
+
+def test_apply_and_prepare_say_what_is_missing_and_where_to_press(lacking: Any, user: Any) -> None:
+    assert lacking.ui.dependenciesFrame.isVisible()
+    assert NAME in lacking.ui.dependenciesLabel.text
+    lacking.ui.patientModelCollapsibleButton.collapsed = False
+    for button in (lacking.ui.applyButton, lacking.ui.prepareButton):
+        lacking.panel.say("")
+        user.press(button)
+        assert f"not all installed: {NAME}." in lacking.ui.messageLabel.text
+        assert "Press Install at the top of the panel." in lacking.ui.messageLabel.text
+    assert not lacking.logic.worker.running
+
+
+def test_nothing_happens_without_the_users_word(lacking: Any, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text, *_: bool(asked.append(text)))
+    monkeypatch.setenv("PATH", "")  # pip could not even be started
+    user.press(lacking.ui.installButton)
+    assert NAME in asked[0]
+    assert "numpy, SimpleITK and torch stays as it is" in asked[0]
+    assert "Nothing was installed." in lacking.ui.messageLabel.text
+    assert lacking.ui.installButton.enabled
+
+
+def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: Any, agreed: None) -> None:
+    """The real pip."""
+    user.press(lacking.ui.installButton)
+    assert f"nothing that fits. Still missing: {NAME}" in lacking.ui.messageLabel.text
+    assert lacking.ui.installButton.enabled
+    assert NAME in lacking.ui.dependenciesLabel.text
+
+
+def test_what_has_come_in_the_meantime_takes_the_row_away(
+    lacking: Any, user: Any, agreed: None, tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("pytest>=1.0\n", "utf-8")
+    user.press(lacking.ui.installButton)
+    assert "Installed." in lacking.ui.messageLabel.text
+    assert not lacking.ui.dependenciesFrame.isVisible()
