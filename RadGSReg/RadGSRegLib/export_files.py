@@ -21,6 +21,9 @@ from RadGSRegLib.placement import ijk_to_own_ras
 #: A voxel that is less than this many voxels off is where it should be.
 CLOSE_VOXELS = 0.05
 
+#: Slices may lie unevenly, but the first and the last are where the volume ends.
+HALF_A_SLICE = 0.5
+
 
 @dataclass(frozen=True)
 class FileExport:
@@ -85,12 +88,14 @@ def _format(name: str, ct: Any, export: FileExport) -> ExportFormat:
 
 
 def _stands_where(series: DicomSeries, ct: Any) -> bool:
-    """Whether the first voxel of a slice lies in a corner of the volume's slices; True where the files do not say."""
-    if series.position_lps is None:
+    """Whether the slices' first voxels run along an edge of the volume, from end to end; True where no file says."""
+    if not series.positions_lps:
         return True
-    position_ras = LPS_TO_RAS @ [*series.position_lps, 1.0]
-    index = np.linalg.solve(ijk_to_own_ras(ct), position_ras)[:3]
+    places = np.column_stack([series.positions_lps, np.ones(len(series.positions_lps))]) @ LPS_TO_RAS.T
+    index = np.linalg.solve(ijk_to_own_ras(ct), places.T)[:3].T
     last = np.array(ct.GetImageData().GetDimensions()) - 1
-    inside = (index > -CLOSE_VOXELS) & (index < last + CLOSE_VOXELS)
-    at_an_end = (np.abs(index) < CLOSE_VOXELS) | (np.abs(index - last) < CLOSE_VOXELS)
-    return bool(inside.all() and at_an_end.sum() >= 2)
+    along = int(np.ptp(index, axis=0).argmax())
+    across = [axis for axis in range(3) if axis != along]
+    off_edge = np.minimum(np.abs(index - last), np.abs(index))[:, across].max()
+    off_ends = max(abs(index[:, along].min()), abs(index[:, along].max() - last[along]))
+    return bool(off_edge < CLOSE_VOXELS and off_ends < HALF_A_SLICE)

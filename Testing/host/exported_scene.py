@@ -45,7 +45,9 @@ def bring_in(folder: Path, inputs: Any, levels: Mapping[str, LevelResult] = LEVE
     return sha256_of(path)
 
 
-def write_ct_series(folder: Path, ct: Any, frame: str, shift: float = 0.0) -> list[Path]:
+def write_ct_series(
+    folder: Path, ct: Any, frame: str, shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> list[Path]:
     """The headers of the DICOM objects that a CT volume could have been loaded from, slice by slice."""
     import slicer
 
@@ -60,7 +62,7 @@ def write_ct_series(folder: Path, ct: Any, frame: str, shift: float = 0.0) -> li
         dataset.PatientName, dataset.PatientID = "Spine", "P1"
         dataset.FrameOfReferenceUID = frame
         corner = ijk_to_own_ras(ct) @ [0.0, 0.0, k, 1.0]
-        dataset.ImagePositionPatient = [float(f"{x:.6f}") for x in (-corner[0] + shift, -corner[1], corner[2])]
+        dataset.ImagePositionPatient = [float(f"{x:.6f}") for x in (corner[:3] * [-1, -1, 1] + shift)]
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         files.append(folder / f"{k}.dcm")

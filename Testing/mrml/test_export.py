@@ -294,9 +294,9 @@ def test_a_ct_that_slicer_loaded_from_dicom_brings_its_frame_of_reference(
         assert made_up.FrameOfReferenceUID.startswith("2.25.")
 
 
-@pytest.mark.parametrize("shift", [7.3, -7.3])
+@pytest.mark.parametrize("shift", [(7.3, 0, 0), (-7.3, 0, 0), (0, 6.1, 0), (0, 0, 4.4), (0, 0, -40.0)])
 def test_a_ct_that_left_the_place_its_dicom_files_name_does_not_borrow_their_frame(
-    a_logic: Any, a_demo_case: Any, a_result: str, tmp_path: Path, shift: float
+    a_logic: Any, a_demo_case: Any, a_result: str, tmp_path: Path, shift: Any
 ) -> None:
     write_ct_series(tmp_path / "ct", a_demo_case.ct, "1.2.3.4", shift)
     with pytest.raises(ExportError, match="CT does not stand where its DICOM files say"):

@@ -257,7 +257,7 @@ def test_dicom_has_rows_of_its_own_and_takes_the_cts_frame_from_what_slicer_load
 
 def test_dicom_folders_can_be_named(ui: Any, levels: Any, user: Any, tmp_path: Path) -> None:
     write_ct_series(tmp_path / "ct", levels.ct, "1.2.3.4")
-    write_ct_series(tmp_path / "elsewhere", levels.ct, "1.2.3.5", shift=7.3)
+    write_ct_series(tmp_path / "elsewhere", levels.ct, "1.2.3.5", shift=(7.3, 0.0, 0.0))
     tick(user, ui, "L3")
     choose_format(ui, "dicom")
     ui.ctDicomEdit.currentPath = str(tmp_path / "elsewhere")

@@ -40,8 +40,8 @@ class DicomSeries:
         instances: The objects.
         patient: Attributes of ``PATIENT`` that the files have, as texts.
         study: Attributes of ``STUDY`` that the files have, as texts.
-        position_lps: Where the first voxel of one of the objects stands in the frame of reference, LPS mm (Image
-            Position (Patient), 0020,0032); None where that object does not say.
+        positions_lps: Where the first voxel of each object stands in the frame of reference, LPS mm (Image Position
+            (Patient), 0020,0032); objects that do not say are left out.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class DicomSeries:
     instances: tuple[Instance, ...]
     patient: dict[str, str] = field(default_factory=dict)
     study: dict[str, str] = field(default_factory=dict)
-    position_lps: tuple[float, float, float] | None = None
+    positions_lps: tuple[tuple[float, float, float], ...] = ()
 
 
 def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
@@ -84,7 +84,7 @@ def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
         ),
         patient={keyword: str(first[keyword].value) for keyword in PATIENT if keyword in first},
         study={keyword: str(first[keyword].value or "") for keyword in STUDY if keyword in first},
-        position_lps=_position(first),
+        positions_lps=tuple(position for dataset in datasets if (position := _position(dataset)) is not None),
     )
 
 
