@@ -53,6 +53,7 @@ class Overlays:
         self._worker, self._export, self._folder = worker, export, folder
         self._newest: OverlayRequest | None = None
         self._drawing: OverlayRequest | None = None
+        self._asked = False
         self._parameter_node: Any = None
         self._count = 0
         self._again = qt.QTimer()
@@ -69,9 +70,10 @@ class Overlays:
         """Forgets all requests, the one being drawn included; nobody is told."""
         self._again.stop()
         self._newest = None
-        if self._drawing is not None:
-            self._drawing = None
-            self._worker.cancel()  # where it is not asked yet, there is nothing to cancel
+        self._drawing = None
+        if self._asked:  # otherwise the engine may be at somebody else's work
+            self._asked = False
+            self._worker.cancel()
 
     def _draw(self) -> None:
         request = self._newest
@@ -85,24 +87,31 @@ class Overlays:
         walk(steps, lambda case: self._ask(request, case), self._failed, lambda: self._drawing is request)
 
     def _ask(self, request: OverlayRequest, case: Path) -> None:
+        if self._worker.busy:  # somebody was quicker
+            self._newest, self._drawing = self._newest or request, None
+            self._again.start()
+            return
         self._count += 1
         out = self._folder / str(self._count)
         reply = Reply(lambda message: None, lambda message: self._drawn(request, out), self._failed)
         poses = {name: pose.matrix.tolist() for name, pose in request.poses.items()}
+        self._asked = True
         try:
             self._worker.request("overlay", reply, case=str(case), out=str(out), level=request.level, poses=poses)
         except RadgsError as error:
             self._failed(error)
 
     def _drawn(self, request: OverlayRequest, folder: Path) -> None:
-        mine, self._drawing = self._drawing is request, None
+        mine = self._drawing is request
+        self._drawing, self._asked = None, False
         if mine and self._newest is None:
             request.done(folder)
         shutil.rmtree(self._folder / str(self._count - 1), ignore_errors=True)
         self._draw()
 
     def _failed(self, error: RadgsError) -> None:
-        request, self._drawing = self._drawing, None
+        request = self._drawing
+        self._drawing, self._asked = None, False
         if request is not None and self._newest is None:
             request.failed(error)
         self._draw()

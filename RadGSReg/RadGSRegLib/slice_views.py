@@ -40,6 +40,15 @@ def show_xrays(xrays: Sequence[Any], ct: Any = None) -> None:
         _fit(view)
 
 
+def are_shown(xrays: Sequence[Any]) -> bool:
+    """Whether each X-ray is in the slice view that ``show_xrays`` puts it into."""
+    layers = [slice_view(tag)[1] for tag in XRAY_VIEWS[: len(xrays)]]
+    return all(
+        layer is not None and layer.GetBackgroundVolumeID() == xray.GetID()
+        for layer, xray in zip(layers, xrays, strict=False)
+    )
+
+
 def lay_over(background: Any, foreground: Any, opacity: float) -> None:
     """Lays a volume over another in every slice view that shows the other; None takes away what lies there."""
     layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")

@@ -100,7 +100,10 @@ class InitializationSection(Section):
 
     def _show_xrays(self) -> None:
         inputs = self.logic.inputs()
-        show_xrays(inputs.xrays, inputs.ct)
+        try:
+            show_xrays(inputs.xrays, inputs.ct)
+        except RadgsError as error:
+            self.panel.say_error(error)
 
     def _place(self, level: str, xray: Any, checked: bool) -> None:
         try:

@@ -19,7 +19,7 @@ from RadGSRegLib.placement import in_scene
 from RadGSRegLib.readiness import what_is_missing
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.slice_views import are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
+from RadGSRegLib.slice_views import are_shown, are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
 
 #: Side of a picture, pixels: two fit into Slicer's panel.
 PICTURE_SIZE = 208
@@ -74,20 +74,21 @@ class VisualQaSection(Section):
         return todo[0] if todo else None
 
     def _what_to_draw(self, parameters: Any) -> tuple[Any, ...] | None:
-        """What a picture depends on: the level, its result, the X-rays and where they stand, and the clicks."""
+        """What pictures depend on: level, result, CT, segmentation, the X-rays and where they stand, and clicks."""
+        ct, segmentation = parameters.ct, parameters.segmentation
         xrays = [xray for xray in (parameters.xray1, parameters.xray2) if in_scene(xray)]
         level = self._level(parameters)
-        if level is None or parameters.ct is None or len(xrays) < 2:
+        if level is None or ct is None or segmentation is None or len(xrays) < 2:
             return None
-        transform = level_transforms(parameters.ct).get(level)
+        transform = level_transforms(ct).get(level)
         result = None if transform is None else result_of(transform)
-        seen = tuple(
-            (xray.GetID(), xray.GetImageData().GetMTime(), xray_nodes.ijk_to_own_ras(xray).tobytes())
-            for xray in xrays
-            if xray.GetImageData() is not None
-        )
+        try:
+            seen = tuple(_what_is_seen(xray) for xray in xrays)
+        except RadgsError:
+            return None  # what is wrong with its geometry, the X-ray's own line says
         start = None if result is not None else tuple(self._clicks(level, xrays))
-        return level, None if result is None else str(result["ct_to_world"]), seen, start
+        pose = None if result is None else str(result["ct_to_world"])
+        return level, pose, ct.GetID(), segmentation.GetID(), seen, start
 
     def _clicks(self, level: str, xrays: list[Any]) -> list[Any]:
         clicks = (self.logic.click(level, xray) for xray in xrays)
@@ -139,7 +140,9 @@ class VisualQaSection(Section):
         self._pictures, self._drawn = OverlayPictures(folder), asked
         if self._pictures.has("result"):
             self.ui.resultRadioButton.checked = True
-        show_xrays(self.logic.inputs().xrays, self.panel.parameters.ct)
+        xrays = self.logic.inputs().xrays
+        if not are_shown(xrays):  # views that the user has moved within are left as they are
+            show_xrays(xrays, self.panel.parameters.ct)
         self._choose_pose()
         self._show_reconstruction(self.ui.reconstructionCheckBox.checked)
         self.panel.refresh()
@@ -223,9 +226,12 @@ class VisualQaSection(Section):
         )
 
     def _show_xrays_in_3d(self, checked: bool) -> None:
-        if checked:
-            show_xrays(self.logic.inputs().xrays)
-        show_xrays_in_3d(checked)
+        try:
+            if checked:
+                show_xrays(self.logic.inputs().xrays)
+            show_xrays_in_3d(checked)
+        except RadgsError as error:
+            self.panel.say_error(error)
 
     def _reconstruction(self) -> Any:
         parameters = self.panel.parameters
@@ -244,3 +250,11 @@ class VisualQaSection(Section):
         if display is not None:
             display.SetVisibility(checked)
             lay_over(self.panel.parameters.ct, self._reconstruction() if checked else None, RECONSTRUCTION_OPACITY)
+
+
+def _what_is_seen(xray: Any) -> tuple[Any, ...]:
+    """An X-ray's image, name and geometry, as something that can be compared."""
+    geometry = xray_nodes.geometry_of(xray)
+    stands = geometry.source_ras.tobytes(), geometry.detector_to_ras.tobytes()
+    image = xray.GetID(), xray.GetImageData().GetMTime()
+    return xray_nodes.view_name(xray), xray_nodes.pixel_type(xray), *image, *stands

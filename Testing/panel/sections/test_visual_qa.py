@@ -1,0 +1,103 @@
+"""Pictures are drawn by the engine, show what the slider and the boxes say, and go when what they show has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import slicer
+
+
+@pytest.fixture(scope="module")
+def the_panel(host: Any, the_module: Any, a_launcher: Path | None) -> Iterator[Any]:
+    """One panel for these tests, so that the engine's libraries are loaded once."""
+    panel = host.open_panel(the_module)
+    yield panel
+    host.close_panel(panel)
+
+
+@pytest.fixture
+def a_drawn_panel(the_panel: Any, host: Any, a_scene: Any, user: Any) -> Any:
+    """The demo case with the pictures of its start."""
+    host.wait_until(lambda: not the_panel.logic.worker.busy, 60)
+    user.press(the_panel.ui.demoButton)
+    user.press(the_panel.ui.showStartButton)
+    assert the_panel.ui.visualQaLabel.text == "Drawing L3..."
+    host.wait_until(the_panel.ui.pictureLabel1.isVisible, 60)
+    return the_panel
+
+
+def pixels(label: Any) -> bytes:
+    image = label.pixmap.toImage()
+    return bytes(image.constBits())
+
+
+def test_slider_and_outline_change_the_pictures_and_the_slice_views(a_drawn_panel: Any, user: Any) -> None:
+    ui = a_drawn_panel.ui
+    red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    seen = set()
+    for share in (0, 50, 100):
+        ui.blendSlider.value = share
+        seen.add(pixels(ui.pictureLabel1))
+        assert red.GetForegroundOpacity() == pytest.approx(share / 100)
+    user.press(ui.outlineCheckBox)
+    seen.add(pixels(ui.pictureLabel1))
+    assert len(seen) == 4
+    user.press(ui.outlineCheckBox)
+    assert not ui.resultRadioButton.enabled
+
+
+def test_a_moved_click_takes_the_picture_of_the_start_away(a_drawn_panel: Any) -> None:
+    ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
+    logic.setClick("L3", logic.getParameterNode().xray1, [0.0, 0.0, 0.0])
+    slicer.app.processEvents()
+    assert not ui.pictureLabel1.isVisible()
+    assert ui.visualQaLabel.text == "Press Draw to compare"
+
+
+def test_another_geometry_takes_the_pictures_away(a_drawn_panel: Any) -> None:
+    ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
+    xray = logic.getParameterNode().xray2
+    logic.setSource(xray, [-700.0, 50.0, -30.0])
+    slicer.app.processEvents()
+    assert not ui.pictureLabel2.isVisible()
+
+
+def test_a_transform_that_is_not_linear_is_told_and_not_raised(a_drawn_panel: Any, user: Any, a_scene: Any) -> None:
+    ui = a_drawn_panel.ui
+    bent = a_scene.AddNewNodeByClass("vtkMRMLGridTransformNode", "Bent")
+    ui.xray1Selector.currentNode().SetAndObserveTransformNodeID(bent.GetID())
+    slicer.app.processEvents()
+    assert "is not a linear transform" in ui.geometry1Label.text
+    user.press(ui.showXraysButton)
+    assert "is not a linear transform" in ui.messageLabel.text
+    assert not ui.applyButton.enabled
+
+
+def test_of_several_requests_the_newest_is_drawn(a_drawn_panel: Any, host: Any) -> None:
+    logic, told = a_drawn_panel.logic, []
+    for number in range(3):
+        logic.draw(logic.inputs(), "L3", {}, lambda folder, number=number: told.append(number), told.append)
+    host.wait_until(lambda: told and not logic.worker.busy, 60)
+    assert told == [2]
+
+
+def test_what_the_engine_cannot_draw_is_told(a_drawn_panel: Any, user: Any, host: Any) -> None:
+    ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
+    logic.setClick("L3", logic.getParameterNode().xray1, [0.0, 0.0, 200.0])
+    slicer.app.processEvents()
+    user.press(ui.drawButton)
+    host.wait_until(lambda: not ui.visualQaLabel.text.startswith("Drawing"), 60)
+    assert "L3" in ui.visualQaLabel.text
+    assert not ui.pictureLabel1.isVisible()
+
+
+def test_the_xrays_stand_in_3d(a_drawn_panel: Any, user: Any) -> None:
+    box = a_drawn_panel.ui.xraysIn3DCheckBox
+    views = [slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLSliceNode") for tag in ("Red", "Yellow")]
+    user.press(box)
+    assert [bool(view.GetSliceVisible()) for view in views] == [True, True]
+    user.press(box)
+    assert [bool(view.GetSliceVisible()) for view in views] == [False, False]
