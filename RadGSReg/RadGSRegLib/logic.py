@@ -31,6 +31,11 @@ class RadGSRegParameterNode:
         models: File of the model prepared for this patient, by level, where one is to serve.
         preparationMinutes: Time budget of a preparation.
         device: "auto", "cpu" or "cuda".
+        exportFormat: Name of one of ``radgs.export.FILE_FORMATS``.
+        exportLevels: The levels ticked for export, a JSON list of names.
+        streamHost: Where poses are sent live, or the own address to listen at.
+        streamPort: Of the same.
+        streamListen: Be the server.
     """
 
     ct: vtkMRMLScalarVolumeNode
@@ -44,6 +49,11 @@ class RadGSRegParameterNode:
     models: dict[str, str]
     preparationMinutes: int = 20
     device: str = "auto"
+    exportFormat: str = "tfm"
+    exportLevels: str = "[]"
+    streamHost: str = "127.0.0.1"
+    streamPort: int = 18944
+    streamListen: bool = False
 
 
 class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
@@ -74,7 +84,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
         self._export = CaseExport(self._folder)
-        self._run = self._preparation = None
+        self._run = self._preparation = self._stream = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
         #: The engine's libraries; of another interpreter nothing is known.
@@ -334,10 +344,88 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         revert(inputs.ct, inputs.segmentation)
 
+    def registeredLevels(self, ct):
+        """The levels of a CT in the scene, by name, as ``RadGSRegLib.export_scene.KeptLevel``: verdict and obstacle."""
+        from RadGSRegLib.export_scene import kept_levels
+
+        return kept_levels(ct)
+
+    def exportLevels(self, ct, folder, formats=("tfm",), levels=(), consent=None, ctDicom=None, xrayDicom=()):
+        """Writes registered levels of a CT into files, each read back and compared, and returns their paths.
+
+        Args:
+            ct: The CT.
+            folder: Where to.
+            formats: Names of ``radgs.export.FILE_FORMATS``.
+            levels: Which levels; all by default.
+            consent: A ``radgs.export.Consent``. Without one only levels with the verdict ``accept`` leave.
+            ctDicom: The CT's DICOM files or folders; by default those that Slicer loaded it from, if it did.
+            xrayDicom: The X-rays' DICOM files or folders, if they are calibrated in their frame of reference.
+
+        Raises:
+            WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
+            RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
+        """
+        from radgs.export import Consent
+        from RadGSRegLib.export_files import FileExport, dicom_files, export_levels
+        from RadGSRegLib.export_scene import choose
+
+        known = dicom_files(ct) if ctDicom is None else ctDicom
+        paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
+        export = FileExport(Path(folder), tuple(formats), consent or Consent(), *paths)
+        return list(export_levels(ct, choose(ct, levels), export).files)
+
+    def startStream(self, ct, host, port=18944, listen=False, levels=(), consent=None):
+        """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
+
+        Returns at once; ``stream.state`` tells how it stands, ``stopStream`` ends it.
+
+        Args:
+            ct: The CT.
+            host: Of the navigation system's server; with ``listen``, the own address to listen at.
+            port: Of the same.
+            listen: Be the server, and wait for the navigation system to connect.
+            levels: Which levels; all by default.
+            consent: A ``radgs.export.Consent`` for the poses as they are now.
+
+        Raises:
+            WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
+            ExportError: A level is not as it was registered, or the address cannot be used; the message says why.
+        """
+        from RadGSRegLib.export_scene import choose
+        from RadGSRegLib.export_stream import StreamTarget
+
+        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), consent)
+
+    def stopStream(self):
+        """Ends the stream of poses, if there is one."""
+        if self._stream is not None:
+            self._stream.stop()
+
+    @property
+    def stream(self):
+        """The stream of poses, a ``RadGSRegLib.export_stream.LevelStream``, and how it stands."""
+        if self._stream is None:
+            from RadGSRegLib.export_stream import LevelStream
+
+            self._stream = LevelStream()
+        return self._stream
+
+    def restoreLevel(self, ct, level):
+        """Puts a level's transform back to the pose that its registration found.
+
+        Raises:
+            ExportError: The level has not been registered.
+        """
+        from RadGSRegLib.export_scene import choose, restore
+
+        restore(choose(ct, [level])[0])
+
     def cleanup(self):
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()
         self._overlays.drop()
+        self.stopStream()
         self.worker.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -345,6 +433,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.worker_client import WorkerError
 
         self._overlays.drop()
+        if self._stream is not None:
+            self._stream.stop("the scene was closed")
         if self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
         if self.preparing:

@@ -27,6 +27,9 @@ LEVEL_ATTRIBUTE = "RadGSReg.level"
 #: On a level's transform: the level's part of result.json.
 RESULT_ATTRIBUTE = "RadGSReg.result"
 
+#: On a level's transform: which registration it comes from, and where CT and X-rays stood then (JSON).
+ORIGIN_ATTRIBUTE = "RadGSReg.origin"
+
 #: On a level's transform whose pose the user accepted: the verdict that it had.
 ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
 

@@ -14,6 +14,7 @@ from RadGSRegLib.node_watch import NodeWatch
 from RadGSRegLib.sections.advanced import AdvancedSection
 from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.dependencies import DependenciesSection
+from RadGSRegLib.sections.export import ExportSection
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
@@ -31,6 +32,7 @@ SECTIONS = (
     ApplySection,
     ResultsSection,
     VisualQaSection,
+    ExportSection,
     AdvancedSection,
 )
 

@@ -11,9 +11,13 @@ import numpy as np
 import slicer
 
 from radgs.errors import CaseError
+from radgs.export.delivery import sha256_of
+from radgs.export.shipment import Origin
 from radgs.io.volumes import read_image_array, read_volume
 from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.case_inputs import CaseInputs
+from RadGSRegLib.export_origin import keep_origin
+from RadGSRegLib.export_references import refer_as_registration
 from RadGSRegLib.folder import show_in_folder
 from RadGSRegLib.gaussian_glyphs import DENSITY, ellipsoids
 from RadGSRegLib.levels import activate, active_level, level_transforms, put_level, put_vertebra, revert
@@ -54,6 +58,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         if not in_scene(node):
             raise CaseError(f"The {what} was deleted while it was being registered.", "Load it again, then register.")
     result = RegistrationResult.load(folder)
+    origin = Origin(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
     yield None
     transforms = []
     for level, outcome in result.levels.items():
@@ -63,6 +68,8 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         transform = put_level(inputs.ct, level, outcome.ct_to_world)
         transform.SetName(name_of(inputs.transform_name, level))
         _put_result(transform, outcome)
+        keep_origin(transform, origin, inputs.ct, inputs.xrays)
+        refer_as_registration(transform, inputs.ct, inputs.xrays)
         transforms.append(transform)
         yield None
         vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])

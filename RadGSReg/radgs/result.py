@@ -71,6 +71,20 @@ class LevelResult:
             "seconds": _finite_or_none(self.seconds),
         }
 
+    @classmethod
+    def from_json_dict(cls, values: dict[str, Any], source: str) -> LevelResult:
+        """The level that ``to_json_dict`` wrote.
+
+        Args:
+            values: As result.json holds it.
+            source: Where they were found, for messages.
+
+        Raises:
+            InputFileError: A field is missing or of a wrong type.
+            GeometryError: A transform is not rigid.
+        """
+        return _read_level(JsonObject(values, Path(source), "", InputFileError))
+
 
 @dataclass(frozen=True, eq=False)
 class RegistrationResult:

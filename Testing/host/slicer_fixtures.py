@@ -32,6 +32,10 @@ class ScriptedUser:
     def choose_row(table: Any, row: int) -> None:
         table.selectRow(row)
 
+    @staticmethod
+    def write(edit: Any, text: str) -> None:
+        edit.text = text
+
 
 class FullSlicer:
     """The full application with the same face as the test host."""

@@ -6,7 +6,7 @@ import textwrap
 
 from radgs import __version__
 from radgs.export.formats import WrittenFile
-from radgs.export.shipment import OutgoingPose, Shipment
+from radgs.export.shipment import OutgoingPose
 
 FRAMES = (
     "ct is the CT volume's own frame with no transform applied; "
@@ -16,20 +16,20 @@ FRAMES = (
 WIDTH = 100
 
 
-def companion_text(written: WrittenFile, explanation: str, shipment: Shipment, sha256: str, distance_mm: float) -> str:
+def companion_text(written: WrittenFile, explanation: str, sha256: str, distance_mm: float) -> str:
     """The companion of one file.
 
     Args:
-        written: The file and its poses.
+        written: The file and its poses, all of one registration.
         explanation: What its format says of it (``ExportFormat.explain``).
-        shipment: Where the poses come from.
         sha256: Of the file.
         distance_mm: How far the poses were off when read back.
     """
     parts = [f"{written.path.name}\n{'=' * len(written.path.name)}"]
     for pose in written.poses:
         parts += [_verdict(pose), _matrix(pose)]
-    hashes = {"this file": sha256, "result.json": shipment.result_sha256, "the case": shipment.case_sha256}
+    origin = written.poses[0].origin
+    hashes = {"this file": sha256, "result.json": origin.result_sha256, "the case": origin.case_sha256}
     parts += [
         "What the file holds\n" + _indented(explanation),
         "Frames\n" + _indented(FRAMES),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radgs.errors import ExportError, RadgsError
-from radgs.export.shipment import OutgoingPose, Shipment
+from radgs.export.shipment import Origin, OutgoingPose, Shipment
 from radgs.result import LevelResult, RegistrationResult, Verdict
 
 
@@ -75,12 +75,8 @@ def release(
         withheld = tuple(name for name, level in chosen.items() if level.verdict == verdict)
         if withheld and not consent.covers(verdict):
             raise _withheld(verdict, withheld, chosen)
-    return Shipment(
-        poses=tuple(outgoing(name, level, consent) for name, level in chosen.items()),
-        result_sha256=result_sha256,
-        case_sha256=result.case_sha256,
-        versions=result.versions,
-    )
+    origin = Origin(result_sha256, result.case_sha256, result.versions)
+    return Shipment(tuple(outgoing(name, level, consent, origin) for name, level in chosen.items()))
 
 
 def chosen_levels(result: RegistrationResult, levels: Sequence[str] = ()) -> dict[str, LevelResult]:
@@ -99,7 +95,7 @@ def chosen_levels(result: RegistrationResult, levels: Sequence[str] = ()) -> dic
     return chosen
 
 
-def outgoing(name: str, level: LevelResult, consent: Consent) -> OutgoingPose:
+def outgoing(name: str, level: LevelResult, consent: Consent, origin: Origin | None = None) -> OutgoingPose:
     """One level's pose on its way out, which the consent covers.
 
     Raises:
@@ -109,9 +105,14 @@ def outgoing(name: str, level: LevelResult, consent: Consent) -> OutgoingPose:
         raise ExportError(
             f"{name} has no pose to export{_because(level)}", "Export the other levels with --level, or register again."
         )
-    verdict = level.verdict
     return OutgoingPose(
-        name, level.ct_to_world, verdict, consent.release_of(verdict), level.predicted_error_mm, level.reasons
+        level=name,
+        ct_to_world=level.ct_to_world,
+        verdict=level.verdict,
+        release=consent.release_of(level.verdict),
+        predicted_error_mm=level.predicted_error_mm,
+        reasons=level.reasons,
+        origin=origin or Origin(),
     )
 
 

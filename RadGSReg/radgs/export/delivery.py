@@ -39,7 +39,7 @@ def export_files(shipment: Shipment, export_format: ExportFormat, folder: str | 
         with tempfile.TemporaryDirectory(prefix=".radgs-export-", dir=folder) as aside:
             staged = []
             for written in export_format.write(shipment, Path(aside)):
-                staged += _checked(written, export_format, shipment)
+                staged += _checked(written, export_format)
             return [path.replace(folder / path.name) for path in staged]
     except OSError as problem:
         raise ExportError(
@@ -53,7 +53,7 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _checked(written: WrittenFile, export_format: ExportFormat, shipment: Shipment) -> list[Path]:
+def _checked(written: WrittenFile, export_format: ExportFormat) -> list[Path]:
     """The file, compared with what was to be in it, and its companion."""
     name = written.path.name
     doubt = "Do not use an earlier file of that name; please report it."
@@ -70,6 +70,6 @@ def _checked(written: WrittenFile, export_format: ExportFormat, shipment: Shipme
     if explanation is None:
         return [written.path]
     companion = written.path.with_name(name + ".about.txt")
-    text = companion_text(written, explanation, shipment, sha256_of(written.path), distance)
+    text = companion_text(written, explanation, sha256_of(written.path), distance)
     companion.write_text(text, encoding="utf-8")
     return [written.path, companion]

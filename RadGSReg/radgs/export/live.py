@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from radgs.errors import RadgsError
@@ -91,24 +91,31 @@ class LivePoses:
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._link, self._consent, self._levels, self._report = link, consent or Consent(), levels, report
-        self._states: dict[str, tuple[object, ...] | None] = {}
+        self._states: dict[str, tuple[object, ...]] = {}
 
-    def update(self, result: RegistrationResult) -> None:
+    def update(self, result: RegistrationResult, barred: Mapping[str, str] | None = None) -> None:
         """Publishes every level that differs from what was published before; what is withheld never ends the stream.
+
+        Args:
+            result: The levels as they are now.
+            barred: Levels that are withheld whatever their verdict, and why, as a phrase.
 
         Raises:
             ExportError: A level's name does not fit into a device name.
         """
+        barred = barred or {}
         for name in self._levels or {**result.levels, **self._states}:
             level = result.levels.get(name)
-            state = None if level is None else _state(level)
+            state = (barred.get(name), None if level is None else _state(level))
             if name not in self._states or self._states[name] != state:
                 self._states[name] = state
-                self._publish(name, level)
+                self._publish(name, level, barred.get(name))
 
-    def _publish(self, name: str, level: LevelResult | None) -> None:
+    def _publish(self, name: str, level: LevelResult | None, barred: str | None) -> None:
         if level is None:
             self._withhold(name, "not in the result")
+        elif barred is not None:
+            self._withhold(name, barred, level)
         elif level.ct_to_world is None:
             self._withhold(name, "no pose", level)
         elif not self._consent.covers(level.verdict):

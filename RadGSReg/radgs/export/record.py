@@ -10,7 +10,7 @@ from typing import Any
 from radgs import __version__
 from radgs.errors import InputFileError
 from radgs.export.formats import WrittenFile
-from radgs.export.shipment import TRIAL_POINT, OutgoingPose, Shipment
+from radgs.export.shipment import TRIAL_POINT, Origin, OutgoingPose, Shipment
 from radgs.geometry import RigidTransform
 from radgs.io.json_fields import json_text, read_json_object
 
@@ -21,22 +21,26 @@ DIRECTION = "x_world = ct_to_world @ x_ct"
 
 @dataclass(frozen=True)
 class Record:
-    """``ct_to_world.json``: frame, direction, unit, and per level pose, verdict and grounds; hashes of the inputs."""
+    """``ct_to_world.json``: frame, direction, unit, and per level pose, verdict and grounds; hashes of the inputs.
+
+    ``inputs`` and ``versions`` at the top are null where the levels come from several registrations; each level has its
+    own ``inputs``.
+    """
 
     name: str = "json"
     title: str = "Poses with verdicts and hashes (.json)"
 
     def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
         """See ``ExportFormat``."""
-        path = folder / "ct_to_world.json"
+        path, common = folder / "ct_to_world.json", shipment.common_origin
         values = {
             "schema": TRANSFORMS_SCHEMA,
             "frame": "RAS",
             "unit": "mm",
             "direction": DIRECTION,
             "levels": {pose.level: _level_values(pose) for pose in shipment.poses},
-            "inputs": {"result_sha256": shipment.result_sha256, "case_sha256": shipment.case_sha256},
-            "versions": dict(shipment.versions),
+            "inputs": None if common is None else _inputs(common),
+            "versions": None if common is None else dict(common.versions),
             "written_by": f"radgs {__version__}",
         }
         try:
@@ -66,7 +70,12 @@ def _level_values(pose: OutgoingPose) -> dict[str, Any]:
         "predicted_error_mm": {name: error if math.isfinite(error) else None for name, error in errors},
         "reasons": [{"code": reason.code, "message": reason.message} for reason in pose.reasons],
         "trial": {"x_ct": list(TRIAL_POINT), "x_world": pose.trial_point_in_world.tolist()},
+        "inputs": _inputs(pose.origin),
     }
+
+
+def _inputs(origin: Origin) -> dict[str, str | None]:
+    return {"result_sha256": origin.result_sha256, "case_sha256": origin.case_sha256}
 
 
 RECORD = Record()

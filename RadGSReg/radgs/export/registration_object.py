@@ -66,8 +66,6 @@ class SpatialRegistrationFormat:
 
     def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
         """See ``ExportFormat``."""
-        ct = _frame(self.ct, shipment.case_sha256, "ct")
-        world = _frame(self.xrays, shipment.case_sha256, "world")
         common: dict[str, str | int] = {
             **self._patient_and_study(),
             "SeriesInstanceUID": generate_uid(prefix=None),
@@ -79,9 +77,11 @@ class SpatialRegistrationFormat:
             "DeviceSerialNumber": "none",
             "SoftwareVersions": __version__,
         }
-        written = []
+        written, unknown_case = [], generate_uid(prefix=None)
         for number, pose in enumerate(shipment.poses, start=1):
             path = folder / f"{pose.level}_ct_to_world.dcm"
+            case = pose.origin.case_sha256 or unknown_case
+            ct, world = _frame(self.ct, case, "ct"), _frame(self.xrays, case, "world")
             heading = Heading({**common, **_content(pose, number)}, f"{pose.level}: CT to world, {pose.verdict}")
             write_spatial_registration(path, pose.ct_to_world, ct, world, heading)
             written.append(WrittenFile(path, (pose,)))
@@ -127,13 +127,11 @@ def _content(pose: OutgoingPose, number: int) -> Mapping[str, str | int]:
     }
 
 
-def _frame(series: DicomSeries | None, case_sha256: str | None, which: str) -> FrameOfReference:
+def _frame(series: DicomSeries | None, case: str, which: str) -> FrameOfReference:
     instances = () if series is None else series.instances
     if series is not None and series.frame_uid is not None:
         return FrameOfReference(series.frame_uid, instances)
-    if case_sha256 is None:
-        return FrameOfReference(generate_uid(prefix=None), instances)
-    return FrameOfReference(f"2.25.{uuid.uuid5(NAMESPACE, f'{which} {case_sha256}').int}", instances)
+    return FrameOfReference(f"2.25.{uuid.uuid5(NAMESPACE, f'{which} {case}').int}", instances)
 
 
 def _source(series: DicomSeries | None) -> str:

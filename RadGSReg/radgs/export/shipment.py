@@ -18,6 +18,21 @@ from radgs.result import Reason, Verdict
 TRIAL_POINT = (10.0, 20.0, 30.0)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Which registration a pose comes from.
+
+    Attributes:
+        result_sha256: Of the result.json it was read from, where it was.
+        case_sha256: Of the case's files, as the result states it.
+        versions: Versions of the engine and its libraries that made the result.
+    """
+
+    result_sha256: str | None = None
+    case_sha256: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class OutgoingPose:
     """One vertebra's pose on its way out.
@@ -29,6 +44,7 @@ class OutgoingPose:
         release: Why it was let out, as a phrase (``Consent.release_of``).
         predicted_error_mm: Predicted errors by name; NaN where one could not be computed.
         reasons: Grounds for the verdict.
+        origin: Which registration it comes from.
 
     Raises:
         ExportError: The level's name cannot stand in a file name.
@@ -40,6 +56,7 @@ class OutgoingPose:
     release: str
     predicted_error_mm: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         if FORBIDDEN_IN_NAMES.search(self.level):
@@ -51,10 +68,7 @@ class OutgoingPose:
     @property
     def expectation(self) -> str:
         """The predicted error as a phrase."""
-        error = self.predicted_error_mm.get("surface_p95", math.nan)
-        if not math.isfinite(error):
-            return "no predicted error"
-        return f"predicted error {error:.1f} mm (95 % of the surface)"
+        return expectation(self.predicted_error_mm)
 
     @property
     def trial_point_in_world(self) -> FloatArray:
@@ -67,16 +81,24 @@ class Shipment:
     """Poses that were let out together.
 
     Attributes:
-        poses: One per level.
-        result_sha256: Of the result.json they were read from, where they were.
-        case_sha256: Of the case's files, as the result states it.
-        versions: Versions of the engine and its libraries that made the result.
+        poses: One per level; they may come from several registrations.
     """
 
     poses: tuple[OutgoingPose, ...]
-    result_sha256: str | None = None
-    case_sha256: str | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def common_origin(self) -> Origin | None:
+        """Which registration all the poses come from; None where they come from several."""
+        origins = [pose.origin for pose in self.poses]
+        return origins[0] if all(origin == origins[0] for origin in origins) else None
+
+
+def expectation(predicted_error_mm: Mapping[str, float]) -> str:
+    """A predicted error (errors by name, mm) as a phrase."""
+    error = predicted_error_mm.get("surface_p95", math.nan)
+    if not math.isfinite(error):
+        return "no predicted error"
+    return f"predicted error {error:.1f} mm (95 % of the surface)"
 
 
 def point_text(point: ArrayLike) -> str:

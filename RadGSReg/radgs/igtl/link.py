@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from radgs.errors import ExportError
+from radgs.igtl.lookup import Lookup
 from radgs.igtl.peer import Peer, PeerLostError, how_it_failed
 
 #: OpenIGTLink's registered port.
@@ -17,6 +18,12 @@ DEFAULT_PORT = 18944
 
 #: How long a peer may take nothing before it is given up.
 PATIENCE_S = 5.0
+
+#: From when on a peer counts as slow.
+SLOW_S = 1.0
+
+#: How long at a time to wait for a host's name to be looked up.
+LOOKUP_PAUSE_S = 0.01
 
 #: The first and the longest pause before a connection is tried again.
 RETRY_S = (0.2, 3.0)
@@ -62,6 +69,7 @@ class Link:
         self._peers: list[Peer] = []
         self._tries, self._next_try, self._told = 0, 0.0, ""
         self._opened_at = 0.0
+        self._lookup: Lookup | None = None
         self._door = self._open_door() if listen else None
 
     def __enter__(self) -> Link:
@@ -74,6 +82,16 @@ class Link:
     def peers(self) -> list[str]:
         """The peers whose connection is open, as ``host:port``."""
         return [peer.name for peer in self._peers if peer.connected]
+
+    @property
+    def slow_peers(self) -> list[str]:
+        """Those of the peers that something has been waiting for longer than ``SLOW_S``, as ``host:port``."""
+        return [peer.name for peer in self._peers if peer.connected and peer.stalled_s > SLOW_S]
+
+    @property
+    def trouble(self) -> str:
+        """Why a connection ended or could not be had, in a sentence; empty from when one opens."""
+        return self._told
 
     @property
     def delivered(self) -> bool:
@@ -97,7 +115,7 @@ class Link:
             peer.withdraw(device)
 
     def tick(self, timeout_s: float) -> None:
-        """Does what there is to do, for up to ``timeout_s``; only looking up a host's name can take longer."""
+        """Does what there is to do, for up to ``timeout_s``."""
         if self._door is None and not self._peers:
             self._connect()
         with selectors.DefaultSelector() as selector:
@@ -107,7 +125,8 @@ class Link:
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.busy else 0)
                 selector.register(peer.socket, wanted, peer)
             if not selector.get_map():
-                time.sleep(max(0.0, min(timeout_s, self._next_try - time.monotonic())))
+                pause = LOOKUP_PAUSE_S if self._lookup is not None else self._next_try - time.monotonic()
+                time.sleep(max(0.0, min(timeout_s, pause)))
                 return
             for key, ready in selector.select(timeout_s):
                 if key.data is None:
@@ -158,12 +177,18 @@ class Link:
     def _connect(self) -> None:
         if time.monotonic() < self._next_try:
             return
+        if self._lookup is None:
+            self._lookup = Lookup(self.host, self.port)
         try:
-            known = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            ways = self._lookup.answer()
         except (OSError, UnicodeError) as problem:
+            self._lookup = None
             self._lost(None, how_it_failed(problem))
             return
-        family, kind, protocol, _, address = known[self._tries % len(known)]
+        if ways is None:
+            return
+        self._lookup = None
+        family, kind, protocol, address = ways[self._tries % len(ways)]
         peer = Peer(
             socket.socket(family, kind, protocol), f"{self.host}:{self.port}", self._patience_s, connected=False
         )

@@ -45,6 +45,11 @@ class Peer:
         """Whether anything is still to go out, or the connection still opening."""
         return not self.connected or bool(self._begun or self._waiting)
 
+    @property
+    def stalled_s(self) -> float:
+        """For how long the peer has taken nothing although something waits for it, seconds."""
+        return time.monotonic() - self._last_progress if self.busy else 0.0
+
     def offer(self, messages: Mapping[str, bytes]) -> None:
         """Puts one message per device in line; of a device that has one waiting already, the newer one stays."""
         if not self.busy:
@@ -109,8 +114,8 @@ class Peer:
         Raises:
             PeerLostError: It has.
         """
-        waited = time.monotonic() - self._last_progress
-        if self.busy and waited > self._patience_s:
+        waited = self.stalled_s
+        if waited > self._patience_s:
             raise PeerLostError(f"nothing taken for {waited:.1f} s" if self.connected else "no answer")
 
     def finish(self) -> None:

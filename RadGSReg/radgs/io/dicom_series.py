@@ -17,7 +17,7 @@ PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber")
 
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-_TAGS = [*PATIENT, *STUDY, *_UIDS, "FrameOfReferenceUID"]
+_TAGS = [*PATIENT, *STUDY, *_UIDS, "FrameOfReferenceUID", "ImagePositionPatient"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class DicomSeries:
         instances: The objects.
         patient: Attributes of ``PATIENT`` that the files have, as texts.
         study: Attributes of ``STUDY`` that the files have, as texts.
+        positions_lps: Where the first voxel of each object stands in the frame of reference, LPS mm (Image Position
+            (Patient), 0020,0032); objects that do not say are left out.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class DicomSeries:
     instances: tuple[Instance, ...]
     patient: dict[str, str] = field(default_factory=dict)
     study: dict[str, str] = field(default_factory=dict)
+    positions_lps: tuple[tuple[float, float, float], ...] = ()
 
 
 def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
@@ -81,7 +84,16 @@ def read_dicom_series(paths: Sequence[Path]) -> DicomSeries:
         ),
         patient={keyword: str(first[keyword].value) for keyword in PATIENT if keyword in first},
         study={keyword: str(first[keyword].value or "") for keyword in STUDY if keyword in first},
+        positions_lps=tuple(position for dataset in datasets if (position := _position(dataset)) is not None),
     )
+
+
+def _position(dataset: pydicom.Dataset) -> tuple[float, float, float] | None:
+    try:
+        x, y, z = (float(number) for number in dataset.get("ImagePositionPatient") or ())
+    except ValueError:
+        return None
+    return x, y, z
 
 
 def _headers(path: Path) -> list[pydicom.Dataset]:

@@ -6,6 +6,7 @@ import pytest
 
 from radgs.errors import ExportError
 from radgs.export import Consent, WithheldError, release
+from radgs.export.shipment import Origin
 from radgs.geometry import RigidTransform
 from radgs.result import LevelResult, RegistrationResult, Verdict
 
@@ -16,7 +17,7 @@ def test_accepted_poses_leave_as_they_are(result: RegistrationResult, pose: Rigi
     assert shipment.poses[1].ct_to_world is result.levels["L3"].ct_to_world
     assert shipment.poses[1].release == "accepted by the program"
     assert shipment.poses[1].expectation == "predicted error 0.8 mm (95 % of the surface)"
-    assert (shipment.case_sha256, shipment.result_sha256) == ("ab" * 32, "cd" * 32)
+    assert shipment.common_origin == Origin("cd" * 32, "ab" * 32, {"radgs": "0.1.0"})
 
 
 @pytest.mark.parametrize(

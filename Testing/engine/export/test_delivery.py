@@ -13,8 +13,9 @@ import pytest
 from radgs.errors import ExportError
 from radgs.export import FILE_FORMATS, Consent, ExportFormat, export_files, format_named, release
 from radgs.export.matrix_table import MATRIX_TABLE
+from radgs.export.shipment import Shipment
 from radgs.geometry import RigidTransform
-from radgs.result import RegistrationResult
+from radgs.result import LevelResult, RegistrationResult
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -68,6 +69,25 @@ def test_the_record_holds_frame_direction_unit_verdicts_and_hashes(result: Regis
     trial = record["levels"]["L3"]["trial"]
     moved = np.array(record["levels"]["L3"]["ct_to_world"]) @ [*trial["x_ct"], 1.0]
     np.testing.assert_allclose(moved[:3], trial["x_world"], atol=1e-9)
+
+
+def test_levels_of_two_registrations_leave_together_and_each_says_which_it_is_of(
+    result: RegistrationResult, other_pose: RigidTransform, tmp_path: Path
+) -> None:
+    later = RegistrationResult({"L1": LevelResult(other_pose, "accept")}, case_sha256="12" * 32)
+    shipments = release(result, levels=["L3"], result_sha256="cd" * 32), release(later, result_sha256="34" * 32)
+    together = Shipment(tuple(pose for shipment in shipments for pose in shipment.poses))
+    (path,) = export_files(together, format_named("json"), tmp_path)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["inputs"] is record["versions"] is None
+    assert {name: level["inputs"]["case_sha256"] for name, level in record["levels"].items()} == {
+        "L3": "ab" * 32,
+        "L1": "12" * 32,
+    }
+    export_files(together, format_named("csv"), tmp_path)
+    about = (tmp_path / "L1_ct_to_world.csv.about.txt").read_text(encoding="utf-8")
+    assert f"{'34' * 32}  result.json" in about
+    assert "cd" * 32 not in about
 
 
 def rounded(path: Path, ct_to_world: RigidTransform) -> None:

@@ -120,6 +120,16 @@ def test_only_the_levels_asked_for_go_out(link: Link, receiver: Any, pose: Rigid
     assert receiver("L3Verdict", 0.1) is None
 
 
+def test_a_level_that_is_barred_is_withheld_until_it_is_not(link: Link, receiver: Any, pose: RigidTransform) -> None:
+    live, levels = LivePoses(link), of(L3=(pose, "accept"))
+    live.update(levels, {"L3": "moved by hand"})
+    assert receiver("L3Verdict").string == "withheld: moved by hand; a pose sent before is out of date"
+    assert receiver("L3CTToWorld", 0.1) is None
+    live.update(levels)
+    assert receiver("L3Verdict").string.startswith("accept")
+    assert receiver("L3CTToWorld") is not None
+
+
 def test_a_result_is_told_once_per_change(result: RegistrationResult, result_folder: Path) -> None:
     watch = ResultWatch(result_folder)
     first = watch.changed()

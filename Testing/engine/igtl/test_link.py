@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ import pytest
 
 from radgs.errors import ExportError
 from radgs.geometry import RigidTransform
+from radgs.igtl import link as link_module
 from radgs.igtl.link import MOST_CLIENTS, Link
 from radgs.igtl.message import pack_pose, pose_device
 
@@ -221,6 +223,51 @@ def test_a_peer_that_takes_nothing_is_given_up_and_the_others_are_served(pyigtl:
     assert any(line.startswith(f"The connection with {name} has ended: nothing taken for ") for line in said)
 
 
+def test_a_peer_that_lags_is_told_from_one_that_keeps_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "SLOW_S", 0.1)
+    with Link(HOST, 0, listen=True) as link, socket.socket() as stuck, socket.socket() as quick:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        stuck.connect((HOST, link.port))
+        quick.connect((HOST, link.port))
+        quick.setblocking(False)
+        number = 0.0
+
+        def keep_changing() -> bool:
+            nonlocal number
+            number += 1.0
+            link.publish(message(x=number))
+            with suppress(BlockingIOError):
+                quick.recv(65536)
+            return bool(link.slow_peers)
+
+        pump(link, keep_changing)
+        assert link.slow_peers == ["{}:{}".format(*stuck.getsockname())]
+        assert len(link.peers) == 2, "slow, but not given up"
+
+
+def test_a_name_that_takes_long_to_look_up_holds_up_nobody(pyigtl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def slow_look_up(host: Any, *arguments: Any, **named: Any) -> Any:
+        if host == "navigation":
+            answer.wait(PATIENCE_S)
+            host = HOST
+        return look_up(host, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
+    with server(pyigtl) as navigation, Link("navigation", navigation.port) as link:
+        link.publish(message())
+        started = time.monotonic()
+        for _ in range(20):
+            link.tick(0.0)
+        assert time.monotonic() - started < 1.0
+        assert not link.peers
+        answer.set()
+        pump(link, lambda: link.delivered)
+        assert navigation.wait_for_message("L3CTToWorld", timeout=PATIENCE_S) is not None
+
+
 def test_a_verdict_still_goes_before_its_pose_when_both_were_overtaken() -> None:
     """A peer that takes nothing for a while never gets a pose before its verdict, nor one that was withdrawn."""
     with bare_server(receive_buffer=2048) as door, Link(HOST, door.getsockname()[1]) as link:
@@ -299,8 +346,9 @@ def test_an_address_in_use_and_a_name_nobody_has_are_told() -> None:
         Link("no..host", 0, listen=True)
     said: list[str] = []
     with Link("no..host", 18944, report=said.append) as link:
+        pump(link, lambda: bool(said))
         link.tick(0.0)
-        link.tick(0.0)
+        assert link.trouble == said[0]
     assert len(said) == 1
     assert said[0].startswith("no..host:18944 cannot be reached")
 

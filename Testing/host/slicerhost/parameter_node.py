@@ -68,6 +68,8 @@ def _serializer(kind: Any) -> _Text | _Node:
         return _Node(kind)
     if kind is str:
         return _Text(str, str, str, "")
+    if kind is int:
+        return _Text(int, str, int, 0)
     if kind is bool:
         return _Text(bool, str, lambda text: text == "True", False)
     if kind is int:

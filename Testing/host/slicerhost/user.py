@@ -34,6 +34,13 @@ class User:
         place = table.visualItemRect(table.item(row, 0)).center()
         QtTest.QTest.mouseClick(table.viewport(), LEFT, pos=place)
 
+    def write(self, edit: QtWidgets.QLineEdit, text: str) -> None:
+        """Types a text in place of what a line holds."""
+        self._see(edit)
+        edit.selectAll()
+        QtTest.QTest.keyClick(edit, QtCore.Qt.Key.Key_Delete)
+        QtTest.QTest.keyClicks(edit, text)
+
     @staticmethod
     def _see(widget: Any) -> None:
         QtCore.QCoreApplication.processEvents()
