@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from radgs.anatomy import ROI_SIZE_MM
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.refine.cheaper import Expanded, HalfResolution
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
 from radgs.vertebra_model import VertebraModel
-from radgs.xray import ViewGeometry, XRayView
+from radgs.xray import XRayView
 
 COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
 
@@ -41,30 +39,6 @@ POLISH = (
 POOR_START = 0.8
 #: Other starts: turned by this much about each axis, both ways.
 RESTART_TURN_RAD = float(np.radians(15.0))
-
-
-@dataclass(frozen=True, eq=False)
-class HalfResolution:
-    """A smooth body rendered on every second pixel and interpolated: a quarter of the cost."""
-
-    body: Body
-
-    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
-        """Line integrals (H, W)."""
-        return _doubled(self.body.render(pose, geometry.binned(2))[None])[0]
-
-    def render_with_jacobian(
-        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
-    ) -> tuple[Tensor, Tensor]:
-        """Line integrals (H, W) and derivative (6, H, W)."""
-        image, jacobian = self.body.render_with_jacobian(pose, geometry.binned(2), centre)
-        doubled = _doubled(torch.cat([image[None], jacobian]))
-        return doubled[0], doubled[1:]
-
-
-def _doubled(images: Tensor) -> Tensor:
-    """(C, H, W) to (C, 2H, 2W), pixel areas kept in place."""
-    return functional.interpolate(images[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,15 +111,20 @@ def refine(
     coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
     around = model.surroundings_body.sampled_every(4.0)
     bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
-    apart = Refiner(coarse, bodies, centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
+    apart = Refiner(coarse, _expanded(bodies), centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
 
     progress(0.6, "refining the vertebra at full resolution")
     fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
     # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
     bodies = (model.vertebra_body, HalfResolution(around), *(b.sampled_every(2.0) for b in model.neighbour_bodies))
-    final = Refiner(fine, bodies, centre).run(apart, POLISH)
+    final = Refiner(fine, _expanded(bodies), centre).run(apart, POLISH)
     progress(1.0, "refined")
     return Refinement(start, whole, final, fine, bodies, restarted, other_level)
+
+
+def _expanded(bodies: tuple[Body, ...]) -> tuple[Body, ...]:
+    """The vertebra, which is what is sought, rendered at every pose; what lies around it only now and then."""
+    return (bodies[0], *(Expanded(body) for body in bodies[1:]))
 
 
 def align_whole(
@@ -204,5 +183,5 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
 def _whole_refiner(views: Sequence[XRayView], model: VertebraModel, centre: FloatArray, pixels: int) -> Refiner:
     """Moves the CT as one body, watched around the vertebra."""
     observation = Observation.around(views, centre, ROI_SIZE_MM, pixels, model.device)
-    whole = model.whole_body.sampled_every(4.0)
+    whole = Expanded(model.whole_body.sampled_every(4.0))
     return Refiner(observation, (whole,), centre, silhouette=model.vertebra_body)

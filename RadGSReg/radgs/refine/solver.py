@@ -38,6 +38,11 @@ LEVER_MM = 25.0
 TWIST_SCALE = np.array([1 / LEVER_MM] * 3 + [1.0] * 3)
 
 
+def scaled_twist(motion: RigidTransform, centre: FloatArray) -> NDArray[np.float64]:
+    """(6,) the twist about ``centre`` that moves as ``motion`` does, in units of ``TWIST_SCALE``."""
+    return np.concatenate([motion.rotation_vector, motion.apply(centre) - centre]) / TWIST_SCALE
+
+
 class Body(Protocol):
     """Something rigid that attenuates."""
 
@@ -198,8 +203,7 @@ class Refiner:
         deviation = np.array([self.prior.rotation_rad] * 3 + [self.prior.shift_mm] * 3)
         precision = noise * (TWIST_SCALE / deviation) ** 2
         for order, pose in enumerate(poses[1:], start=1):
-            relative = pose @ poses[0].inverse()
-            offset = np.concatenate([relative.rotation_vector, relative.apply(self.centre) - self.centre]) / TWIST_SCALE
+            offset = scaled_twist(pose @ poses[0].inverse(), self.centre)
             select = np.zeros((6, size))
             select[:, :6], select[:, 6 * order : 6 * order + 6] = -np.eye(6), np.eye(6)
             normal += select.T @ (precision[:, None] * select)

@@ -14,7 +14,7 @@ from radgs.case import Level
 from radgs.drr import VolumeRenderer
 from radgs.evaluation.simulation import SimulationSettings, small_motion
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.refine.schedule import HalfResolution
+from radgs.refine.cheaper import HalfResolution
 from radgs.vertebra_model import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
 from radgs.volume import Volume
 from radgs.xray import ViewGeometry

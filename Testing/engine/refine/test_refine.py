@@ -12,7 +12,7 @@ import torch
 from radgs.geometry import RigidTransform, mean_distance, unit
 from radgs.physics import XRayPhysics
 from radgs.refine import Estimate, Observation, Refinement, Refiner, RelativePrior, Stage, refine
-from radgs.refine.schedule import POOR_START, HalfResolution, align_whole
+from radgs.refine.schedule import POOR_START, align_whole
 from radgs.vertebra_model import VertebraModel
 from radgs.xray import ViewGeometry, XRayView
 
@@ -155,22 +155,6 @@ def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
     assert 0.2 < float(observed.valid[0].mean()) < 0.8
     for geometry in observed.geometries:
         np.testing.assert_allclose(geometry.project(centre), [31.5, 31.5], atol=1e-6)
-
-
-def test_half_resolution_renders_smooth_bodies_in_place(
-    phantom_model: VertebraModel, truth: RigidTransform, geometries: dict[str, ViewGeometry]
-) -> None:
-    centre = truth.apply(phantom_model.centre)
-    geometry = geometries["LAT"].crop_geometry(centre, 128.0, 64)
-    body = phantom_model.surroundings_body.sampled_every(4.0)
-    full, full_jacobian = body.render_with_jacobian(truth, geometry, centre)
-    half, half_jacobian = HalfResolution(body).render_with_jacobian(truth, geometry, centre)
-    assert half.shape == full.shape
-    assert half_jacobian.shape == full_jacobian.shape
-    inner = (slice(2, -2), slice(2, -2))
-    assert float((half - full)[inner].abs().mean()) < 0.01 * float(full.mean())
-    shifted = torch.roll(full, 1, dims=1)
-    assert float((half - full)[inner].abs().mean()) < float((shifted - full)[inner].abs().mean())
 
 
 def test_the_prior_decides_how_far_bodies_may_come_apart(

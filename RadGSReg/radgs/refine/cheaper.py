@@ -1,0 +1,74 @@
+"""Bodies that are rendered for less than they would cost: they are smooth, or they hardly move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.refine.solver import TWIST_SCALE, Body, scaled_twist
+from radgs.xray import ViewGeometry
+
+#: How far a body may move, or a turn may take its surface, until its image is rendered anew, mm.
+EXPANSION_REACH_MM = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class HalfResolution:
+    """A smooth body rendered on every second pixel and interpolated: a quarter of the cost."""
+
+    body: Body
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+        """Line integrals (H, W)."""
+        return _doubled(self.body.render(pose, geometry.binned(2))[None])[0]
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Tensor, Tensor]:
+        """Line integrals (H, W) and derivative (6, H, W)."""
+        image, jacobian = self.body.render_with_jacobian(pose, geometry.binned(2), centre)
+        doubled = _doubled(torch.cat([image[None], jacobian]))
+        return doubled[0], doubled[1:]
+
+
+def _doubled(images: Tensor) -> Tensor:
+    """(C, H, W) to (C, 2H, 2W), pixel areas kept in place."""
+    return functional.interpolate(images[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Expanded:
+    """A body whose image is rendered once and follows small motions to first order, by the image's derivative.
+
+    Near the end of a descent bodies move by hundredths of a millimetre: rendering each step anew would show the same.
+    It serves one descent, whose twists share one centre.
+
+    Args:
+        body: The body.
+    """
+
+    body: Body
+    _expansions: dict[ViewGeometry, tuple[RigidTransform, Tensor, Tensor]] = field(default_factory=dict, init=False)
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+        """Line integrals (H, W), never from an expansion."""
+        return self.body.render(pose, geometry)
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Tensor, Tensor]:
+        """Line integrals (H, W) and derivative (6, H, W); within ``EXPANSION_REACH_MM`` of where it was rendered."""
+        if geometry in self._expansions:
+            expanded_at, image, jacobian = self._expansions[geometry]
+            twist = scaled_twist(pose @ expanded_at.inverse(), centre)
+            if np.abs(twist).max() < EXPANSION_REACH_MM:
+                step = torch.as_tensor(twist * TWIST_SCALE).to(jacobian)
+                return image + torch.einsum("p,phw->hw", step, jacobian), jacobian
+        image, jacobian = self.body.render_with_jacobian(pose, geometry, centre)
+        self._expansions[geometry] = (pose, image, jacobian)
+        return image, jacobian

@@ -1,0 +1,96 @@
+"""Bodies rendered for less show what the full rendering shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.refine.cheaper import EXPANSION_REACH_MM, Expanded, HalfResolution
+from radgs.refine.solver import Body
+from radgs.vertebra_model import VertebraModel
+from radgs.xray import ViewGeometry
+
+
+class Counting:
+    """A body that counts how often its derivative is rendered."""
+
+    def __init__(self, body: Body) -> None:
+        self.body, self.renderings = body, 0
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+        return self.body.render(pose, geometry)
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Tensor, Tensor]:
+        self.renderings += 1
+        return self.body.render_with_jacobian(pose, geometry, centre)
+
+
+def test_half_resolution_renders_smooth_bodies_in_place(
+    phantom_model: VertebraModel, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    geometry = geometries["LAT"].crop_geometry(centre, 128.0, 64)
+    body = phantom_model.surroundings_body.sampled_every(4.0)
+    full, full_jacobian = body.render_with_jacobian(truth, geometry, centre)
+    half, half_jacobian = HalfResolution(body).render_with_jacobian(truth, geometry, centre)
+    assert half.shape == full.shape
+    assert half_jacobian.shape == full_jacobian.shape
+    inner = (slice(2, -2), slice(2, -2))
+    assert float((half - full)[inner].abs().mean()) < 0.01 * float(full.mean())
+    shifted = torch.roll(full, 1, dims=1)
+    assert float((half - full)[inner].abs().mean()) < float((shifted - full)[inner].abs().mean())
+
+
+@pytest.fixture
+def lateral(geometries: dict[str, ViewGeometry], phantom_model: VertebraModel, truth: RigidTransform) -> ViewGeometry:
+    return geometries["LAT"].crop_geometry(truth.apply(phantom_model.centre), 128.0, 64)
+
+
+def moved(pose: RigidTransform, centre: np.ndarray, reach: float) -> RigidTransform:
+    """The pose turned and shifted, by so much of what an expansion reaches."""
+    shift = reach * EXPANSION_REACH_MM * np.array([0.9, -0.8, 0.7])
+    return pose.rotated_about(centre, shift / 25.0, shift)
+
+
+def test_an_expanded_body_follows_small_motions_without_being_rendered(
+    phantom_model: VertebraModel, truth: RigidTransform, lateral: ViewGeometry
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    body = Counting(phantom_model.surroundings_body.sampled_every(4.0))
+    expanded = Expanded(body)
+    at_first, _ = expanded.render_with_jacobian(truth, lateral, centre)
+    followed, _ = expanded.render_with_jacobian(moved(truth, centre, 0.9), lateral, centre)
+    assert body.renderings == 1
+    rendered = body.render(moved(truth, centre, 0.9), lateral)
+    assert float((followed - rendered).abs().mean()) < 0.5 * float((at_first - rendered).abs().mean())
+
+
+def test_an_expanded_body_that_came_far_is_rendered_anew(
+    phantom_model: VertebraModel, truth: RigidTransform, lateral: ViewGeometry
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    body = Counting(phantom_model.surroundings_body.sampled_every(4.0))
+    expanded = Expanded(body)
+    expanded.render_with_jacobian(truth, lateral, centre)
+    far = moved(truth, centre, 1.2)
+    torch.testing.assert_close(
+        expanded.render_with_jacobian(far, lateral, centre), body.render_with_jacobian(far, lateral, centre)
+    )
+    assert body.renderings == 3  # twice through the expansion, once beside it
+
+
+def test_each_view_has_an_expansion_of_its_own(
+    phantom_model: VertebraModel, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    body = phantom_model.surroundings_body.sampled_every(4.0)
+    expanded = Expanded(body)
+    for geometry in (view.crop_geometry(centre, 128.0, 32) for view in geometries.values()):
+        torch.testing.assert_close(
+            expanded.render_with_jacobian(truth, geometry, centre), body.render_with_jacobian(truth, geometry, centre)
+        )
