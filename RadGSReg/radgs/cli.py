@@ -138,6 +138,7 @@ def train(
     minutes: Annotated[float, typer.Option(min=0.1, help="Time budget of the training; pairs come on top.")] = 60.0,
     spines: Annotated[int, typer.Option(min=2, help="How many synthetic patients.")] = 40,
     config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
+    base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, draws and exposures.")] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
@@ -148,7 +149,16 @@ def train(
         from radgs.training.commands import train_stage_1
 
         typer.echo(
-            train_stage_1(out, pairs, minutes=minutes, spines=spines, config=config, seed=seed, device=device.value)
+            train_stage_1(
+                out,
+                pairs,
+                minutes=minutes,
+                spines=spines,
+                config=config,
+                base=base,
+                seed=seed,
+                device=device.value,
+            )
         )
 
 

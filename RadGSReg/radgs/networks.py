@@ -100,6 +100,11 @@ class Networks:
         whose = f"prepared for {self.patient.level}" if self.patient else "generic, not prepared for this patient"
         return f"RecM and RegM ({self.recm.config.name}), {whose}"
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The record without the course of the training: what those trained from these keep of it."""
+        return {key: value for key, value in self.record.items() if key != "history"}
+
     def to(self, device: torch.device) -> Networks:
         """The networks on another device, in place."""
         self.recm.to(device)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from radgs.layers import Convolution3d, Pointwise, ResidualBlock, doubled
+from radgs.layers import Convolution3d, Pointwise, ResidualBlock, doubled, put_channels_last
 
 
 @pytest.mark.parametrize(("stride", "side"), [(1, 8), (1, 7), (2, 8), (2, 10)])
@@ -44,3 +44,15 @@ def test_doubling_keeps_a_plane_where_it_is() -> None:
     ramp = torch.arange(6.0).view(1, 1, 6, 1).expand(1, 1, 6, 6)
     fine = doubled(ramp)[0, 0, 2:-2, 0]
     assert torch.allclose(fine, torch.arange(8) / 2.0 + 0.75)
+
+
+def test_channels_last_changes_the_layout_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(ResidualBlock(3, 4, 8, 2), Convolution3d(8, 8, 3, 1, 1))
+    volumes = torch.rand(2, 4, 8, 8, 8)
+    expected, before = net(volumes), {name: weight.clone() for name, weight in net.state_dict().items()}
+    put_channels_last(net)
+    assert net[1].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert not net[1].weight.is_contiguous()
+    assert all(torch.equal(weight, before[name]) for name, weight in net.state_dict().items())
+    assert torch.allclose(net(volumes), expected, atol=1e-5)

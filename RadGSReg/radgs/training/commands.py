@@ -60,13 +60,24 @@ def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) 
     return anatomy, level, load_generic() if base is None else load_networks(base)
 
 
-def train_stage_1(out: Path, pairs: Path, *, minutes: float, spines: int, config: str, seed: int, device: str) -> str:
+def train_stage_1(
+    out: Path,
+    pairs: Path,
+    *,
+    minutes: float,
+    spines: int,
+    config: str,
+    base: Path | None,
+    seed: int,
+    device: str,
+) -> str:
     """Trains generic networks; returns what to tell.
 
     Raises:
-        InputFileError: There is no such configuration, or the output file cannot be used.
+        InputFileError: There is no such configuration, or the base or the output file cannot be used.
     """
     _check_output(out)
+    networks = None if base is None else load_networks(base)
     with ProgressBar(people_console(), "Training") as bar, _interruptible() as interrupted:
         networks = train_generic(
             out,
@@ -74,6 +85,7 @@ def train_stage_1(out: Path, pairs: Path, *, minutes: float, spines: int, config
             minutes=minutes,
             spines=spines,
             config=config,
+            base=networks,
             seed=seed,
             device=device,
             progress=bar,

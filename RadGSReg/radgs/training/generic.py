@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,13 +16,15 @@ from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank
 from radgs.training.phantom_pairs import FIRST_SEED, load_pairs, make_phantom_pairs
 from radgs.training.session import TrainingSession, told
-from radgs.training.step import StepSettings
 from radgs.training.trainer import TrainingProgress, TrainingSettings
 
 #: Vertebrae of every so-manieth spine are held out...
 HELD_OUT_EVERY = 12
 #: ...with so many pairs each.
 HELD_OUT_PAIRS = 2
+FROM_RANDOM = TrainingSettings()
+#: A base knows most of it already: a lower peak, and RegM from the start.
+GOING_ON = TrainingSettings(learning_rate=1.5e-3, register_from=0.0)
 #: Share of the progress shown that making pairs takes.
 PAIRS_SHARE = 0.2
 
@@ -34,6 +37,7 @@ def train_generic(
     spines: int = 40,
     pairs_per_vertebra: int = 10,
     config: str = "compact",
+    base: Networks | None = None,
     with_attention: bool = True,
     with_cal: bool = True,
     seed: int = 0,
@@ -49,7 +53,8 @@ def train_generic(
         minutes: Budget of the training; pairs come on top.
         spines: How many patients.
         pairs_per_vertebra: Pairs of each of their lumbar vertebrae.
-        config: "compact" or "paper".
+        config: "compact" or "paper"; a base has its own.
+        base: Networks to go on with instead of random weights; they are trained in place.
         with_attention: False leaves RecM's attention out (for the ablation).
         with_cal: False trains attention without the counterfactual loss (for the ablation).
         seed: Of weights, draws and exposures; the spines are always the same.
@@ -70,24 +75,28 @@ def train_generic(
         progress=lambda done, what: progress(PAIRS_SHARE * done, f"simulated pairs: {what}"),
     )
     torch.manual_seed(seed)
-    networks = new_networks(config, with_attention=with_attention).to(on)
+    networks = (base or new_networks(config, with_attention=with_attention)).to(on)
     training, held_out = _sources(load_pairs(files), networks, on)
     work = out.with_name(out.name + ".work")
     work.mkdir(parents=True, exist_ok=True)
+    attentive = networks.recm.attention is not None
     record = {
         "stage": "generic",
         "spines": spines,
         "first_seed": FIRST_SEED,
         "pairs": len(training),
-        "attention": with_attention,
-        "cal": with_attention and with_cal,
+        "attention": attentive,
+        "cal": attentive and with_cal,
     }
-    step = StepSettings() if with_cal else StepSettings(counterfactual=0.0)
+    settings = FROM_RANDOM
+    if base is not None:
+        settings, record["base"] = GOING_ON, base.origin
+    step = replace(settings.step, counterfactual=settings.step.counterfactual if with_cal else 0.0)
     session = TrainingSession(
         networks,
         training,
         held_out,
-        TrainingSettings(step=step),
+        replace(settings, step=step),
         minutes * 60.0,
         seed,
         out=out,

@@ -146,7 +146,7 @@ def prepare(
         out=out,
         work=work,
         patient=Patient(level.name, _point(subject), fingerprint),
-        record={"stage": "patient", "pairs": len(training), "base": dict(base.record)},
+        record={"stage": "patient", "pairs": len(training), "base": base.origin},
         best_before=best_before,
     )
 

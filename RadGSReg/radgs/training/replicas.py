@@ -65,5 +65,10 @@ def _sharing_copy(module: nn.Module) -> nn.Module:
 
 
 def _mean(gradients: Sequence[Tensor], count: int) -> Tensor | None:
-    """The sum over ``count``: a replica without a gradient had one of zero."""
-    return torch.stack(list(gradients)).sum(dim=0) / count if gradients else None
+    """The sum over ``count``, in the first one's memory: a replica without a gradient had one of zero."""
+    if not gradients:
+        return None
+    total, *others = gradients
+    for one in others:
+        total += one
+    return total.div_(count)

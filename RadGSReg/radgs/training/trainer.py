@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from radgs.layers import put_channels_last
 from radgs.networks import Accuracy, Networks
 from radgs.recm import RecM
 from radgs.regm import RegM
@@ -99,8 +100,13 @@ class Trainer:
         self.networks, self.training, self.held_out = networks, training, held_out
         self.settings, self.budget_seconds, self.seed = settings, budget_seconds, seed
         self.modules = nn.ModuleDict({"recm": networks.recm, "regm": networks.regm})
+        put_channels_last(self.modules)
         self.optimizer = torch.optim.AdamW(
-            self.modules.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+            self.modules.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            betas=(0.9, 0.98),
+            fused=True,
         )
         on_cpu = networks.recm.points.device.type == "cpu"
         self._replicas = Replicas(self.modules, settings.replicas if on_cpu else 1)

@@ -1,0 +1,56 @@
+"""Generic networks: trained on the pairs of several spines, from random weights or going on with a model's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from radgs.errors import InputFileError
+from radgs.networks import Networks, load_generic
+from radgs.phantom.morphometry import LUMBAR
+from radgs.training.generic import train_generic
+from radgs.training.pairs import PairBank
+
+
+@pytest.fixture
+def bank(pairs: PairBank, tmp_path: Path) -> Path:
+    """Two spines' worth of pairs: all of one vertebra, which is enough to run on."""
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for number in range(2):
+        for level in LUMBAR:
+            replace(pairs.part(slice(2)), name=f"spine {number} {level}").save(
+                folder / f"spine_{number:04d}_{level}.npz"
+            )
+    return folder
+
+
+def trained(bank: Path, out: Path, base: Networks | None) -> Networks:
+    """Networks after a step or a few."""
+    return train_generic(out, bank, minutes=0.02, spines=2, pairs_per_vertebra=2, base=base, seed=5)
+
+
+def first_weights(networks: Networks) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in networks.recm.encoder.parameters()])
+
+
+def test_a_base_is_gone_on_with_and_named_in_the_record(bank: Path, tmp_path: Path) -> None:
+    generic = first_weights(load_generic())
+    gone_on = trained(bank, tmp_path / "gone_on.radgs.safetensors", load_generic())
+    afresh = trained(bank, tmp_path / "afresh.radgs.safetensors", None)
+    change = [float((first_weights(networks) - generic).norm() / generic.norm()) for networks in (gone_on, afresh)]
+    assert 0 < change[0] < 0.2
+    assert change[1] > 0.5
+    assert gone_on.record["base"]["stage"] == "generic"
+    assert "history" not in gone_on.record["base"]
+    assert "base" not in afresh.record
+    assert gone_on.accuracy is not None
+    assert gone_on.accuracy.pairs == 10  # two of every vertebra of the spine held out
+
+
+def test_one_spine_cannot_be_trained_on_and_held_out(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match="held out"):
+        train_generic(tmp_path / "one.radgs.safetensors", tmp_path, minutes=0.1, spines=1)
