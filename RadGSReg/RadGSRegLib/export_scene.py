@@ -31,7 +31,7 @@ CUBE = np.array(np.meshgrid(*[[-500.0, 500.0]] * 3)).reshape(3, -1).T
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a level cannot be exported as it stands.
+    """Why a level's pose does not hold as it stands: it can neither be accepted nor exported.
 
     Attributes:
         why: As a phrase that goes on from the level's name and a colon.

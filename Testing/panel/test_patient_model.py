@@ -68,6 +68,7 @@ def test_a_preparation_cancelled_at_once_can_be_resumed(
     assert (ui.prepareButton.text, ui.prepareButton.enabled) == ("Cancel, keep the best so far", True)
     assert ui.preparationProgressBar.isVisible()
     assert not ui.minutesSpinBox.enabled
+    assert (ui.applyButton.text, ui.applyButton.enabled) == ("Wait for the preparation", False)
     host.wait_until(lambda: "taking the CT apart" in ui.preparationLabel.text, 60)
     assert ui.preparationProgressBar.format == "20:00 left"
     user.press(ui.prepareButton)
@@ -76,4 +77,5 @@ def test_a_preparation_cancelled_at_once_can_be_resumed(
     assert "before there was a model to keep" in ui.messageLabel.text
     assert (ui.prepareButton.text, ui.prepareButton.enabled) == ("Resume L3", True)
     assert not ui.preparationProgressBar.isVisible()
+    assert (ui.applyButton.text, ui.applyButton.enabled) == ("Apply", True)
     assert list(tmp_path.glob("*.safetensors")) == []

@@ -35,6 +35,12 @@ class ApplySection(Section):
             button.enabled = not self._cancelling
             button.toolTip = _("Stop within two seconds; what is in the scene stays as it is")
             return
+        if self.logic.preparing:
+            button.enabled, button.text = False, _("Wait for the preparation")
+            button.toolTip = _(
+                "One engine does both: see Patient model, where it can be cancelled and keeps the best so far"
+            )
+            return
         todo = what_to_do(self.logic.inputs(), parameters)
         button.enabled = not todo
         button.text = todo[0] if todo else _("Apply")

@@ -49,6 +49,7 @@ class ResultsSection(Section):
     def follow(self, parameters: Any) -> None:
         """Shows the results of the CT's levels; the selected row is the level that the CT follows."""
         self._results = _results_of(parameters.ct)
+        self._obstacles = {level: kept.obstacle for level, kept in self.logic.registeredLevels(parameters.ct).items()}
         self._show_rows()
         self._show_reasons()
         self._show_buttons()
@@ -58,7 +59,7 @@ class ResultsSection(Section):
         blocked = table.blockSignals(True)
         table.setRowCount(len(self._results))
         for row, (level, (transform, result)) in enumerate(self._results.items()):
-            for column, text in enumerate(_texts(level, transform, result)):
+            for column, text in enumerate([*_texts(level, result), self._state(level, transform)]):
                 table.setItem(row, column, _item(text, result["verdict"] if column == 1 else None))
         active = active_level(self.panel.parameters.ct)
         if active in self._results:
@@ -101,11 +102,17 @@ class ResultsSection(Section):
             return _("Select a level first") if self._results else _("Nothing has been registered yet")
         if result["verdict"] == "reject":
             return _("A rejected pose cannot be accepted: correct the inputs, and register again")
-        if acceptance.is_moved(transform):
-            return _("The transform was moved since; register again")
+        if (obstacle := self._obstacles.get(level)) is not None:
+            return f"{level}: {obstacle.why}. {obstacle.remedy}"
         if acceptance.is_accepted(transform):
             return _("{level} is accepted").format(level=level)
         return None
+
+    def _state(self, level: str, transform: Any) -> str:
+        """Whether a pose is accepted; one that does not hold any more is not, whatever it was."""
+        if self._results[level][1]["ct_to_world"] is not None and self._obstacles.get(level) is not None:
+            return _("moved since")
+        return _("✓ accepted") if acceptance.is_accepted(transform) else _("not accepted")
 
     def _select(self) -> None:
         rows = {index.row() for index in self.ui.resultsTable.selectionModel().selectedRows()}
@@ -149,22 +156,15 @@ def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
     return {level: (transform, result) for level, (transform, result) in results.items() if result is not None}
 
 
-def _texts(level: str, transform: Any, result: dict[str, Any]) -> list[str]:
-    """A row's cells."""
+def _texts(level: str, result: dict[str, Any]) -> list[str]:
+    """A row's cells, but the last."""
     verdict = result["verdict"]
     return [
         level,
         f"{VERDICT_SIGNS[verdict]} {verdict}",
         _predicted(result),
         _similarities(result),
-        _state(transform),
     ]
-
-
-def _state(transform: Any) -> str:
-    if acceptance.is_moved(transform):
-        return _("moved since")
-    return _("✓ accepted") if acceptance.is_accepted(transform) else _("not accepted")
 
 
 def _predicted(result: dict[str, Any]) -> str:

@@ -103,6 +103,23 @@ def test_an_accepted_pose_that_is_moved_by_hand_is_accepted_no_longer(a_panel: A
     assert not a_panel.ui.acceptButton.enabled
 
 
+def test_a_pose_counts_no_longer_when_an_xray_stands_elsewhere(a_panel: Any, bring: Bring, user: Any) -> None:
+    """The X-rays' frame is where the pose leads to."""
+    bring(LEVELS)
+    user.choose_row(a_panel.ui.resultsTable, 0)
+    user.press(a_panel.ui.acceptButton)
+    xray = a_panel.ui.xray1Selector.currentNode()
+    origin = xray.GetOrigin()
+    xray.SetOrigin(origin[0] + 1.0, origin[1], origin[2])
+    slicer.app.processEvents()
+    assert cells(a_panel, 0)[-1] == "moved since"
+    assert not a_panel.ui.acceptButton.enabled
+    assert "does not stand where it stood" in a_panel.ui.acceptButton.toolTip
+    xray.SetOrigin(*origin)
+    slicer.app.processEvents()
+    assert cells(a_panel, 0)[-1] == "✓ accepted"
+
+
 def test_a_new_result_has_to_be_accepted_anew(a_panel: Any, bring: Bring, user: Any) -> None:
     bring(LEVELS)
     user.press(a_panel.ui.acceptButton)
