@@ -117,6 +117,33 @@ def take_a_registration(photo: Photographer) -> None:
     photo.take("10_accepted", "applyButton", "visualQaCollapsibleButton")
 
 
+def take_a_preparation(photo: Photographer) -> None:
+    """Networks being prepared for the level, and what Apply says meanwhile."""
+    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    ui.patientModelCollapsibleButton.collapsed = False
+    with tempfile.TemporaryDirectory() as folder:
+        ui.preparationFolderEdit.currentPath = folder
+        user.press(ui.prepareButton)
+        photo.wait(lambda: "simulated" in ui.preparationLabel.text)
+        photo.take("15_preparing", "patientModelCollapsibleButton", "applyButton")
+        user.press(ui.prepareButton)
+        photo.wait(lambda: not logic.preparing)
+        photo.panel.panel.say("")
+        ui.preparationFolderEdit.currentPath = ""
+    ui.patientModelCollapsibleButton.collapsed = True
+
+
+def take_an_export(photo: Photographer) -> None:
+    """L3 written to files."""
+    ui, user = photo.ui, photo.user
+    ui.exportCollapsibleButton.collapsed = False
+    with tempfile.TemporaryDirectory() as folder:
+        ui.exportFolderEdit.currentPath = str(Path(folder) / "to-navigation")
+        user.tick(ui.exportLevelsList.item(0))
+        user.press(ui.exportButton)
+        photo.take("16_exported", "exportCollapsibleButton", "exportCollapsibleButton")
+
+
 def take_the_views(photo: Photographer) -> None:
     """The slice views and the 3D view, side by side."""
     from PySide6 import QtCore, QtGui
@@ -169,6 +196,10 @@ def take_doubts(photo: Photographer) -> None:
     for row, name in ((1, "12_check"), (2, "13_reject")):
         user.choose_row(ui.resultsTable, row)
         photo.take(name, "resultsCollapsibleButton", "resultsCollapsibleButton")
+    user.tick(ui.exportLevelsList.item(1))
+    user.press(ui.exportButton)
+    photo.take("17_export_question", "exportCollapsibleButton", "exportCollapsibleButton")
+    user.press(ui.exportNoButton)
     parameters.segments = {"L3": segments["L3"]}
     user.press(ui.confirmLevelsCheckBox)
     ui.deviceComboBox.setCurrentText("cuda")
@@ -178,6 +209,19 @@ def take_doubts(photo: Photographer) -> None:
     photo.take("14_error", "applyButton", "resultsCollapsibleButton")
 
 
+def take_a_lack(photo: Photographer) -> None:
+    """What a panel says whose engine lacks a library."""
+    from RadGSRegLib.dependencies import Dependencies
+
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder) / "requirements.txt"
+        requirements.write_text("a-library-that-is-missing>=1.0\n", "utf-8")
+        photo.panel.logic.dependencies = Dependencies(requirements)
+        photo.user.press(photo.ui.applyButton)
+        photo.panel.panel.refresh()
+        photo.take("18_library_missing", "dependenciesFrame", "demoButton")
+
+
 def main(folder: Path) -> None:
     """Takes all pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +229,15 @@ def main(folder: Path) -> None:
         os.environ["PATH"] = f"{write_launcher(Path(bin_folder)).parent}{os.pathsep}{os.environ['PATH']}"
         photo = Photographer(folder)
         try:
-            for states in (take_inputs, take_a_registration, take_the_views, take_doubts):
+            for states in (
+                take_inputs,
+                take_a_registration,
+                take_a_preparation,
+                take_an_export,
+                take_the_views,
+                take_doubts,
+                take_a_lack,
+            ):
                 states(photo)
         finally:
             photo.host.close_panel(photo.panel)
