@@ -30,6 +30,16 @@ def test_the_geometry_comes_back_from_the_nodes(an_xray: Any) -> None:
     assert geometry.shape == AP.shape
 
 
+def test_the_window_shows_the_middle_of_the_film_whatever_its_edges_hold(a_logic: Any) -> None:
+    from RadGSRegLib.xray_nodes import add_xray
+
+    film = np.full((96, 128), 50.0, dtype=np.float32)
+    film[24:72, 32:96] = np.linspace(2.0, 4.0, 48 * 64).reshape(48, 64)
+    display = add_xray("AP", film, AP, "attenuation").GetDisplayNode()
+    assert display.GetWindowLevelMin() == pytest.approx(2.0, abs=0.05)
+    assert display.GetWindowLevelMax() == pytest.approx(4.0, abs=0.05)
+
+
 def test_linear_parents_carry_the_xray_and_its_source_along(an_xray: Any) -> None:
     from RadGSRegLib.xray_nodes import geometry_of
 

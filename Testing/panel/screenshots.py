@@ -9,9 +9,11 @@ MRML's own displayable managers, as Slicer draws them.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,17 @@ class Photographer:
         return top, top + widget.height
 
 
+@contextmanager
+def a_folder(name: str) -> Iterator[Path]:
+    """A folder for a moment, whose name looks well in a picture."""
+    folder = Path(tempfile.gettempdir()) / name
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 def take_inputs(photo: Photographer) -> None:
     """From an empty scene to inputs that lack nothing but a word, and some that lack more."""
     import slicer
@@ -121,8 +134,8 @@ def take_a_preparation(photo: Photographer) -> None:
     """Networks being prepared for the level, and what Apply says meanwhile."""
     ui, user, logic = photo.ui, photo.user, photo.panel.logic
     ui.patientModelCollapsibleButton.collapsed = False
-    with tempfile.TemporaryDirectory() as folder:
-        ui.preparationFolderEdit.currentPath = folder
+    with a_folder("models") as folder:
+        ui.preparationFolderEdit.currentPath = str(folder)
         user.press(ui.prepareButton)
         photo.wait(lambda: "simulated" in ui.preparationLabel.text)
         photo.take("15_preparing", "patientModelCollapsibleButton", "applyButton")
@@ -137,8 +150,8 @@ def take_an_export(photo: Photographer) -> None:
     """L3 written to files."""
     ui, user = photo.ui, photo.user
     ui.exportCollapsibleButton.collapsed = False
-    with tempfile.TemporaryDirectory() as folder:
-        ui.exportFolderEdit.currentPath = str(Path(folder) / "to-navigation")
+    with a_folder("to-navigation") as folder:
+        ui.exportFolderEdit.currentPath = str(folder)
         user.tick(ui.exportLevelsList.item(0))
         user.press(ui.exportButton)
         photo.take("16_exported", "exportCollapsibleButton", "exportCollapsibleButton")
