@@ -31,7 +31,8 @@ from radgs.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
 from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials, trial_case
-from radgs.networks import SUFFIX, Networks, load_generic, load_networks
+from radgs.model_file import SUFFIX, work_folder
+from radgs.networks import Networks, load_generic, load_networks
 from radgs.pipeline import register
 from radgs.result_folder import write_result_folder
 from radgs.training.prepare import PreparationProgress, prepare
@@ -62,8 +63,7 @@ def prepared_networks(
             progress((number + at.fraction) / len(levels), f"preparing {name}: {at.message}")
 
         path = out / f"{name}{SUFFIX}"
-        unfinished = path.with_name(path.name + ".work")
-        if path.is_file() and not unfinished.exists():
+        if path.is_file() and not work_folder(path).exists():
             found[name] = load_networks(path)
         else:
             level = Level(name, real_ct_data.LEVEL_LABELS[name])

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from radgs.errors import InputFileError
+from radgs.model_file import work_folder
 from radgs.networks import Networks, load_networks, new_networks
 from radgs.pipeline import choose_device
 from radgs.training.augment import Exposure
@@ -77,7 +78,7 @@ def train_generic(
     torch.manual_seed(seed)
     networks = (base or new_networks(config, with_attention=with_attention)).to(on)
     training, held_out = _sources(load_pairs(files), networks, on)
-    work = out.with_name(out.name + ".work")
+    work = work_folder(out)
     work.mkdir(parents=True, exist_ok=True)
     attentive = networks.recm.attention is not None
     record = {
