@@ -14,6 +14,7 @@ TESTING = Path(__file__).resolve().parent
 sys.path += [str(TESTING / "benchmarks"), str(TESTING / "host")]
 
 import real_ct_data  # noqa: E402
+from navigation import navigation, pyigtl  # noqa: E402, F401
 from slicer_fixtures import a_demo_case, a_launcher, a_logic, a_scene, host, the_module  # noqa: E402, F401
 
 

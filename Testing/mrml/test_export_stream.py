@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +14,13 @@ import numpy as np
 import pytest
 import slicer
 from exported_scene import L3, L4, LEVELS, SCREW_ENTRY, bring_in
+from navigation import HOST, PATIENCE_S, message_at
 from scene_parts import add_transform
 
 from radgs.errors import ExportError
 from radgs.export import Consent, WithheldError
 from radgs.geometry import RigidTransform
 from radgs.result import LevelResult
-
-HOST = "127.0.0.1"
-#: How long something may take that has to happen; a busy machine needs some.
-PATIENCE_S = 20.0
-
-
-@pytest.fixture
-def pyigtl() -> Any:
-    return pytest.importorskip("pyigtl", reason="pyigtl is not installed")
 
 
 @pytest.fixture
@@ -39,35 +31,13 @@ def a_result(a_demo_case: Any, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def navigation(pyigtl: Any) -> Iterator[Any]:
-    """A navigation system's server."""
-    running = pyigtl.OpenIGTLinkServer(port=0, local_server=True)
-    running.port = running.server_address[1]
-    yield running
-    running.stop()
-
-
-@pytest.fixture
 def received(host: Any, navigation: Any) -> Callable[..., Any]:
     """Waits for a device's message at the server, while the application's event loop runs; None when none comes."""
 
     def wait_for(device: str, seconds: float = PATIENCE_S) -> Any:
-        return wait_with(host, navigation, device, seconds)
+        return message_at(host, navigation, device, seconds)
 
     return wait_for
-
-
-def wait_with(host: Any, receiver: Any, device: str, seconds: float = PATIENCE_S) -> Any:
-    found: list[Any] = []
-
-    def there() -> bool:
-        message = receiver.wait_for_message(device, timeout=0)
-        found.extend([] if message is None else [message])
-        return bool(found)
-
-    with suppress(TimeoutError):
-        host.wait_until(there, seconds)
-    return found[0] if found else None
 
 
 def verdict_until(received: Callable[..., Any], level: str, start: str) -> str:
@@ -113,7 +83,7 @@ def test_a_client_that_connects_gets_the_poses_and_so_does_one_that_comes_later(
     assert (state.kind, state.peers) == ("listening", ())
     for _ in range(2):
         client = pyigtl.OpenIGTLinkClient(HOST, state.target.port)
-        message = wait_with(host, client, "L3CTToWorld")
+        message = message_at(host, client, "L3CTToWorld")
         client.stop()
         np.testing.assert_allclose(message.matrix, L3.matrix, atol=1e-5)
     host.wait_until(lambda: a_logic.stream.state.kind == "listening", PATIENCE_S)
@@ -225,7 +195,7 @@ def test_the_connection_is_told_refused_opened_lost_and_opened_again(
     for _ in range(2):
         server = pyigtl.OpenIGTLinkServer(port=port, local_server=True)
         host.wait_until(lambda: a_logic.stream.state.kind == "connected", PATIENCE_S)
-        np.testing.assert_allclose(wait_with(host, server, "L3CTToWorld").matrix, L3.matrix, atol=1e-5)
+        np.testing.assert_allclose(message_at(host, server, "L3CTToWorld").matrix, L3.matrix, atol=1e-5)
         server.stop()
         host.wait_until(lambda: a_logic.stream.state.kind == "unreachable", PATIENCE_S)
     a_logic.stopStream()

@@ -19,6 +19,14 @@ def a_panel(host: Any, a_scene: Any, the_module: Any, a_launcher: Path | None) -
     host.close_panel(panel)
 
 
+@pytest.fixture(scope="module")
+def the_panel(host: Any, the_module: Any, a_launcher: Path | None) -> Iterator[Any]:
+    """One panel for a file's tests, so that the engine's libraries are loaded and a vertebra is modelled once."""
+    panel = host.open_panel(the_module)
+    yield panel
+    host.close_panel(panel)
+
+
 @pytest.fixture
 def user(host: Any) -> Any:
     """Someone with a mouse: only what is visible and enabled can be pressed."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,7 @@ import numpy as np
 import pytest
 import slicer
 from exported_scene import L3, L4, SCREW_ENTRY, bring_in
-
-HOST = "127.0.0.1"
-PATIENCE_S = 20.0
-
-
-@pytest.fixture
-def pyigtl() -> Any:
-    return pytest.importorskip("pyigtl", reason="pyigtl is not installed")
+from navigation import HOST, PATIENCE_S, message_at
 
 
 @pytest.fixture
@@ -31,30 +22,9 @@ def ui(a_panel: Any, user: Any, host: Any, tmp_path: Path) -> Any:
     return a_panel.ui
 
 
-@pytest.fixture
-def navigation(pyigtl: Any) -> Iterator[Any]:
-    running = pyigtl.OpenIGTLinkServer(port=0, local_server=True)
-    running.port = running.server_address[1]
-    yield running
-    running.stop()
-
-
 def tick(user: Any, ui: Any, *rows: int) -> None:
     for row in rows:
         user.tick(ui.exportLevelsList.item(row))
-
-
-def wait_for(host: Any, receiver: Any, device: str, seconds: float = PATIENCE_S) -> Any:
-    found: list[Any] = []
-
-    def there() -> bool:
-        message = receiver.wait_for_message(device, timeout=0)
-        found.extend([] if message is None else [message])
-        return bool(found)
-
-    with suppress(TimeoutError):
-        host.wait_until(there, seconds)
-    return found[0] if found else None
 
 
 def test_two_levels_go_to_a_server_after_the_question(ui: Any, user: Any, host: Any, navigation: Any) -> None:
@@ -63,10 +33,10 @@ def test_two_levels_go_to_a_server_after_the_question(ui: Any, user: Any, host: 
     assert ui.streamButton.text == "Start: L3, L4"
     user.press(ui.streamButton)
     assert ui.exportYesButton.text == "Yes: send L3, L4 live"
-    assert wait_for(host, navigation, "L3CTToWorld", 0.2) is None
+    assert message_at(host, navigation, "L3CTToWorld", 0.2) is None
     user.press(ui.exportYesButton)
     for level, pose in (("L3", L3), ("L4", L4)):
-        matrix = np.array(wait_for(host, navigation, f"{level}CTToWorld").matrix)
+        matrix = np.array(message_at(host, navigation, f"{level}CTToWorld").matrix)
         np.testing.assert_allclose((matrix @ [*SCREW_ENTRY, 1.0])[:3], pose.apply(SCREW_ENTRY), atol=1e-4)
     assert ui.streamStateLabel.text == f"<b>Connected</b> with {HOST}:{navigation.port}.<br>Goes out: L3, L4."
     assert (ui.streamButton.text, ui.streamButton.enabled) == ("Stop", True)
@@ -86,7 +56,7 @@ def test_a_client_connects_to_the_panel(ui: Any, user: Any, host: Any, pyigtl: A
     user.press(ui.streamButton)
     assert ui.streamStateLabel.text.startswith(f"<b>Listening</b> at {HOST}:{ui.streamPortSpinBox.value}")
     client = pyigtl.OpenIGTLinkClient(HOST, ui.streamPortSpinBox.value)
-    np.testing.assert_allclose(wait_for(host, client, "L3CTToWorld").matrix, L3.matrix, atol=1e-5)
+    np.testing.assert_allclose(message_at(host, client, "L3CTToWorld").matrix, L3.matrix, atol=1e-5)
     assert ui.streamStateLabel.text.startswith("<b>Connected</b>")
     client.stop()
     host.wait_until(lambda: ui.streamStateLabel.text.startswith("<b>Listening</b>"), PATIENCE_S)
@@ -116,12 +86,12 @@ def test_a_level_moved_by_hand_is_withheld_before_the_users_eyes(
     ui.streamPortSpinBox.value = navigation.port
     tick(user, ui, 0)
     user.press(ui.streamButton)
-    assert wait_for(host, navigation, "L3CTToWorld") is not None
+    assert message_at(host, navigation, "L3CTToWorld") is not None
     node = slicer.util.getNode("L3CTToWorld")
     node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(L4.matrix))
     host.wait_until(lambda: "<b>L3</b> is withheld: moved by hand" in ui.streamStateLabel.text, PATIENCE_S)
     assert "Goes out: nothing." in ui.streamStateLabel.text
-    while not (told := wait_for(host, navigation, "L3Verdict").string).startswith("withheld"):
+    while not (told := message_at(host, navigation, "L3Verdict").string).startswith("withheld"):
         pass
     assert "moved by hand" in told
 
@@ -132,7 +102,7 @@ def test_a_closed_scene_ends_the_stream_and_says_so(
     ui.streamPortSpinBox.value = navigation.port
     tick(user, ui, 0)
     user.press(ui.streamButton)
-    assert wait_for(host, navigation, "L3CTToWorld") is not None
+    assert message_at(host, navigation, "L3CTToWorld") is not None
     a_scene.Clear(0)
     assert ui.streamStateLabel.text == "The stream has ended: the scene was closed."
     assert (ui.streamButton.text, ui.streamButton.enabled) == ("Nothing has been registered yet", False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,6 @@ from placing import click_in_the_view, place_button
 
 from radgs.case import RegistrationCase
 from radgs.geometry import mean_distance
-
-
-@pytest.fixture(scope="module")
-def the_panel(host: Any, the_module: Any, a_launcher: Path | None) -> Iterator[Any]:
-    """One panel for these tests, so that the engine's libraries are loaded and the vertebra is modelled once."""
-    panel = host.open_panel(the_module)
-    yield panel
-    host.close_panel(panel)
 
 
 @pytest.fixture

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import slicer
-
-
-@pytest.fixture(scope="module")
-def the_panel(host: Any, the_module: Any, a_launcher: Path | None) -> Iterator[Any]:
-    """One panel for these tests, so that the engine's libraries are loaded once."""
-    panel = host.open_panel(the_module)
-    yield panel
-    host.close_panel(panel)
 
 
 @pytest.fixture
