@@ -1,0 +1,57 @@
+"""A training's end: the file holds the networks with the better poses on all held-out pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from radgs.networks import Accuracy, Networks, load_generic, load_networks, new_networks, save_networks
+from radgs.training.augment import Exposure
+from radgs.training.batches import PairSource
+from radgs.training.pairs import PairBank
+from radgs.training.session import TrainingSession
+from radgs.training.trainer import TrainingSettings
+
+CLAIMED = Accuracy(
+    pairs=6,
+    ssim_3d=0.99,
+    psnr_3d_db=50.0,
+    ssim_inside=0.99,
+    psnr_inside_db=40.0,
+    kabsch_median_mm=0.1,
+    kabsch_p95_mm=0.2,
+    regm_median_mm=0.1,
+    regm_p95_mm=0.2,
+)
+
+
+def test_what_an_earlier_file_claims_does_not_outlive_the_last_scoring(pairs: PairBank, tmp_path: Path) -> None:
+    """The file holds networks that know nothing, said to be excellent: no look beats them, the final scoring does."""
+    out, work = tmp_path / "model.radgs.safetensors", tmp_path / "work"
+    work.mkdir()
+    torch.manual_seed(0)
+    ignorant = new_networks("compact")
+    save_networks(Networks(ignorant.recm, ignorant.regm, None, CLAIMED, {}), out)
+    networks = load_generic()
+    source = PairSource([pairs], networks.recm.config.voxels, Exposure())
+    settings = TrainingSettings(batch=2, learning_rate=1e-4, look_every_seconds=1e9, looked_at=2)
+    session = TrainingSession(
+        networks,
+        source,
+        source,
+        settings,
+        2.0,
+        seed=0,
+        out=out,
+        work=work,
+        patient=None,
+        record={"stage": "test"},
+        best_before=CLAIMED,
+    )
+    assert session.run(lambda progress: None, lambda: False)
+    kept = load_networks(out)
+    assert kept.record["stage"] == "test"
+    assert kept.accuracy is not None
+    assert kept.accuracy.pairs == len(source)
+    assert 0.3 < kept.accuracy.kabsch_median_mm < 8.0
