@@ -18,8 +18,8 @@ from RadGSRegLib.export_scene import KeptLevel, of_other_xrays
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_live import LiveRows
 from RadGSRegLib.sections.export_texts import exported_text, level_line, obstacle_lines
-from RadGSRegLib.sections.results import VERDICT_COLOURS
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.verdicts import VERDICT_COLOURS
 
 
 class ExportSection(Section):

@@ -11,7 +11,7 @@ from radgs.export.shipment import expectation
 from RadGSRegLib.export_files import Exported
 from RadGSRegLib.export_scene import KeptLevel
 from RadGSRegLib.export_stream import StreamState
-from RadGSRegLib.sections.results import VERDICT_SIGNS
+from RadGSRegLib.verdicts import VERDICT_SIGNS
 
 
 def level_line(kept: KeptLevel) -> str:
@@ -83,7 +83,8 @@ def state_text(state: StreamState) -> str:
     lines = [_connection(state)]
     if state.kind != "off":
         lines.append(_("Goes out: {levels}.").format(levels=escape(", ".join(state.sent)) or _("nothing")))
-        lines += [f"<b>{escape(level)}</b> is withheld: {escape(why)}." for level, why in state.withheld.items()]
+        withheld = _("<b>{level}</b> is withheld: {why}.")
+        lines += [withheld.format(level=escape(level), why=escape(why)) for level, why in state.withheld.items()]
     return "<br>".join(line for line in lines if line)
 
 
