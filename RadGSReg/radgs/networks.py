@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -155,10 +156,18 @@ def new_networks(config_name: str, *, with_attention: bool = True) -> Networks:
 
 
 def ct_fingerprint(ct: Volume) -> str:
-    """A hash of a CT's voxels in whole Hounsfield units and of where they lie, to a hundredth of a millimetre."""
-    digest = hashlib.sha256(np.rint(ct.array).astype(np.int16).tobytes())
-    digest.update(np.rint(ct.index_to_ras * 100).astype(np.int64).tobytes())
-    return digest.hexdigest()
+    """A hash of a CT's voxels in whole Hounsfield units and of where they lie, to a hundredth of a millimetre.
+
+    Remembered for as long as the volume lives: hashing a whole CT takes longer than many a stage of a registration.
+    """
+    if ct not in _FINGERPRINTS:
+        digest = hashlib.sha256(np.rint(ct.array).astype(np.int16).tobytes())
+        digest.update(np.rint(ct.index_to_ras * 100).astype(np.int64).tobytes())
+        _FINGERPRINTS[ct] = digest.hexdigest()
+    return _FINGERPRINTS[ct]
+
+
+_FINGERPRINTS: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
 
 
 def save_networks(networks: Networks, path: Path) -> Path:

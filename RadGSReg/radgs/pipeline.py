@@ -91,7 +91,9 @@ def register(
     chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
     for level in case.levels:
         if chosen[level.name].patient is not None:  # refused before the work, not after it
-            chosen[level.name].check_fits(case.ct, level, start_centre(case.labels, level.label))
+            made = models.get(level.name)
+            centre = start_centre(case.labels, level.label) if made is None else made.centre
+            chosen[level.name].check_fits(case.ct, level, centre)
     results: dict[str, LevelResult] = {}
     reconstructions: dict[str, Reconstruction] = {}
     report = progress or _ignore

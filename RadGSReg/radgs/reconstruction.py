@@ -16,6 +16,7 @@ from radgs.recm import ViewBatch, crop_views
 from radgs.recm.model import VOXELIZE_CUTOFF_SIGMA
 from radgs.regm import kabsch, moved
 from radgs.roi import roi_index_to_ras, roi_to_world
+from radgs.threads import one_thread
 from radgs.vertebra_model import VertebraModel
 from radgs.volume import Volume
 from radgs.xray import XRayView
@@ -94,6 +95,7 @@ def reconstruct_level(
 
 
 @torch.no_grad()
+@one_thread()
 def reconstruct(
     networks: Networks, views: ViewBatch, vertebra_at: VertebraAt, roi_centre: FloatArray | None = None
 ) -> Reconstruction:
