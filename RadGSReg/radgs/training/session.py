@@ -76,11 +76,10 @@ class TrainingSession:
         return True
 
     def _keep(self, accuracy: Accuracy) -> None:
-        save_checkpoint(self.trainer, self._checkpoint)
-        if accuracy.ssim_inside < self._best and self._out.exists():
-            return
-        self._best = accuracy.ssim_inside
-        save_networks(self._as_trained(accuracy), self._out)
+        if accuracy.ssim_inside >= self._best or not self._out.exists():
+            self._best = accuracy.ssim_inside
+            save_networks(self._as_trained(accuracy), self._out)
+        save_checkpoint(self.trainer, self._checkpoint)  # last: where there is one, there is a model
 
     def _as_trained(self, accuracy: Accuracy) -> Networks:
         """The networks as they are now, with how they came about."""
