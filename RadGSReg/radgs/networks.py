@@ -155,6 +155,9 @@ def new_networks(config_name: str, *, with_attention: bool = True) -> Networks:
     return Networks(RecM(config, with_attention=with_attention), RegM(config.voxels))
 
 
+_FINGERPRINTS: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
+
+
 def ct_fingerprint(ct: Volume) -> str:
     """A hash of a CT's voxels in whole Hounsfield units and of where they lie, to a hundredth of a millimetre.
 
@@ -165,9 +168,6 @@ def ct_fingerprint(ct: Volume) -> str:
         digest.update(np.rint(ct.index_to_ras * 100).astype(np.int64).tobytes())
         _FINGERPRINTS[ct] = digest.hexdigest()
     return _FINGERPRINTS[ct]
-
-
-_FINGERPRINTS: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
 
 
 def save_networks(networks: Networks, path: Path) -> Path:
