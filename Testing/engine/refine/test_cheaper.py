@@ -9,7 +9,7 @@ from torch import Tensor
 
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.refine.cheaper import EXPANSION_REACH_MM, Expanded, HalfResolution
-from radgs.refine.solver import Body
+from radgs.refine.solver import LEVER_MM, Body
 from radgs.vertebra_model import VertebraModel
 from radgs.xray import ViewGeometry
 
@@ -51,17 +51,25 @@ def lateral(geometries: dict[str, ViewGeometry], phantom_model: VertebraModel, t
     return geometries["LAT"].crop_geometry(truth.apply(phantom_model.centre), 128.0, 64)
 
 
+@pytest.fixture
+def centre(phantom_model: VertebraModel, truth: RigidTransform) -> np.ndarray:
+    return truth.apply(phantom_model.centre)
+
+
+@pytest.fixture
+def body(phantom_model: VertebraModel) -> Counting:
+    return Counting(phantom_model.surroundings_body.sampled_every(4.0))
+
+
 def moved(pose: RigidTransform, centre: np.ndarray, reach: float) -> RigidTransform:
     """The pose turned and shifted, by so much of what an expansion reaches."""
     shift = reach * EXPANSION_REACH_MM * np.array([0.9, -0.8, 0.7])
-    return pose.rotated_about(centre, shift / 25.0, shift)
+    return pose.rotated_about(centre, shift / LEVER_MM, shift)
 
 
 def test_an_expanded_body_follows_small_motions_without_being_rendered(
-    phantom_model: VertebraModel, truth: RigidTransform, lateral: ViewGeometry
+    body: Counting, centre: np.ndarray, truth: RigidTransform, lateral: ViewGeometry
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
-    body = Counting(phantom_model.surroundings_body.sampled_every(4.0))
     expanded = Expanded(body)
     at_first, _ = expanded.render_with_jacobian(truth, lateral, centre)
     followed, _ = expanded.render_with_jacobian(moved(truth, centre, 0.9), lateral, centre)
@@ -71,10 +79,8 @@ def test_an_expanded_body_follows_small_motions_without_being_rendered(
 
 
 def test_an_expanded_body_that_came_far_is_rendered_anew(
-    phantom_model: VertebraModel, truth: RigidTransform, lateral: ViewGeometry
+    body: Counting, centre: np.ndarray, truth: RigidTransform, lateral: ViewGeometry
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
-    body = Counting(phantom_model.surroundings_body.sampled_every(4.0))
     expanded = Expanded(body)
     expanded.render_with_jacobian(truth, lateral, centre)
     far = moved(truth, centre, 1.2)
