@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+#: What varies slowly over a crop is interpolated between this many cells along each side.
+SLOW_CELLS = 4
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -15,7 +18,9 @@ class Exposure:
 
     Attributes:
         photons: Quanta per crop pixel in the open beam, log-uniform.
-        scatter: Scattered over mean primary intensity.
+        scatter: Scattered over primary intensity, both averaged widely.
+        scatter_unevenness: Standard deviation of the scatter's logarithm over the crop: much of it comes from what
+            lies beside the crop, such as lungs, that let far more through than a spine.
         gain: Factor on the line integrals.
         field: Standard deviation of a slow additive field.
         blur: Standard deviation of the blur in pixels, at most.
@@ -24,7 +29,8 @@ class Exposure:
     """
 
     photons: tuple[float, float] = (8e4, 1.5e6)
-    scatter: tuple[float, float] = (0.0, 0.7)
+    scatter: tuple[float, float] = (0.0, 1.2)
+    scatter_unevenness: float = 0.5
     gain: tuple[float, float] = (0.85, 1.2)
     field: float = 0.12
     blur: float = 0.9
@@ -49,7 +55,8 @@ def exposed(
     images = line_integrals * draw.uniform(*exposure.gain)
     images = images + draw.metal(exposure.with_tools)
     primary = torch.exp(-images)
-    images = -torch.log(primary + draw.uniform(*exposure.scatter) * primary.mean(dim=(2, 3), keepdim=True))
+    uneven = torch.exp(exposure.scatter_unevenness * draw.slow_field())
+    images = -torch.log(primary + draw.uniform(*exposure.scatter) * uneven * _widely_spread(primary))
     photons = torch.exp(draw.uniform(*torch.tensor(exposure.photons).log().tolist()))
     images = images + draw.normal() * torch.exp(0.5 * images.clamp(max=9.0)) / photons.sqrt()
     images = _blurred(images, draw.uniform(0.0, exposure.blur))
@@ -80,9 +87,8 @@ class _Draw:
 
     def slow_field(self) -> Tensor:
         """(B, V, P, P) smooth, of variance about one."""
-        coarse = torch.randn(
-            (self.batch, self.views, 4, 4), generator=self._generator, dtype=self._like.dtype, device=self._like.device
-        )
+        shape = (self.batch, self.views, SLOW_CELLS, SLOW_CELLS)
+        coarse = torch.randn(shape, generator=self._generator, dtype=self._like.dtype, device=self._like.device)
         return functional.interpolate(coarse, size=(self.pixels, self.pixels), mode="bicubic", align_corners=False)
 
     def open_field(self, share: float) -> Tensor:
@@ -105,6 +111,12 @@ class _Draw:
         band = ((across.abs() < 0.005 + 0.03 * half) & (along > metal - 0.6)).to(self._like)
         shown = (self.rand(self.batch, self.views, 1, 1) < share).to(self._like)
         return band * shown * (0.5 + 2.5 * metal)
+
+
+def _widely_spread(images: Tensor) -> Tensor:
+    """(B, V, P, P) smoothed over about a quarter of the crop, not negative."""
+    coarse = functional.adaptive_avg_pool2d(images, SLOW_CELLS)
+    return functional.interpolate(coarse, size=images.shape[2:], mode="bicubic", align_corners=False).clamp_min(0.0)
 
 
 def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
