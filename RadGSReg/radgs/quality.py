@@ -37,8 +37,8 @@ LEVEL_DOUBT_PITCHES = 0.4
 #: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
 ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
 
-#: The scale at which similarities are compared, mm.
-SIMILARITY_SIGMA_MM = 2.0
+#: The scale at which similarities are compared, mm, and how many of refinement's pixels show as much together.
+SIMILARITY_SIGMA_MM, SIMILARITY_BINNING = 2.0, 2
 #: Wrong poses: this many, displaced by this much (mean over the surface), within the reach of a careful eye's doubt.
 WRONG_POSES = 24
 WRONG_POSE_MM = 4.0
@@ -96,7 +96,8 @@ def gather_evidence(
         network: The networks' pose, where there is one: found on another way, it should agree.
     """
     result = refinement.ct_to_world
-    observation, bodies, poses = refinement.observation, refinement.bodies, refinement.final.poses
+    observation = refinement.observation.binned(SIMILARITY_BINNING)
+    bodies, poses = refinement.bodies, refinement.final.poses
     sigma = SIMILARITY_SIGMA_MM / observation.pixel_mm
     target = image_gradient(observation.images, sigma)
 

@@ -32,10 +32,12 @@ from radgs.evaluation.report import write_report
 from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials, trial_case
 from radgs.model_file import SUFFIX, work_folder
-from radgs.networks import Networks, load_generic, load_networks
+from radgs.networks import Networks, load_networks
 from radgs.pipeline import register
 from radgs.result_folder import write_result_folder
+from radgs.training.base import starting_networks
 from radgs.training.prepare import PreparationProgress, prepare
+from radgs.vertebra_model import start_centre
 
 #: Moves with its neighbours, but is not whole in the CT.
 MOVING_NEIGHBOUR = {"L1": 31}
@@ -54,7 +56,7 @@ def real_patient(folder: Path, levels: tuple[str, ...], networks: dict[str, Netw
 def prepared_networks(
     folder: Path, levels: Sequence[str], minutes: float, out: Path, progress: Callable[[float, str], None]
 ) -> dict[str, Networks]:
-    """Networks of each level, prepared one after the other; finished ones are read."""
+    """Networks of each level, prepared one after the other, each from its neighbour's; finished ones are read."""
     ct, labels = real_ct_data.read_ct(folder), real_ct_data.read_labels(folder)
     found = {}
     for number, name in enumerate(levels):
@@ -67,7 +69,8 @@ def prepared_networks(
             found[name] = load_networks(path)
         else:
             level = Level(name, real_ct_data.LEVEL_LABELS[name])
-            found[name] = prepare(ct, labels, level, load_generic(), path, minutes=minutes, progress=show)
+            base = starting_networks(ct, start_centre(labels, level.label), out)
+            found[name] = prepare(ct, labels, level, base, path, minutes=minutes, progress=show)
     return found
 
 

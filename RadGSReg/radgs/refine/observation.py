@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from radgs.geometry import FloatArray
 from radgs.xray import ViewGeometry, XRayView
@@ -44,4 +45,13 @@ class Observation:
             torch.stack([torch.from_numpy(valid) for _, valid in crops]).to(device),
             tuple(view.geometry for view, _ in crops),
             size_mm / pixels,
+        )
+
+    def binned(self, factor: int) -> Observation:
+        """The same views with ``factor`` x ``factor`` pixels taken together; sides must divide by ``factor``."""
+        return Observation(
+            functional.avg_pool2d(self.images, factor),
+            functional.avg_pool2d(self.valid, factor),
+            tuple(geometry.binned(factor) for geometry in self.geometries),
+            self.pixel_mm * factor,
         )

@@ -16,6 +16,8 @@ from radgs.vertebra_model import VertebraModel
 from radgs.xray import XRayView
 
 COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
+#: Pixels of one resolution that make one of the next coarser.
+BINNING = 2
 
 #: Tells which of several starts the images support, without moving any.
 LOOK = (Stage(sigma_mm=8.0, iterations=0, surround_weight=0.15, dilation_mm=6.0),)
@@ -28,9 +30,9 @@ WHOLE_COARSE = (Stage(sigma_mm=3.0, iterations=10, surround_weight=0.15, dilatio
 APART = (
     Stage(sigma_mm=4.0, iterations=5, surround_weight=0.15, dilation_mm=5.0),
     Stage(sigma_mm=3.0, iterations=5, surround_weight=0.10, dilation_mm=5.0),
+    Stage(sigma_mm=2.0, iterations=5, surround_weight=0.20, dilation_mm=4.0),
 )
 POLISH = (
-    Stage(sigma_mm=2.0, iterations=5, surround_weight=0.20, dilation_mm=4.0),
     Stage(sigma_mm=1.2, iterations=4, surround_weight=0.20, dilation_mm=4.0),
     Stage(sigma_mm=0.8, iterations=4, surround_weight=0.20, dilation_mm=4.0),
 )
@@ -108,13 +110,13 @@ def refine(
     other_level = try_other_levels(views, model, whole.poses[0])
 
     progress(0.4, "letting the vertebrae move apart")
-    coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
+    fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
     around = model.surroundings_body.sampled_every(4.0)
     bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
-    apart = Refiner(coarse, _expanded(bodies), centre).run(Estimate([whole.poses[0]] * len(bodies)), APART)
+    together = Estimate([whole.poses[0]] * len(bodies))
+    apart = Refiner(fine.binned(BINNING), _expanded(bodies), centre).run(together, APART)
 
     progress(0.6, "refining the vertebra at full resolution")
-    fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
     # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
     bodies = (model.vertebra_body, HalfResolution(around), *(b.sampled_every(2.0) for b in model.neighbour_bodies))
     final = Refiner(fine, _expanded(bodies), centre).run(apart, POLISH)
@@ -136,8 +138,9 @@ def align_whole(
         The best estimate, and whether another start than those given led to it.
     """
     centre = start.apply(model.centre)
-    searcher = _whole_refiner(views, model, centre, COARSEST_PIXELS)
-    refiner = _whole_refiner(views, model, centre, COARSE_PIXELS)
+    coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
+    searcher = _whole_refiner(coarse.binned(BINNING), model, centre)
+    refiner = _whole_refiner(coarse, model, centre)
 
     def aligned(estimate: Estimate) -> Estimate:
         return refiner.run(searcher.run(estimate, WHOLE_COARSEST), WHOLE_COARSE)
@@ -166,7 +169,9 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
 
     def aligned(offset: FloatArray) -> Estimate:
         start = RigidTransform(found.rotation, found.translation + found.rotation @ offset)
-        refiner = _whole_refiner(views, model, start.apply(model.centre), COARSEST_PIXELS)
+        centre = start.apply(model.centre)
+        coarsest = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS, model.device)
+        refiner = _whole_refiner(coarsest, model, centre)
         return refiner.run(Estimate([start]), WHOLE_COARSEST)
 
     here = aligned(np.zeros(3))
@@ -180,8 +185,7 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
     return best
 
 
-def _whole_refiner(views: Sequence[XRayView], model: VertebraModel, centre: FloatArray, pixels: int) -> Refiner:
+def _whole_refiner(observation: Observation, model: VertebraModel, centre: FloatArray) -> Refiner:
     """Moves the CT as one body, watched around the vertebra."""
-    observation = Observation.around(views, centre, ROI_SIZE_MM, pixels, model.device)
     whole = Expanded(model.whole_body.sampled_every(4.0))
     return Refiner(observation, (whole,), centre, silhouette=model.vertebra_body)

@@ -35,6 +35,8 @@ from radgs.xray import ViewGeometry
 SILHOUETTE_THRESHOLD = 0.03
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
 LEVER_MM = 25.0
+#: A stage ends with a step shorter than this share of its scale: the finer ones go on from there.
+CONVERGED_SHARE = 0.025
 TWIST_SCALE = np.array([1 / LEVER_MM] * 3 + [1.0] * 3)
 
 
@@ -156,7 +158,7 @@ class Refiner:
                     damping = max(damping / 4, 1e-4)
                     break
                 damping *= 6
-            if not improved or np.abs(step).max() < 0.02:
+            if not improved or np.abs(step).max() < CONVERGED_SHARE * stage.sigma_mm:
                 break
         return self._summary(poses, state, match)
 

@@ -12,9 +12,11 @@ from radgs.case import LabelledCT, Level
 from radgs.console import ProgressBar, people_console
 from radgs.errors import InputFileError
 from radgs.model_file import SUFFIX
-from radgs.networks import Accuracy, Networks, load_generic, load_networks
+from radgs.networks import Accuracy, Networks, load_networks
+from radgs.training.base import starting_networks
 from radgs.training.generic import train_generic
 from radgs.training.prepare import PreparationProgress, prepare
+from radgs.vertebra_model import start_centre
 
 
 def prepare_level(
@@ -48,7 +50,7 @@ def prepare_level(
 
 
 def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) -> tuple[LabelledCT, Level, Networks]:
-    """What a preparation starts from: CT and labels of a case, the level, and networks, generic where none are named.
+    """What a preparation starts from: CT and labels of a case, the level, and the base, chosen where none is named.
 
     Raises:
         InputFileError: The case, the base or the output file cannot be used.
@@ -57,7 +59,10 @@ def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) 
     _check_output(out)
     anatomy = LabelledCT.load(case)
     level = anatomy.checked_level(level_name)
-    return anatomy, level, load_generic() if base is None else load_networks(base)
+    if base is not None:
+        return anatomy, level, load_networks(base)
+    centre = start_centre(anatomy.labels, level.label)
+    return anatomy, level, starting_networks(anatomy.ct, centre, out.resolve().parent)
 
 
 def train_stage_1(

@@ -23,6 +23,7 @@ from radgs.training.augment import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.session import TrainingSession, told
+from radgs.training.step import StepSettings
 from radgs.training.subject import Subject
 from radgs.training.trainer import TrainingProgress, TrainingSettings
 from radgs.volume import Volume
@@ -33,9 +34,12 @@ PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8
 HELD_OUT, HELD_OUT_SHARE = 40, 0.1
 #: Share of the budget kept for scoring at the end.
 SCORING_SHARE = 0.03
-#: Generic networks know most of it already: a lower peak, and RegM from the start.
+#: The base knows most of it already, where to look above all: RegM learns from the start, attention now and then.
 SETTINGS = TrainingSettings(
-    learning_rate=1.5e-3, warm_up_steps=30, register_from=0.0, together_from=0.7, look_every_seconds=120.0
+    warm_up_steps=30,
+    register_from=0.0,
+    look_every_seconds=120.0,
+    step=StepSettings(counterfactual_share=0.1),
 )
 #: Looks there are at least, however short the budget.
 FEWEST_LOOKS = 8
@@ -97,7 +101,7 @@ def prepare(
         ct: Hounsfield units.
         labels: Label map, on any grid.
         level: The vertebra.
-        base: Networks to start from, usually the generic ones; they are trained in place.
+        base: Networks to start from (``training.base`` finds the best); they are trained in place.
         out: The model file.
         minutes: Time budget, all in all.
         seed: Chooses pairs and exposures.
@@ -123,7 +127,8 @@ def prepare(
     def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
         progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
-    tell("pairs", 0.0, "taking the CT apart")
+    whose = "generic networks" if base.patient is None else f"the networks of {base.patient.level}"
+    tell("pairs", 0.0, f"taking the CT apart; starting from {whose}")
     subject = Subject.of(ct, labels, level)
 
     def spent() -> float:

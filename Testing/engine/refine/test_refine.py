@@ -157,6 +157,22 @@ def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
         np.testing.assert_allclose(geometry.project(centre), [31.5, 31.5], atol=1e-6)
 
 
+def test_a_binned_observation_is_the_coarser_one(
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    views = take_xrays(rigid_poses)
+    cut = [part_of(views[0], 96), views[1]]
+    binned, coarse = Observation.around(cut, centre, 128.0, 64).binned(2), Observation.around(cut, centre, 128.0, 32)
+    assert binned.pixel_mm == coarse.pixel_mm
+    for ours, theirs in zip(binned.geometries, coarse.geometries, strict=True):
+        np.testing.assert_allclose(ours.detector_to_ras, theirs.detector_to_ras, atol=1e-9)
+        assert ours.shape == theirs.shape
+    np.testing.assert_allclose(binned.valid, coarse.valid, atol=0.25)
+    everywhere = (binned.valid == 1) & (coarse.valid == 1)
+    assert float((binned.images - coarse.images)[everywhere].abs().max()) < 0.05 * float(coarse.images.max())
+
+
 def test_the_prior_decides_how_far_bodies_may_come_apart(
     apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, truth: RigidTransform
 ) -> None:
