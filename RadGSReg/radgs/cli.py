@@ -118,7 +118,13 @@ def prepare(
     level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
     out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
     minutes: Annotated[float, typer.Option(min=0.1, help="Time budget, all in all.")] = 20.0,
-    base: Annotated[Path | None, typer.Option(help="Networks to start from; the bundled ones by default.")] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            help="Networks to start from; by default those of the nearest vertebra of this CT that were prepared "
+            "beside --out, else the bundled ones."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Chooses simulated pairs and exposures.")] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:

@@ -15,9 +15,11 @@ from radgs.refine.solver import Body, Estimate, Refiner, Stage
 from radgs.vertebra_model import VertebraModel
 from radgs.xray import XRayView
 
-COARSEST_PIXELS, COARSE_PIXELS, FINE_PIXELS = 32, 64, 128
-#: Pixels of one resolution that make one of the next coarser.
+#: Pixels of one resolution that, along a side, make one of the next coarser.
 BINNING = 2
+FINE_PIXELS = 128
+COARSE_PIXELS = FINE_PIXELS // BINNING
+COARSEST_PIXELS = COARSE_PIXELS // BINNING
 
 #: Tells which of several starts the images support, without moving any.
 LOOK = (Stage(sigma_mm=8.0, iterations=0, surround_weight=0.15, dilation_mm=6.0),)
@@ -110,7 +112,7 @@ def refine(
     other_level = try_other_levels(views, model, whole.poses[0])
 
     progress(0.4, "letting the vertebrae move apart")
-    fine = Observation.around(views, centre, ROI_SIZE_MM, FINE_PIXELS, model.device)
+    fine = _seen(views, model, centre, FINE_PIXELS)
     around = model.surroundings_body.sampled_every(4.0)
     bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
     together = Estimate([whole.poses[0]] * len(bodies))
@@ -138,7 +140,7 @@ def align_whole(
         The best estimate, and whether another start than those given led to it.
     """
     centre = start.apply(model.centre)
-    coarse = Observation.around(views, centre, ROI_SIZE_MM, COARSE_PIXELS, model.device)
+    coarse = _seen(views, model, centre, COARSE_PIXELS)
     searcher = _whole_refiner(coarse.binned(BINNING), model, centre)
     refiner = _whole_refiner(coarse, model, centre)
 
@@ -170,8 +172,7 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
     def aligned(offset: FloatArray) -> Estimate:
         start = RigidTransform(found.rotation, found.translation + found.rotation @ offset)
         centre = start.apply(model.centre)
-        coarsest = Observation.around(views, centre, ROI_SIZE_MM, COARSEST_PIXELS, model.device)
-        refiner = _whole_refiner(coarsest, model, centre)
+        refiner = _whole_refiner(_seen(views, model, centre, COARSEST_PIXELS), model, centre)
         return refiner.run(Estimate([start]), WHOLE_COARSEST)
 
     here = aligned(np.zeros(3))
@@ -183,6 +184,11 @@ def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: Rig
         if moved > model.pitch_mm / 2 and advantage > best.advantage:
             best = OtherLevel(advantage, name)
     return best
+
+
+def _seen(views: Sequence[XRayView], model: VertebraModel, centre: FloatArray, pixels: int) -> Observation:
+    """The X-rays around a world point (3,)."""
+    return Observation.around(views, centre, ROI_SIZE_MM, pixels, model.device)
 
 
 def _whole_refiner(observation: Observation, model: VertebraModel, centre: FloatArray) -> Refiner:

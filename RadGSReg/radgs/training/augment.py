@@ -89,7 +89,7 @@ class _Draw:
         """(B, V, P, P) smooth, of variance about one."""
         shape = (self.batch, self.views, SLOW_CELLS, SLOW_CELLS)
         coarse = torch.randn(shape, generator=self._generator, dtype=self._like.dtype, device=self._like.device)
-        return functional.interpolate(coarse, size=(self.pixels, self.pixels), mode="bicubic", align_corners=False)
+        return _interpolated(coarse, self.pixels)
 
     def open_field(self, share: float) -> Tensor:
         """(B, V, P, P) 0 behind the collimator's blades, in some views; each blade covers up to a fifth."""
@@ -115,8 +115,12 @@ class _Draw:
 
 def _widely_spread(images: Tensor) -> Tensor:
     """(B, V, P, P) smoothed over about a quarter of the crop, not negative."""
-    coarse = functional.adaptive_avg_pool2d(images, SLOW_CELLS)
-    return functional.interpolate(coarse, size=images.shape[2:], mode="bicubic", align_corners=False).clamp_min(0.0)
+    return _interpolated(functional.adaptive_avg_pool2d(images, SLOW_CELLS), images.shape[-1]).clamp_min(0.0)
+
+
+def _interpolated(coarse: Tensor, pixels: int) -> Tensor:
+    """Cells (B, V, SLOW_CELLS, SLOW_CELLS) to (B, V, P, P), smoothly."""
+    return functional.interpolate(coarse, size=(pixels, pixels), mode="bicubic", align_corners=False)
 
 
 def _blurred(images: Tensor, sigma: Tensor) -> Tensor:

@@ -134,6 +134,8 @@ def _interruptible() -> Iterator[_Interrupted]:
 def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
     accuracy = networks.accuracy
     said = [f"Stopped early; {out} holds the best so far." if interrupted else f"Written to {out}."]
+    if neighbour := networks.record.get("base", {}).get("level"):
+        said.append(f"It went on from the networks of {neighbour}.")
     if accuracy is not None:
         said += [_measured(accuracy), *accuracy.diagnoses]
     return "\n".join(said)

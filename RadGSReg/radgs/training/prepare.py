@@ -127,8 +127,7 @@ def prepare(
     def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
         progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
-    whose = "generic networks" if base.patient is None else f"the networks of {base.patient.level}"
-    tell("pairs", 0.0, f"taking the CT apart; starting from {whose}")
+    tell("pairs", 0.0, "taking the CT apart")
     subject = Subject.of(ct, labels, level)
 
     def spent() -> float:
@@ -151,7 +150,7 @@ def prepare(
         out=out,
         work=work,
         patient=Patient(level.name, _point(subject), fingerprint),
-        record={"stage": "patient", "pairs": len(training), "base": base.origin},
+        record={"stage": "patient", "level": level.name, "pairs": len(training), "base": base.origin},
         best_before=best_before,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -51,9 +52,14 @@ class TrainingSession:
         self._networks, self._held_out, self._out = networks, held_out, out
         self._patient, self._record = patient, dict(record)
         self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed)
-        self._checkpoint = work / "checkpoint.safetensors"
+        self._checkpoint, beginning = work / "checkpoint.safetensors", work / "record.json"
         if self._checkpoint.exists():
             load_checkpoint(self.trainer, self._checkpoint)
+        if self._checkpoint.exists() and beginning.exists():
+            # What it began from, whatever it would begin from today.
+            self._record = json.loads(beginning.read_text(encoding="utf-8"))
+        else:
+            beginning.write_text(json.dumps(self._record), encoding="utf-8")
         seen = [look["ssim_inside"] for look in self.trainer.history]
         self._best = max(seen + ([] if best_before is None else [best_before.ssim_inside]), default=-1.0)
         self._began = time.monotonic() - self.trainer.seconds

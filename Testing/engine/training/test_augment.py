@@ -10,11 +10,6 @@ from torch import Tensor
 
 from radgs.training.augment import Exposure, exposed
 
-#: Nothing but what a test adds.
-PERFECT = Exposure(
-    photons=(1e12, 1e12), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0
-)
-
 
 @pytest.fixture
 def spine() -> Tensor:
@@ -30,14 +25,14 @@ def scatter(images: Tensor, exposure: Exposure) -> Tensor:
     return torch.exp(-taken) - torch.exp(-images)
 
 
-def test_a_perfect_exposure_shows_the_line_integrals(spine: Tensor) -> None:
-    taken, valid = exposed(spine, PERFECT, torch.Generator().manual_seed(0))
+def test_a_clean_exposure_shows_the_line_integrals(spine: Tensor, clean: Exposure) -> None:
+    taken, valid = exposed(spine, clean, torch.Generator().manual_seed(0))
     torch.testing.assert_close(taken, spine, atol=2e-3, rtol=0.0)
     assert bool((valid == 1).all())
 
 
-def test_scatter_spreads_from_bright_lungs_over_a_dark_spine(spine: Tensor) -> None:
-    scattered = scatter(spine, replace(PERFECT, scatter=(0.5, 0.5), scatter_unevenness=0.0))
+def test_scatter_spreads_from_bright_lungs_over_a_dark_spine(spine: Tensor, clean: Exposure) -> None:
+    scattered = scatter(spine, replace(clean, scatter=(0.5, 0.5), scatter_unevenness=0.0))
     primary = torch.exp(-spine)
     assert float(scattered.min()) > -1e-5
     # Half the primary altogether, and many times the primary of the spine itself.
@@ -47,8 +42,8 @@ def test_scatter_spreads_from_bright_lungs_over_a_dark_spine(spine: Tensor) -> N
     assert float(scattered.diff(dim=-1).abs().max()) < 0.05 * float(primary.max())
 
 
-def test_scatter_differs_from_view_to_view_and_place_to_place(spine: Tensor) -> None:
-    even = scatter(spine, replace(PERFECT, scatter=(0.5, 0.5), scatter_unevenness=0.0))
-    uneven = scatter(spine, replace(PERFECT, scatter=(0.5, 0.5), scatter_unevenness=0.5))
+def test_scatter_differs_from_view_to_view_and_place_to_place(spine: Tensor, clean: Exposure) -> None:
+    even = scatter(spine, replace(clean, scatter=(0.5, 0.5), scatter_unevenness=0.0))
+    uneven = scatter(spine, replace(clean, scatter=(0.5, 0.5), scatter_unevenness=0.5))
     change = (uneven[..., 64, 64] / even[..., 64, 64]).log()
     assert 0.3 < float(change.std()) < 0.8

@@ -20,15 +20,10 @@ from radgs.training.pairs import PairBank, PairSettings, make_pairs
 from radgs.training.subject import Subject
 from radgs.volume import Volume
 
-#: No noise, no scatter, nothing covered.
-CLEAN = Exposure(
-    photons=(1e12, 1e12), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0
-)
-
 
 @pytest.fixture(scope="module")
-def source(pairs: PairBank) -> PairSource:
-    return PairSource([pairs], COMPACT.voxels, CLEAN)
+def source(pairs: PairBank, clean: Exposure) -> PairSource:
+    return PairSource([pairs], COMPACT.voxels, clean)
 
 
 def test_the_volume_projects_to_the_image(source: PairSource) -> None:

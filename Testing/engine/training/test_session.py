@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ from radgs.training.augment import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank
 from radgs.training.session import TrainingSession
-from radgs.training.trainer import TrainingSettings
+from radgs.training.trainer import TrainingProgress, TrainingSettings
 
 CLAIMED = Accuracy(
     pairs=6,
@@ -33,10 +34,34 @@ def test_what_an_earlier_file_claims_does_not_outlive_the_last_scoring(pairs: Pa
     torch.manual_seed(0)
     ignorant = new_networks("compact")
     save_networks(Networks(ignorant.recm, ignorant.regm, None, CLAIMED, {}), out)
+    assert session_on(pairs, out, work, {"stage": "test"}, CLAIMED).run(lambda progress: None, lambda: False)
+    kept = load_networks(out)
+    assert kept.record["stage"] == "test"
+    assert kept.accuracy is not None
+    assert kept.accuracy.pairs == len(pairs)
+    assert 0.3 < kept.accuracy.kabsch_median_mm < 8.0
+
+
+def test_a_training_taken_up_says_what_it_began_from_not_what_it_would_begin_from_now(
+    pairs: PairBank, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "model.radgs.safetensors", tmp_path / "work"
+    work.mkdir()
+    steps: list[TrainingProgress] = []
+    first = session_on(pairs, out, work, {"base": {"level": "T12"}})
+    assert not first.run(steps.append, lambda: bool(steps))
+    assert session_on(pairs, out, work, {"base": {"level": "T11"}}).run(steps.append, lambda: False)
+    assert load_networks(out).record["base"] == {"level": "T12"}
+
+
+def session_on(
+    pairs: PairBank, out: Path, work: Path, record: dict[str, Any], best_before: Accuracy | None = None
+) -> TrainingSession:
+    """Two seconds of training on these pairs, from the generic networks."""
     networks = load_generic()
     source = PairSource([pairs], networks.recm.config.voxels, Exposure())
     settings = TrainingSettings(batch=2, learning_rate=1e-4, look_every_seconds=1e9, looked_at=2)
-    session = TrainingSession(
+    return TrainingSession(
         networks,
         source,
         source,
@@ -46,12 +71,6 @@ def test_what_an_earlier_file_claims_does_not_outlive_the_last_scoring(pairs: Pa
         out=out,
         work=work,
         patient=None,
-        record={"stage": "test"},
-        best_before=CLAIMED,
+        record=record,
+        best_before=best_before,
     )
-    assert session.run(lambda progress: None, lambda: False)
-    kept = load_networks(out)
-    assert kept.record["stage"] == "test"
-    assert kept.accuracy is not None
-    assert kept.accuracy.pairs == len(source)
-    assert 0.3 < kept.accuracy.kabsch_median_mm < 8.0

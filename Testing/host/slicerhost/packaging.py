@@ -26,7 +26,7 @@ def pip_install(
     """Runs pip in the interpreter that PythonSlicer starts, and waits for it."""
     unknown = (no_deps_requirements, skip_packages, logCallback, completedCallback)
     if not blocking or any(value is not None for value in unknown):
-        raise NotImplementedError("the module does not use this, so the host does not know it")
+        raise TypeError("The test host's pip_install does not know this argument: the module does not use it")
     if not isinstance(requirements, (str, list)):
         raise ValueError("pip_install requirement input must be string or list")
     listed = shlex.split(requirements) if isinstance(requirements, str) else requirements
