@@ -119,7 +119,6 @@ def take_a_registration(photo: Photographer) -> None:
     photo.wait(lambda: ui.progressBar.value > ui.progressBar.maximum // 3)
     photo.take("06_running", "outputsCollapsibleButton", "resultsCollapsibleButton")
     user.press(ui.applyButton)
-    photo.take("07_cancelling", "outputsCollapsibleButton", "resultsCollapsibleButton")
     photo.wait(lambda: not logic.running)
     photo.take("08_cancelled", "outputsCollapsibleButton", "resultsCollapsibleButton")
     user.press(ui.applyButton)
