@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radgs.geometry import FloatArray
+from radgs.refine.matching import GradientFilter
 from radgs.xray import ViewGeometry, XRayView
 
 
@@ -47,11 +48,22 @@ class Observation:
             size_mm / pixels,
         )
 
+    def gradient_filters(self, sigma: float) -> tuple[GradientFilter, ...]:
+        """One filter a view, under its mask where it has one; ``sigma`` in pixels."""
+        return tuple(GradientFilter(sigma, None if bool((mask > 0.99).all()) else mask) for mask in self.valid)
+
+    def gradients(self, images: Tensor, sigma: float) -> Tensor:
+        """(V, 2, n, n) gradients of an image of each view (V, n, n) as ``gradient_filters`` take them."""
+        filters = self.gradient_filters(sigma)
+        return torch.cat([one(image[None]) for one, image in zip(filters, images, strict=True)])
+
     def binned(self, factor: int) -> Observation:
         """The same views with ``factor`` x ``factor`` pixels taken together; sides must divide by ``factor``."""
+        valid = functional.avg_pool2d(self.valid[:, None], factor)[:, 0]
+        images = functional.avg_pool2d((self.images * self.valid)[:, None], factor)[:, 0] / valid.clamp_min(1e-6)
         return Observation(
-            functional.avg_pool2d(self.images, factor),
-            functional.avg_pool2d(self.valid, factor),
+            images,
+            valid,
             tuple(geometry.binned(factor) for geometry in self.geometries),
             self.pixel_mm * factor,
         )

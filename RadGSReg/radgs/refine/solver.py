@@ -22,10 +22,9 @@ from radgs.geometry import FloatArray, RigidTransform
 from radgs.refine.matching import (
     GAIN_REACH_MM,
     MISFIT_INFLATION,
+    GradientFilter,
     Linearisation,
     Match,
-    gradient_reach,
-    image_gradient,
 )
 from radgs.refine.observation import Observation
 from radgs.threads import map_concurrently, one_thread
@@ -99,6 +98,13 @@ class Estimate:
     cost: float = np.inf
 
 
+def _reliability(valid: Tensor, gradient_filter: GradientFilter) -> Tensor:
+    """(n, n) 0..1: none where nothing was measured, less where much of what the filter would see was not."""
+    if gradient_filter.valid is None:
+        return torch.ones_like(valid)
+    return (valid > 0.99) * gradient_filter.support.square()
+
+
 class Refiner:
     """Levenberg-Marquardt over the poses of bodies on one observation.
 
@@ -132,14 +138,15 @@ class Refiner:
 
     def _run_stage(self, estimate: Estimate, stage: Stage) -> Estimate:
         sigma = stage.sigma_mm / self.observation.pixel_mm
+        filters = self.observation.gradient_filters(sigma)
         match = Match(
-            target=image_gradient(self.observation.images, sigma),
-            pixel_weight=self._pixel_weight(estimate.poses[0], stage),
+            target=torch.cat([one(image[None]) for one, image in zip(filters, self.observation.images, strict=True)]),
+            pixel_weight=self._pixel_weight(estimate.poses[0], stage, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
         poses, damping = list(estimate.poses), 1e-2
-        state = self._linearise(poses, sigma)
+        state = self._linearise(poses, filters)
         for _ in range(stage.iterations):
             weight = match.robust_weight(state.model)
             system = match.normal_equations(state, weight)
@@ -152,7 +159,7 @@ class Refiner:
                 )
                 step *= min(1.0, 2.0 * stage.sigma_mm / (np.abs(step).max() + 1e-12))
                 candidate = self._moved(poses, step)
-                trial = self._linearise(candidate, sigma)
+                trial = self._linearise(candidate, filters)
                 if match.cost(trial.model, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
                     poses, state, improved = candidate, trial, True
                     damping = max(damping / 4, 1e-4)
@@ -162,7 +169,7 @@ class Refiner:
                 break
         return self._summary(poses, state, match)
 
-    def _linearise(self, poses: Sequence[RigidTransform], sigma: float) -> Linearisation:
+    def _linearise(self, poses: Sequence[RigidTransform], filters: Sequence[GradientFilter]) -> Linearisation:
         def linearise_view(view: int) -> tuple[Tensor, Tensor]:
             geometry = self.observation.geometries[view]
             parts = [
@@ -172,7 +179,7 @@ class Refiner:
             image = torch.stack([part for part, _ in parts]).sum(dim=0)
             jacobian = torch.cat([derivative for _, derivative in parts])
             scale = torch.as_tensor(np.tile(TWIST_SCALE, len(parts))).to(jacobian)
-            filtered = image_gradient(torch.cat([image[None], jacobian * scale[:, None, None]]), sigma)
+            filtered = filters[view](torch.cat([image[None], jacobian * scale[:, None, None]]))
             return filtered[0], filtered[1:]
 
         views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
@@ -180,17 +187,17 @@ class Refiner:
             torch.stack([model for model, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
 
-    def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage) -> Tensor:
-        """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 beyond the image's edge."""
+    def _pixel_weight(
+        self, vertebra_pose: RigidTransform, stage: Stage, filters: Sequence[GradientFilter]
+    ) -> Tensor:
+        """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 where nothing was measured."""
         masks = torch.stack(
             [self.silhouette.render(vertebra_pose, g).abs() > SILHOUETTE_THRESHOLD for g in self.observation.geometries]
         )
         reach = 2 * round(stage.dilation_mm / self.observation.pixel_mm) + 1
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
-        # No gradient may see what was not measured.
-        margin = 2 * gradient_reach(stage.sigma_mm / self.observation.pixel_mm) + 1
-        invalid = functional.max_pool2d(1.0 - self.observation.valid[:, None], margin, 1, margin // 2)[:, 0]
-        return (stage.surround_weight + (1 - stage.surround_weight) * near) * (invalid < 0.01)
+        weight = stage.surround_weight + (1 - stage.surround_weight) * near
+        return weight * torch.stack([_reliability(mask, one) for mask, one in zip(self.observation.valid, filters)])
 
     def _moved(self, poses: Sequence[RigidTransform], step: NDArray[np.float64]) -> list[RigidTransform]:
         twists = step.reshape(-1, 6) * TWIST_SCALE
