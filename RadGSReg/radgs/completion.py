@@ -116,15 +116,16 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
         layers = np.moveaxis(values, axis, 0)
         layers[0], layers[-1] = layers[1], layers[-2]
 
-    margins = _margins(values, seen, int(np.ceil(FADING_MM / spacing_mm)), max(3, round(WALL_MM / spacing_mm)))
+    cut = alone or _is_cut(*_coarse(values, seen, factor))
+    # Where a whole patient's skin touches the side of a CT nothing goes on; along the body all of it does.
+    depth, most = (int(np.ceil(mm / spacing_mm)) for mm in (WALL_MM, FADING_MM))
+    margins = _margins(values, seen, most, depth)
+    margins = margins if cut else [margins[0], (0, 0), (0, 0)]
     values, seen = np.pad(values, margins), np.pad(seen, margins)
     index_to_ras = fine.index_to_ras.copy()
     index_to_ras[:3, 3] -= index_to_ras[:3, :3] @ [margin[0] for margin in reversed(margins)]
-
-    weights = _block_mean(seen.astype(np.float32), factor)
-    means = _block_mean(values, factor) / np.maximum(weights, 1e-3)
-    inside = weights > 0.5
-    background = SOFT_TISSUE if alone or _is_cut(means, inside) else 0.0
+    means, inside = _coarse(values, seen, factor)
+    background = SOFT_TISSUE if cut else 0.0
     beyond = _beyond(means, inside, factor * spacing_mm, alone)
     target = np.where(beyond < AIR_SHARE * SOFT_TISSUE, np.float32(0.0), np.float32(SOFT_TISSUE))
     invented = np.where(inside, np.float32(0.0), np.abs(beyond - (background if background else target)))
@@ -133,6 +134,12 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
     whole = np.where(seen, values, _block_spread(beyond, factor, values.shape)) - np.float32(background)
     doubt = Volume(invented, _coarse_grid(index_to_ras, factor)) if invented.max(initial=0.0) > 0.05 * SOFT_TISSUE else None
     return Completed(Volume(whole.astype(np.float32), index_to_ras), doubt, background)
+
+
+def _coarse(values: NDArray[np.float32], seen: BoolArray, factor: int) -> tuple[NDArray[np.float32], BoolArray]:
+    """Means over blocks of what is known in them, and which blocks are known."""
+    weights = _block_mean(seen.astype(np.float32), factor)
+    return _block_mean(values, factor) / np.maximum(weights, np.float32(1e-3)), weights > 0.5
 
 
 def _seen(grid: Volume, unknown: BoolArray, fine: Volume, factor: int) -> BoolArray:

@@ -107,8 +107,9 @@ class Match:
         return float((weight[:, None] * residual.square()).sum())
 
     def correlation(self, model: Tensor) -> NDArray[np.float64]:
-        """(V,) weighted correlation of the gradient fields, -1..1."""
-        return gradient_correlation(self.target, model, self.pixel_weight)
+        """(V,) weighted correlation of the gradient fields after the local gain, -1..1: the one score of a pose."""
+        gain = local_gain(self.target, model, self.pixel_weight, self.reach)
+        return gradient_correlation(self.target, gain * model, self.pixel_weight)
 
     def normal_equations(self, state: Linearisation, weight: Tensor) -> NormalEquations:
         """The linearised least-squares problem, each view's mean gain projected out (Kaufman's variable projection)."""

@@ -32,6 +32,8 @@ from radgs.xray import ViewGeometry
 
 #: Where a vertebra's line integral exceeds this, its projection is (dimensionless; about 1.5 mm of cortical bone).
 SILHOUETTE_THRESHOLD = 0.03
+#: A pixel whose ray runs through this much invented attenuation (line integral) weighs half.
+DOUBT_HALF = 0.5
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
 LEVER_MM = 25.0
 #: A stage ends with a step shorter than this share of its scale: the finer ones go on from there.
@@ -114,6 +116,7 @@ class Refiner:
         centre: (3,) centre of all twists, world mm.
         prior: Ties the other bodies to the vertebra's motion.
         silhouette: Whose projection tells where the vertebra is; by default the first body's.
+        doubt: What was invented beyond the CT, moving with the vertebra: rays through it weigh less.
     """
 
     def __init__(
@@ -123,10 +126,12 @@ class Refiner:
         centre: FloatArray,
         prior: RelativePrior | None = None,
         silhouette: Body | None = None,
+        doubt: Body | None = None,
     ) -> None:
         self.observation, self.bodies, self.centre = observation, bodies, centre
         self.prior = prior or RelativePrior()
         self.silhouette = silhouette or bodies[0]
+        self.doubt = doubt
 
     @torch.no_grad()
     @one_thread()
@@ -197,6 +202,9 @@ class Refiner:
         reach = 2 * round(stage.dilation_mm / self.observation.pixel_mm) + 1
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
         weight = stage.surround_weight + (1 - stage.surround_weight) * near
+        if self.doubt is not None:
+            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
+            weight = weight / (1.0 + (invented / DOUBT_HALF).square())
         return weight * torch.stack([_reliability(mask, one) for mask, one in zip(self.observation.valid, filters)])
 
     def _moved(self, poses: Sequence[RigidTransform], step: NDArray[np.float64]) -> list[RigidTransform]:
