@@ -98,10 +98,10 @@ def gather_evidence(
     result = refinement.ct_to_world
     observation = refinement.observation.binned(SIMILARITY_BINNING)
     bodies, poses = refinement.bodies, refinement.final.poses
-    sigma = SIMILARITY_SIGMA_MM / observation.pixel_mm
+    filters = observation.gradient_filters(SIMILARITY_SIGMA_MM / observation.pixel_mm)
 
     def gradients(images: torch.Tensor) -> torch.Tensor:
-        return observation.gradients(images, sigma)
+        return observation.gradients(images, filters)
 
     target = gradients(observation.images)
 

@@ -201,6 +201,26 @@ def gradient_correlation(target: Tensor, model: Tensor, weight: Tensor) -> NDArr
     )
 
 
+def local_mean(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
+    """(K, H, W) Gaussian average of images over ``reach`` pixels, of valid pixels (H, W) inside the image."""
+    mask = torch.ones_like(images[:1]) if valid is None else valid[None]
+    mean, share = _smooth((images * mask)[:, None], reach)[:, 0], _smooth(mask[:, None], reach)[:, 0]
+    return mean / share.clamp_min(1e-3)
+
+
+def slow_part(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
+    """(K, C, H, W) Gaussian average over ``reach`` pixels of valid pixels (H, W), by way of a coarser grid."""
+    factor = max(1, min(4, int(reach / 3)))
+    while images.shape[-1] % factor or images.shape[-2] % factor:
+        factor -= 1
+    mask = torch.ones_like(images[:1, :1]) if valid is None else valid[None, None]
+    shape = images.shape
+    stacked = torch.cat([(images * mask).flatten(0, 1)[:, None], mask])
+    coarse = _smooth(functional.avg_pool2d(stacked, factor), reach / factor)
+    fine = functional.interpolate(coarse, size=shape[-2:], mode="bilinear", align_corners=False)
+    return (fine[:-1] / fine[-1:].clamp_min(1e-2)).view(shape)
+
+
 def _smooth(images: Tensor, sigma: float) -> Tensor:
     """Gaussian average of (V, 1, H, W), zeros beyond the border."""
     radius = int(2.5 * sigma)

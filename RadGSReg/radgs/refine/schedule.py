@@ -24,6 +24,9 @@ COARSEST_PIXELS = COARSE_PIXELS // BINNING
 
 #: Tells which of several starts the images support, without moving any.
 LOOK = (Stage(sigma_mm=8.0, iterations=0, surround_weight=0.15, dilation_mm=6.0),)
+#: Tells how X-ray and model are to be compared, and by how much intensity must do better than line integrals.
+COMPARE = (Stage(sigma_mm=3.0, iterations=0, surround_weight=0.15, dilation_mm=4.0),)
+CLEARLY_MORE = 0.003
 SEARCH = (Stage(sigma_mm=10.0, iterations=8, surround_weight=0.3, dilation_mm=10.0),)
 WHOLE_COARSEST = (
     Stage(sigma_mm=8.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
@@ -110,13 +113,14 @@ def refine(
     """
     progress(0.0, "aligning the CT as it was scanned")
     whole, restarted = align_whole(views, model, start, proposals)
+    in_intensity = intensity_tells_more(views, model, whole)
     candidates = [("start", start), *(("network", pose) for pose in proposals), ("whole", whole.poses[0])]
     around = model.surroundings_body.sampled_every(4.0)
     bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
     begin = whole.poses[0]
     if whole.correlation.min() < SURE or start_sigma_mm < CLICK_SIGMA_MM:
         progress(0.2, "comparing where to begin")
-        coarse = _seen(views, model, start.apply(model.centre), COARSE_PIXELS)
+        coarse = _seen(views, model, start.apply(model.centre), COARSE_PIXELS).seen_in_intensity(in_intensity)
         best = best_candidate(coarse, bodies, model, candidates, start_sigma_mm)
         begin = best.tried.poses[0]
     # A click may be far off: from here on, the region is centred on the vertebra itself.
@@ -126,7 +130,7 @@ def refine(
     other_level = try_other_levels(views, model, whole.poses[0]) if model.neighbours else OtherLevel(0.0, "above")
 
     progress(0.4, "letting the vertebrae move apart")
-    fine = _seen(views, model, centre, FINE_PIXELS)
+    fine = _seen(views, model, centre, FINE_PIXELS).seen_in_intensity(in_intensity)
     together = Estimate([begin] * len(bodies))
     apart = Refiner(fine.binned(BINNING), expanded(bodies), centre, doubt=model.doubt_body).run(together, APART)
 
@@ -166,6 +170,17 @@ def align_whole(
     promising = sorted(searched, key=support, reverse=True)[:2]
     winner = max([*given, *(aligned(estimate) for estimate in promising)], key=support)
     return winner, all(winner is not one for one in given)
+
+
+def intensity_tells_more(views: Sequence[XRayView], model: VertebraModel, whole: Estimate) -> bool:
+    """Whether the aligned CT resembles the X-rays more in intensity, as under a haze of scatter, than in line integrals."""
+    centre = whole.poses[0].apply(model.centre)
+    seen = _seen(views, model, centre, COARSE_PIXELS)
+    scores = [
+        support(_whole_refiner(seen.seen_in_intensity(in_intensity), model, centre).run(whole, COMPARE))
+        for in_intensity in (False, True)
+    ]
+    return scores[1] > scores[0] + CLEARLY_MORE
 
 
 def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: RigidTransform) -> OtherLevel:

@@ -145,7 +145,7 @@ class Refiner:
         sigma = stage.sigma_mm / self.observation.pixel_mm
         filters = self.observation.gradient_filters(sigma)
         match = Match(
-            target=torch.cat([one(image[None]) for one, image in zip(filters, self.observation.images, strict=True)]),
+            target=self.observation.gradients(self.observation.images, filters),
             pixel_weight=self._pixel_weight(estimate.poses[0], stage, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
@@ -184,7 +184,8 @@ class Refiner:
             image = torch.stack([part for part, _ in parts]).sum(dim=0)
             jacobian = torch.cat([derivative for _, derivative in parts])
             scale = torch.as_tensor(np.tile(TWIST_SCALE, len(parts))).to(jacobian)
-            filtered = filters[view](torch.cat([image[None], jacobian * scale[:, None, None]]))
+            both = torch.cat([image[None], jacobian * scale[:, None, None]])
+            filtered = self.observation.compared(both, filters[view])
             return filtered[0], filtered[1:]
 
         views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
