@@ -67,8 +67,8 @@ def unknown_voxels(ct: Volume, labels: Volume | None = None) -> tuple[BoolArray,
     """
     array = ct.array
     unknown = ~(array > IMPOSSIBLE_HU)
-    lowest = float(np.min(array, where=~unknown, initial=np.inf))
-    padding = unknown | (array <= lowest)
+    known = array[~unknown]
+    padding = unknown | (array <= known.min()) if known.size else unknown
     if padding.mean() < LEAST_PADDING:
         return unknown, False
     for axis in range(3):
