@@ -82,8 +82,8 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = Panel(self.ui, self.logic)
         scene = slicer.mrmlScene
         # While a scene goes or comes, the parameters speak of nodes that are not there.
-        for event in (scene.StartCloseEvent, scene.StartImportEvent):
-            self.addObserver(scene, event, lambda *_: self.panel.leave())
+        self.addObserver(scene, scene.StartCloseEvent, lambda *_: self.panel.close_scene())
+        self.addObserver(scene, scene.StartImportEvent, lambda *_: self.panel.leave())
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, lambda *_: self._reenter())
 
