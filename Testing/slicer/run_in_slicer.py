@@ -4,8 +4,8 @@
 
 The module's self-test needs nothing and always runs. The tests of nodes and panel need pytest in Slicer's Python
 (``PythonSlicer -m pip install pytest``), and the libraries of RadGSReg/Resources/requirements.txt and torch, because
-they make their data with the engine. A build of the extension has no pytest: there they are left out, which is said, and
-is no failure.
+they make their data with the engine. A build of the extension has no pytest: there they are left out, which is said
+and is no failure.
 """
 
 import sys
