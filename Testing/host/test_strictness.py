@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,31 @@ def test_a_slot_gets_as_many_arguments_as_it_takes(a_scene: Any) -> None:
     button.connect("toggled(bool)", lambda: told.append("none"))
     button.checked = True
     assert told == [True, "none"]
+
+
+def test_what_is_no_function_gets_every_argument(host: Any, a_scene: Any) -> None:
+    import qt
+
+    button, told = qt.QPushButton(), []
+    button.checkable = True
+    button.connect("toggled(bool)", told.append)
+    button.connect("toggled(bool)", functools.partial(lambda *given: told.append(given), "first"))
+    button.connect("toggled(bool)", functools.partial(lambda first: None, "first"))
+    button.checked = True
+    assert told == [True, ("first", True)]
+    assert "takes 1 positional argument but 2 were given" in "".join(host.failures.take())
+
+
+def test_a_file_dialog_returns_a_path(a_scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import qt
+
+    timer = qt.QTimer()
+    timer.setInterval(0)
+    timer.connect("timeout()", lambda: [one.close() for one in qt.QApplication.topLevelWidgets() if one.isModal()])
+    timer.start()
+    options = qt.QFileDialog.DontUseNativeDialog
+    assert qt.QFileDialog.getOpenFileName(None, "Open", "", "", "", options) == ""
+    timer.stop()
 
 
 def test_a_slot_can_be_disconnected_once(a_scene: Any) -> None:
