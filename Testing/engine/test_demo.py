@@ -16,10 +16,9 @@ import pytest
 import SimpleITK
 
 import radgs
-from radgs.case import RegistrationCase
+from radgs.case import RegistrationCase, RegistrationResult
 from radgs.gaussians.ply import load_ply
 from radgs.geometry import RigidTransform, largest_distance
-from radgs.result import RegistrationResult
 
 DEMO_FOLDER = Path(radgs.__file__).resolve().parent / "data" / "demo"
 EXIT_STATUS = {"accept": 0, "check": 3, "reject": 4}

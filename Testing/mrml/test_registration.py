@@ -17,10 +17,9 @@ import slicer
 from scene_parts import world_points
 from slicer_fixtures import in_full_slicer
 
-from radgs.case import RegistrationCase
+from radgs.case import RegistrationCase, RegistrationResult
 from radgs.errors import RadgsError
 from radgs.geometry import mean_distance
-from radgs.result import RegistrationResult
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "RadGSReg"
 

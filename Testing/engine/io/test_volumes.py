@@ -11,9 +11,8 @@ import SimpleITK
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from radgs.errors import InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
 from radgs.io.volumes import read_ct, read_labels, read_volume, write_volume
-from radgs.volume import Volume
 
 OBLIQUE = RigidTransform.from_rotation_vector([0.3, -0.2, 0.4], [11.0, -22.0, 33.0]).matrix
 
