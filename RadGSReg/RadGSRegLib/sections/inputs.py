@@ -8,8 +8,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from radgs.errors import RadgsError
+from radgs.errors import InputFileError, RadgsError
 from RadGSRegLib import confirmation
+from RadGSRegLib.path_edits import show_path
 from RadGSRegLib.sections.geometry_line import GeometryLine
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.segments import level_choices
@@ -22,7 +23,7 @@ class InputsSection(Section):
         """Connects the widgets that the form does not bind to a parameter itself."""
         ui = self.ui
         ui.demoButton.connect("clicked(bool)", lambda: self._load(self.logic.demoCase()))
-        ui.loadButton.connect("clicked(bool)", lambda: self._load(ui.caseFileEdit.currentPath))
+        ui.loadButton.connect("clicked(bool)", self._load_file)
         ui.levelsList.connect("itemChanged(QListWidgetItem*)", self._tick)
         ui.confirmLevelsCheckBox.connect("clicked(bool)", self._confirm)
         self._lines = [
@@ -47,6 +48,10 @@ class InputsSection(Section):
             line.show(xray)
         for widget in self._inputs():
             widget.enabled = not self.logic.running
+
+    def forget_patient(self) -> None:
+        """The case's file is that of the patient."""
+        show_path(self.ui.caseFileEdit, "")
 
     def _inputs(self) -> list[Any]:
         ui = self.ui
@@ -100,6 +105,13 @@ class InputsSection(Section):
             confirmation.confirm(parameters)
         else:
             confirmation.withdraw(parameters)
+
+    def _load_file(self) -> None:
+        path = self.ui.caseFileEdit.currentPath.strip()
+        if path:
+            self._load(path)
+        else:
+            self.panel.say_error(InputFileError("No case is chosen.", "Choose its case.json, then load it."))
 
     def _load(self, path: Any) -> None:
         try:
