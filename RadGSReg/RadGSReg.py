@@ -71,9 +71,13 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         """Called by Slicer when the panel is opened for the first time."""
-        from RadGSRegLib.panel import Panel
+        from RadGSRegLib.slicer_version import show_where_too_old
 
         ScriptedLoadableModuleWidget.setup(self)
+        if show_where_too_old(self.layout):
+            return
+        from RadGSRegLib.panel import Panel
+
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/RadGSReg.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
@@ -89,17 +93,21 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self):
         """Called each time the user opens the module."""
-        self.panel.enter()
+        if self.panel is not None:
+            self.panel.enter()
 
     def exit(self):
         """Called each time the user goes to another module."""
-        self.panel.leave()
+        if self.panel is not None:
+            self.panel.leave()
 
     def cleanup(self):
         """Called when the application ends, and before the module is reloaded."""
         self.removeObservers()
-        self.panel.leave()
-        self.logic.cleanup()
+        if self.panel is not None:
+            self.panel.leave()
+        if self.logic is not None:
+            self.logic.cleanup()
 
     def _reenter(self):
         if self.parent.isEntered:

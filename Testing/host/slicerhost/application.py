@@ -33,6 +33,7 @@ class Application(QtCore.QObject):
         self._parts = parts
         self.temporaryPath = str(folder)
         self.defaultScenePath = str(folder / "Documents")
+        self.majorVersion, self.minorVersion = 5, 10
 
     def applicationLogic(self) -> Any:  # noqa: N802
         return self._parts.application_logic
