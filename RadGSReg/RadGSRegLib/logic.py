@@ -255,7 +255,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def installDependencies(self, tell=lambda line: None):
         """Installs the engine's libraries that are missing in Slicer's Python, where pip would; asks nothing.
 
-        Never replaces numpy, SimpleITK or torch.
+        Never replaces what 3D Slicer brings, nor torch.
 
         Args:
             tell: Called with pip's lines.
