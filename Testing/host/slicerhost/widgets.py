@@ -10,6 +10,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from slicerhost.node_selector import qMRMLNodeComboBox
 from slicerhost.pythonqt import expose_properties
 
 
@@ -161,82 +162,6 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):  # noqa: N801
     """What the application puts a scripted module's panel into."""
 
     isEntered = _plain(bool, "_isEntered", False)  # noqa: N815
-
-
-class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("currentNodeChanged(vtkMRMLNode*)", "currentNodeIDChanged(QString)")
-    currentNodeChanged = QtCore.Signal(object)  # noqa: N815
-    currentNodeIDChanged = QtCore.Signal(str)  # noqa: N815
-    nodeTypes = _plain("QStringList", "_nodeTypes", [])  # noqa: N815
-    hideChildNodeTypes = _plain("QStringList", "_hideChildNodeTypes", [])  # noqa: N815
-    noneEnabled = _plain(bool, "_noneEnabled", False)  # noqa: N815
-    addEnabled = _plain(bool, "_addEnabled", True)  # noqa: N815
-    removeEnabled = _plain(bool, "_removeEnabled", True)  # noqa: N815
-    noneDisplay = _plain(str, "_noneDisplay", "None")  # noqa: N815
-
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._box = QtWidgets.QComboBox(self)
-        self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._box)
-        self.setFocusProxy(self._box)
-        self._box.activated.connect(lambda row: self.setCurrentNode(self._offered()[row]))
-
-    def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
-        self.__dict__["_scene"] = scene
-        events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
-        tags = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
-        self.destroyed.connect(lambda: [scene.RemoveObserver(tag) for tag in tags])
-        self._follow_scene()
-
-    def mrmlScene(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_scene")
-
-    def currentNode(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_node")
-
-    def setCurrentNode(self, node: Any) -> None:  # noqa: N802
-        chosen = node if node in self._choices() else None
-        if chosen is not self.currentNode():
-            self.__dict__["_node"] = chosen
-            self.currentNodeChanged.emit(chosen)
-            self._show_choices()
-            self.currentNodeIDChanged.emit(chosen.GetID() if chosen is not None else "")
-
-    def _offered(self) -> list[Any]:
-        """What the list shows, row by row."""
-        return [*([None] if self.noneEnabled else []), *self._choices()]
-
-    def _show_choices(self) -> None:
-        offered = self._offered()
-        self._box.clear()
-        self._box.addItems([self.noneDisplay if node is None else node.GetName() for node in offered])
-        node = self.currentNode()
-        self._box.setCurrentIndex(offered.index(node) if node in offered else -1)
-
-    def nodeCount(self) -> int:  # noqa: N802
-        return len(self._choices())
-
-    def _choices(self) -> list[Any]:
-        scene = self.mrmlScene()
-        if scene is None:
-            return []
-        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
-        return [node for node in nodes if self._offers(node)]
-
-    def _offers(self, node: Any) -> bool:
-        hidden = any(node.IsA(kind) for kind in self.hideChildNodeTypes)
-        return any(node.IsA(kind) for kind in self.nodeTypes) and not hidden and not node.GetHideFromEditors()
-
-    def _follow_scene(self) -> None:
-        """Lets go of a node that has left; without ``noneEnabled``, takes the first there is."""
-        choices = self._choices()
-        if self.currentNode() not in choices:
-            self.setCurrentNode(choices[0] if choices and not self.noneEnabled else None)
-        self._show_choices()
 
 
 CTK = (ctkCollapsibleButton, ctkPathLineEdit)
