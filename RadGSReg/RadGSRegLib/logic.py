@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import slicer
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer import vtkMRMLLinearTransformNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
@@ -26,8 +26,10 @@ class RadGSRegParameterNode:
         confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
         xray1: An X-ray, with its source.
         xray2: Another, from another direction.
-        transformName: What a level's transform is called; "{level}" stands for its name.
-        reconstructionName: What a level's reconstructed volume is called.
+        outputTransform: Takes the pose where a single level is registered; None: the level's own, made where there is none.
+        outputVolume: Takes its reconstruction; None: a new one.
+        transformName: What a level's transform is called when it is made; "{level}" stands for its name.
+        reconstructionName: What a level's reconstructed volume is called when it is made.
         models: File of the model prepared for this patient, by level, where one is to serve.
         preparationMinutes: Time budget of a preparation.
         device: "auto", "cpu" or "cuda".
@@ -44,6 +46,8 @@ class RadGSRegParameterNode:
     confirmedLevels: str
     xray1: vtkMRMLScalarVolumeNode
     xray2: vtkMRMLScalarVolumeNode
+    outputTransform: vtkMRMLLinearTransformNode
+    outputVolume: vtkMRMLScalarVolumeNode
     transformName: str = "{level}CTToWorld"
     reconstructionName: str = "{level} reconstruction"
     models: dict[str, str]
@@ -139,6 +143,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             tuple(path for path in models if path is not None),
             transform_name=parameters.transformName,
             reconstruction_name=parameters.reconstructionName,
+            output_transform=parameters.outputTransform if len(models) == 1 else None,
+            output_volume=parameters.outputVolume if len(models) == 1 else None,
         )
 
     def levels(self, segmentation):

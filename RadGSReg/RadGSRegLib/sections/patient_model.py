@@ -15,11 +15,11 @@ from RadGSRegLib import confirmation
 from RadGSRegLib.patient_models import checked_model, model_name, model_path, proposed_folder, set_model
 from RadGSRegLib.preparation_run import PreparationListener, PreparationState, PreparedModel
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.sections.texts import put_text
+from RadGSRegLib.theme import style
 
 #: Steps of the progress bar.
 STEPS = 1000
-
-RED = "color: #b2182b"
 
 
 class PatientModelSection(Section):
@@ -97,8 +97,8 @@ class PatientModelSection(Section):
             try:
                 summary = checked_model(path, level)
             except RadgsError as error:
-                label.styleSheet = RED
-                label.text = f"{error.problem} {error.remedy}"
+                label.styleSheet = style("bad", self.ui.patientModelCollapsibleButton)
+                put_text(label, f"{error.problem} {error.remedy}")
             else:
                 label.text = _("Prepared for {level}. {quality}").format(
                     level=level, quality=quality_text(summary.accuracy)
@@ -162,7 +162,8 @@ class PatientModelSection(Section):
     def _show_done(self, model: PreparedModel) -> None:
         self._cancelling = False
         end = _("Prepared") if model.finished else _("Stopped early, the best so far is kept")
-        self.ui.preparationLabel.text = f"{end}: {model.path}"
+        put_text(self.ui.preparationLabel, f"{end}: {model.path}")
+        self.panel.announce(f"{model.level}: {end}")
         self.panel.refresh()
 
     def _show_failed(self, error: RadgsError) -> None:
