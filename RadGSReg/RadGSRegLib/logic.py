@@ -26,7 +26,7 @@ class RadGSRegParameterNode:
         confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
         xray1: An X-ray, with its source.
         xray2: Another, from another direction.
-        outputTransform: Takes the pose where a single level is registered; None: the level's own, made where there is none.
+        outputTransform: Takes the pose of a single level; None: the level's own, made where there is none.
         outputVolume: Takes its reconstruction; None: a new one.
         transformName: What a level's transform is called when it is made; "{level}" stands for its name.
         reconstructionName: What a level's reconstructed volume is called when it is made.

@@ -1,7 +1,7 @@
 """Colours of what is said, readable in the application's light and in its dark theme.
 
-Each pair was chosen for a contrast of at least 4.5 : 1 (WCAG 2.1, 1.4.3) with the backgrounds of qSlicerStyle's light and
-dark palettes; a test computes it.
+Each pair was chosen for a contrast of at least 4.5 : 1 (WCAG 2.1, 1.4.3) with the backgrounds of qSlicerStyle's light
+and dark palettes; a test computes it.
 """
 
 from __future__ import annotations
