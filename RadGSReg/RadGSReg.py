@@ -1,5 +1,6 @@
 """The scripted module as Slicer loads it: what it is called, its panel and its self-test."""
 
+import sys
 from pathlib import Path
 
 import slicer
@@ -60,10 +61,16 @@ def loadSampleData(source=None):
         logic.cleanup()
 
 
+def forgetPackages():
+    """Forgets the module's packages, so that a reload, which by itself reads this file alone, reads theirs too."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("RadGSRegLib", "radgs")]:
+        del sys.modules[name]
+
+
 class RadGSRegFileDialog:
     """Takes a case.json, or a folder that holds one, that is dropped onto the application's window.
 
-    Slicer finds the class by its name (Base/QTGUI/qSlicerScriptedFileDialog.h) and asks it whenever something is dragged.
+    Slicer finds the class by its name (Base/QTGUI/qSlicerScriptedFileDialog.h), and asks it when something is dragged.
     """
 
     def __init__(self, qSlicerFileDialog):
@@ -105,8 +112,7 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
+        self.ui = self.logic = self.panel = None
 
     def setup(self):
         """Called by Slicer when the panel is opened for the first time."""
@@ -121,14 +127,17 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = Panel(self.ui, self.logic)
         scene = slicer.mrmlScene
         # While a scene goes or comes, the parameters speak of nodes that are not there.
-        for event in (scene.StartCloseEvent, scene.StartImportEvent):
-            self.addObserver(scene, event, lambda *_: self.panel.leave())
+        self.addObserver(scene, scene.StartCloseEvent, lambda *_: self.panel.close_scene())
+        self.addObserver(scene, scene.StartImportEvent, lambda *_: self.panel.leave())
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, lambda *_: self._reenter())
+        if self.parent.isEntered:  # reloaded while it is shown: nobody will call enter
+            self.enter()
 
     def enter(self):
         """Called each time the user opens the module."""
-        self.panel.enter()
+        if self.panel is not None:
+            self.panel.enter()
 
     def loadCase(self, path):
         """Makes a case.json, or the folder that holds one, the inputs; what is wrong with it is said in the panel."""
@@ -136,13 +145,21 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self):
         """Called each time the user goes to another module."""
-        self.panel.leave()
+        if self.panel is not None:
+            self.panel.leave()
 
     def cleanup(self):
-        """Called when the application ends, and before the module is reloaded."""
+        """Called when the application ends, and before the module is reloaded; also where ``setup`` failed."""
         self.removeObservers()
-        self.panel.leave()
-        self.logic.cleanup()
+        if self.panel is not None:
+            self.panel.leave()
+        if self.logic is not None:
+            self.logic.cleanup()
+
+    def onReload(self):
+        """Called by the developer's Reload, and by Reload and Test: reads the module's packages again too."""
+        forgetPackages()
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def _reenter(self):
         if self.parent.isEntered:

@@ -94,6 +94,13 @@ class Panel:
         self.parameters = self._tags = None
         self.say("")
 
+    def close_scene(self) -> None:
+        """Lets go of everything before the scene is closed, open or not."""
+        self.leave()
+        for section in self.sections:
+            section.forget_patient()
+        self._folding.start_over()
+
     def refresh(self) -> None:
         """Has every section follow again; for what changes without the parameter node's knowing."""
         if self.parameters is None or slicer.mrmlScene.IsBatchProcessing():

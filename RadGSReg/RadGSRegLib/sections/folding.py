@@ -71,6 +71,10 @@ class Folding:
         finally:
             self._moving = False
 
+    def start_over(self) -> None:
+        """Forgets what the user put where, for another patient."""
+        self._due, self._by_hand = {}, set()
+
     def _keep(self, name: str, checked: bool) -> None:
         self._by_hand.add(name)
 

@@ -62,5 +62,8 @@ class Section:
             parameters: A ``RadGSRegParameterNode``.
         """
 
+    def forget_patient(self) -> None:
+        """Forgets what was typed for a patient whose scene is about to be closed, also while the module is not open."""
+
     def let_go(self) -> None:
         """Lets go of everything in the scene: the module is left, or the scene is about to be closed."""
