@@ -124,6 +124,8 @@ class InputsSection(Section):
         else:
             text = _("I confirm: {levels} is meant") if len(levels) == 1 else _("I confirm: {levels} are meant")
             box.text = text.format(levels=", ".join(levels))
+        withdrawn = _("Only you can know which vertebra is meant. Another CT, segmentation or level withdraws it.")
+        box.toolTip = f"{box.text}.\n{withdrawn}"
 
     def _confirm(self, checked: bool) -> None:
         parameters = self.panel.parameters

@@ -10,7 +10,7 @@ import ctk
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.model_file import SUFFIX, work_folder
+from radgs.model_file import SUFFIX, there_is, work_folder
 from RadGSRegLib import confirmation
 from RadGSRegLib.path_edits import PatientPaths, on_change, show_path, typed_folder
 from RadGSRegLib.patient_models import checked_model, model_name, model_path, proposed_folder, set_model
@@ -127,7 +127,7 @@ class PatientModelSection(Section):
             return
         reason = self._why_not(parameters, level)
         target = self._target(parameters)
-        unfinished = bool(level) and target is not None and work_folder(target).is_dir()
+        unfinished = bool(level) and target is not None and there_is(work_folder(target))
         text = _("Resume {level}") if unfinished else _("Prepare {level}")
         button.text = text.format(level=level).strip()
         button.enabled = not reason
