@@ -98,6 +98,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             tuple(path for path in models if path is not None),
             transform_name=parameters.transformName,
             reconstruction_name=parameters.reconstructionName,
+            output_transform=parameters.outputTransform if len(models) == 1 else None,
+            output_volume=parameters.outputVolume if len(models) == 1 else None,
         )
 
     def levels(self, segmentation):
