@@ -67,6 +67,45 @@ def forgetPackages():
         del sys.modules[name]
 
 
+class RadGSRegFileDialog:
+    """Takes a case.json, or a folder that holds one, that is dropped onto the application's window.
+
+    Slicer finds the class by its name (Base/QTGUI/qSlicerScriptedFileDialog.h), and asks it when something is dragged.
+    """
+
+    def __init__(self, qSlicerFileDialog):
+        self.qSlicerFileDialog = qSlicerFileDialog
+        qSlicerFileDialog.fileType = _("RadGS-Reg case")
+        qSlicerFileDialog.description = _("Load as a RadGS-Reg case")
+        qSlicerFileDialog.action = slicer.qSlicerFileDialog.Read
+        self.case = None
+
+    def isMimeDataAccepted(self):
+        """Says whether there is a case among what is dragged."""
+        from RadGSRegLib.case_drop import case_among, dropped_paths
+
+        self.case = case_among(dropped_paths(self.qSlicerFileDialog.mimeData()))
+        self.qSlicerFileDialog.acceptMimeData(self.case is not None)
+
+    def dropEvent(self):
+        """Loads the case once the drop is over: until then the program that it comes from is made to wait."""
+        import qt
+
+        case, self.case = self.case, None
+        if case is not None:
+            qt.QTimer.singleShot(0, lambda: showCase(case))
+
+    def execDialog(self):
+        """There is no dialog to show: the case was named by the drop."""
+        return True
+
+
+def showCase(path):
+    """Opens the module with a case as its inputs."""
+    slicer.util.selectModule("RadGSReg")
+    slicer.util.getModuleWidget("RadGSReg").loadCase(path)
+
+
 class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel; ``RadGSRegLib.panel`` fills it with life."""
 
@@ -77,9 +116,13 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         """Called by Slicer when the panel is opened for the first time."""
-        from RadGSRegLib.panel import Panel
+        from RadGSRegLib.slicer_version import show_where_too_old
 
         ScriptedLoadableModuleWidget.setup(self)
+        if show_where_too_old(self.layout):
+            return
+        from RadGSRegLib.panel import Panel
+
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/RadGSReg.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
@@ -99,6 +142,10 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called each time the user opens the module."""
         if self.panel is not None:
             self.panel.enter()
+
+    def loadCase(self, path):
+        """Makes a case.json, or the folder that holds one, the inputs; what is wrong with it is said in the panel."""
+        self.panel.load_case(path)
 
     def exit(self):
         """Called each time the user goes to another module."""

@@ -98,6 +98,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             tuple(path for path in models if path is not None),
             transform_name=parameters.transformName,
             reconstruction_name=parameters.reconstructionName,
+            output_transform=parameters.outputTransform if len(models) == 1 else None,
+            output_volume=parameters.outputVolume if len(models) == 1 else None,
         )
 
     def levels(self, segmentation):
@@ -172,7 +174,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._run = run
 
     def register(self, inputs, progress=None):
-        """Registers, and returns the ``radgs.result.RegistrationResult`` once it is in the scene.
+        """Registers, and returns the ``radgs.case.RegistrationResult`` once it is in the scene.
 
         Meanwhile the application's event loop runs on.
 
@@ -255,7 +257,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def installDependencies(self, tell=lambda line: None):
         """Installs the engine's libraries that are missing in Slicer's Python, where pip would; asks nothing.
 
-        Never replaces numpy, SimpleITK or torch.
+        Never replaces what 3D Slicer brings, nor torch.
 
         Args:
             tell: Called with pip's lines.

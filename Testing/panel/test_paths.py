@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from exported_scene import bring_in
 
-from radgs.model_file import read_model_summary
+from radgs.io.model_header import read_model_summary
 
 
 @pytest.fixture
@@ -98,12 +98,14 @@ def test_a_cleared_preparation_folder_keeps_a_preparation_from_starting(ui: Any,
         assert "by its full path" in ui.prepareButton.toolTip
 
 
-def test_without_a_case_file_none_is_loaded_from_the_working_folder(
-    a_panel: Any, user: Any, elsewhere: Path, a_scene: Any
+def test_a_dialog_that_was_cancelled_loads_nothing_from_the_working_folder(
+    a_panel: Any, user: Any, elsewhere: Path, a_scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import qt
+
     shutil.copytree(a_panel.logic.demoCase().parent, elsewhere, dirs_exist_ok=True)
-    user.press(a_panel.ui.loadButton)
-    assert "No case is chosen." in a_panel.ui.messageLabel.text
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *arguments: "")
+    user.press(a_panel.ui.loadCaseButton)
     assert a_panel.ui.ctSelector.nodeCount() == 0
 
 
@@ -141,19 +143,19 @@ def test_a_folder_cleared_while_a_question_is_open_gets_nothing(
 
 
 def test_no_patients_folder_is_offered_for_the_next(exportable: Any, a_panel: Any, user: Any, a_scene: Any) -> None:
-    edits = [exportable.exportFolderEdit, exportable.ctDicomEdit, exportable.xrayDicomEdit, exportable.caseFileEdit]
+    edits = [exportable.exportFolderEdit, exportable.ctDicomEdit, exportable.xrayDicomEdit]
     for edit in edits:
-        edit.currentPath = "/patients/A.json"
+        edit.currentPath = "/patients/A"
     exportable.preparationFolderEdit.currentPath = "/patients/A"
     user.press(exportable.demoButton)  # another CT in the same scene
-    assert [edit.currentPath for edit in edits] == ["", "", "", "/patients/A.json"]
+    assert [edit.currentPath for edit in edits] == [""] * 3
     assert "A" not in Path(exportable.preparationFolderEdit.currentPath).parts
     exportable.exportFolderEdit.currentPath = exportable.preparationFolderEdit.currentPath = "/patients/B"
     a_panel.parent.exit()
     a_scene.Clear(0)  # while the panel is not open
     a_panel.parent.enter()
     user.press(exportable.demoButton)
-    assert [edit.currentPath for edit in edits] == [""] * 4
+    assert [edit.currentPath for edit in edits] == [""] * 3
     assert "B" not in Path(exportable.preparationFolderEdit.currentPath).parts
 
 

@@ -20,7 +20,9 @@ from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_live import LiveRows
 from RadGSRegLib.sections.export_texts import exported_text, level_line, obstacle_lines
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.verdicts import VERDICT_COLOURS
+from RadGSRegLib.sections.texts import error_text, without_long_words
+from RadGSRegLib.theme import colour
+from RadGSRegLib.verdicts import verdict_colour
 
 
 class ExportSection(Section):
@@ -88,9 +90,10 @@ class ExportSection(Section):
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
                 levels.addItem(item)
         for row, (level, kept) in enumerate(self._levels.items()):
-            item, colour = levels.item(row), VERDICT_COLOURS["reject" if kept.obstacle else kept.result.verdict]
+            item = levels.item(row)
+            shown = colour("bad", levels) if kept.obstacle else verdict_colour(kept.result.verdict, levels)
             item.setText(level_line(kept))
-            item.setForeground(qt.QBrush(qt.QColor(colour)))
+            item.setForeground(qt.QBrush(qt.QColor(shown)))
             item.setCheckState(qt.Qt.Checked if level in ticked else qt.Qt.Unchecked)
         levels.setFixedHeight(max(len(self._levels), 1) * max(levels.sizeHintForRow(0), 20) + 6)
         levels.blockSignals(blocked)
@@ -180,6 +183,9 @@ class ExportSection(Section):
             self._say_error(error)
             return
         self._say(exported_text(exported))
+        self.panel.announce(
+            _("{levels} exported").format(levels=", ".join(pose.level for pose in exported.shipment.poses))
+        )
 
     def _how(self, parameters: Any, consent: Consent, folder: Path) -> FileExport:
         ui = self.ui
@@ -194,8 +200,9 @@ class ExportSection(Section):
         )
 
     def _say_error(self, error: RadgsError) -> None:
-        self._say(f"<b>{error.problem}</b><br>{error.remedy}")
+        self._say(error_text(error))
 
     def _say(self, text: str) -> None:
-        self.ui.exportedLabel.text = text
+        self.ui.exportedLabel.text = without_long_words(text)
+        self.ui.exportedLabel.toolTip = text
         self.ui.exportedLabel.setVisible(bool(text))

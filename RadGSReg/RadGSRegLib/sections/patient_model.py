@@ -10,17 +10,17 @@ import ctk
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.model_file import SUFFIX, work_folder
+from radgs.io.model_header import SUFFIX, there_is, work_folder
 from RadGSRegLib import confirmation
 from RadGSRegLib.path_edits import PatientPaths, on_change, show_path, typed_folder
 from RadGSRegLib.patient_models import checked_model, model_name, model_path, proposed_folder, set_model
 from RadGSRegLib.preparation_run import PreparationListener, PreparationState, PreparedModel
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.sections.texts import put_text
+from RadGSRegLib.theme import style
 
 #: Steps of the progress bar.
 STEPS = 1000
-
-RED = "color: #b2182b"
 
 
 class PatientModelSection(Section):
@@ -103,7 +103,7 @@ class PatientModelSection(Section):
         if not level:
             label.text = _("Tick a level under Inputs")
         elif path is None and self.ui.modelFileEdit.currentPath.strip():
-            label.styleSheet = RED
+            label.styleSheet = style("bad", self.ui.patientModelCollapsibleButton)
             label.text = _("No model's file: its name ends in {ending}").format(ending=SUFFIX)
         elif path is None:
             label.text = _("No model: generic networks propose a start, the X-rays decide")
@@ -111,8 +111,8 @@ class PatientModelSection(Section):
             try:
                 summary = checked_model(path, level)
             except RadgsError as error:
-                label.styleSheet = RED
-                label.text = f"{error.problem} {error.remedy}"
+                label.styleSheet = style("bad", self.ui.patientModelCollapsibleButton)
+                put_text(label, f"{error.problem} {error.remedy}")
             else:
                 label.text = _("Prepared for {level}. {quality}").format(
                     level=level, quality=quality_text(summary.accuracy)
@@ -127,7 +127,7 @@ class PatientModelSection(Section):
             return
         reason = self._why_not(parameters, level)
         target = self._target(parameters)
-        unfinished = bool(level) and target is not None and work_folder(target).is_dir()
+        unfinished = bool(level) and target is not None and there_is(work_folder(target))
         text = _("Resume {level}") if unfinished else _("Prepare {level}")
         button.text = text.format(level=level).strip()
         button.enabled = not reason
@@ -189,7 +189,8 @@ class PatientModelSection(Section):
     def _show_done(self, model: PreparedModel) -> None:
         self._cancelling = False
         end = _("Prepared") if model.finished else _("Stopped early, the best so far is kept")
-        self.ui.preparationLabel.text = f"{end}: {model.path}"
+        put_text(self.ui.preparationLabel, f"{end}: {model.path}")
+        self.panel.announce(f"{model.level}: {end}")
         self.panel.refresh()
 
     def _show_failed(self, error: RadgsError) -> None:

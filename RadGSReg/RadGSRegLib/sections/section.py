@@ -23,6 +23,9 @@ class PanelServices(Protocol):
     def say_error(self, error: RadgsError) -> None:
         """Shows what is wrong, and the way out."""
 
+    def announce(self, text: str) -> None:
+        """Says in the application's status bar that something has come to its end."""
+
     def confirm(self, question: str) -> bool:
         """Asks the user in a dialog; True for yes."""
 
@@ -39,12 +42,18 @@ class Section:
         panel: What the panel does for it.
     """
 
+    #: Whether the user has something in it to look at.
+    looking = False
+
     def __init__(self, ui: Any, logic: Any, panel: PanelServices) -> None:
         self.ui, self.logic, self.panel = ui, logic, panel
         self.connect()
 
     def connect(self) -> None:
         """Connects the section's widgets."""
+
+    def take_up(self) -> None:
+        """The module was opened: parameters and scene are there."""
 
     def follow(self, parameters: Any) -> None:
         """Shows what the parameters say.

@@ -17,7 +17,18 @@ import slicer.util
 import slicer_core.MRMLCore
 from PySide6 import QtCore, QtWidgets
 
-from slicerhost import forms, packaging, parameter_node, pythonqt, scripted_module, slicer_source, widgets
+from slicerhost import (
+    file_dialog,
+    forms,
+    main_window,
+    node_selector,
+    packaging,
+    parameter_node,
+    pythonqt,
+    scripted_module,
+    slicer_source,
+    widgets,
+)
 from slicerhost.failures import Failures
 from slicerhost.scene import SceneParts, make_scene
 from slicerhost.user import User
@@ -44,6 +55,7 @@ class Application(QtCore.QObject):
         self.temporaryPath = str(folder)
         self.defaultScenePath = str(folder / "Documents")
         self.applicationName = "Slicer"
+        self.majorVersion, self.minorVersion = 5, 10
 
     def applicationLogic(self) -> Any:  # noqa: N802
         return self._parts.application_logic
@@ -63,6 +75,9 @@ class Application(QtCore.QObject):
 
     def testingEnabled(self) -> bool:  # noqa: N802
         return True
+
+    def topLevelWidgets(self) -> list[QtWidgets.QWidget]:  # noqa: N802
+        return QtWidgets.QApplication.topLevelWidgets()
 
     def layoutManager(self) -> None:  # noqa: N802
         """There are no views."""
@@ -134,6 +149,7 @@ def start() -> Host:
     qt, ctk = pythonqt.install(), types.ModuleType("ctk")
     qt.QUiLoader = forms.StrictUiLoader
     sys.modules.update(qt=qt, ctk=ctk, MRMLCorePython=slicer_core.MRMLCore)
+    node_selector.install()
     widgets.install(ctk)
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["slicerhost"])
     _use_own_settings(folder)
@@ -146,6 +162,8 @@ def start() -> Host:
     slicer.modules, slicer.moduleNames = types.ModuleType("slicer.modules"), types.ModuleType("slicer.moduleNames")
     for name, logic in parts.module_logics.items():
         setattr(slicer.modules, name.lower(), ModuleHandle(logic))
+    file_dialog.install()
+    parts.kept.append(main_window.install())
     scripted_module.install()
     packaging.install()
     parameter_node.install()
