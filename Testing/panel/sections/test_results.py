@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import slicer
 
+from radgs.case import LevelResult, Reason, RegistrationResult
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult, Reason, RegistrationResult
 
 POSE = RigidTransform.from_rotation_vector([0.02, -0.01, 0.03], [5.0, -6.0, 7.0])
 REASON = Reason("far", "The result lies 34 mm from the start.")
@@ -56,7 +56,7 @@ def test_every_level_has_a_row_with_verdict_error_and_similarity(a_panel: Any, b
     assert cells(a_panel, 2)[:3] == ["L4", "✗ reject", "unknown"]
     table = a_panel.ui.resultsTable
     colours = [table.item(row, 1).foreground().color().name() for row in range(3)]
-    assert colours == ["#1b7837", "#b35806", "#b2182b"]
+    assert colours == ["#176b31", "#a04d00", "#b2182b"]
 
 
 def test_a_row_moves_the_ct_and_shows_its_reasons(a_panel: Any, bring: Bring, user: Any) -> None:
