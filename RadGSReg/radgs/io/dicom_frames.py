@@ -149,9 +149,9 @@ def stacked(place: Path, frames: Sequence[Frame], shape: tuple[int, int], *, gap
             np.abs(frame.along_row - first.along_row).max(), np.abs(frame.along_column - first.along_column).max()
         )
         if turned > SAME_DIRECTION:
-            raise _changes(place, frame, "orientation")
+            raise _changes(place, first, frame, "orientation")
         if max(abs(np.subtract(frame.spacing, first.spacing)) * (np.array(shape) - 1)) > PLACE_TOLERANCE_MM:
-            raise _changes(place, frame, "pixel size")
+            raise _changes(place, first, frame, "pixel size")
     heights = np.array([frame.position @ first.normal for frame in frames])
     order = np.argsort(heights, kind="stable")
     steps = np.diff(heights[order])
@@ -179,22 +179,25 @@ def stacked(place: Path, frames: Sequence[Frame], shape: tuple[int, int], *, gap
     return Stack(in_order, LPS_TO_RAS @ index_to_lps, int(places.max()) + 1)
 
 
-def _changes(place: Path, frame: Frame, what: str) -> InputFileError:
-    where = f"frame {frame.number + 1} of {frame.path.name}" if frame.number else frame.path.name
+def _changes(place: Path, one: Frame, other: Frame, what: str) -> InputFileError:
     return InputFileError(
-        f"The DICOM series in {place} changes its {what}, as at {where}.",
+        f"The DICOM series in {place} changes its {what}, between {_two(one, other)}.",
         "Give one series of parallel slices; a localizer or another reconstruction is to be taken out.",
     )
 
 
+def _two(one: Frame, other: Frame) -> str:
+    """Two frames as a person finds them."""
+    if one.path == other.path:
+        return f"frames {one.number + 1} and {other.number + 1} of {one.path.name}"
+    return f"{one.path.name} and {other.path.name}"
+
+
 def _check_twice(place: Path, frames: Sequence[Frame], order: np.ndarray, steps: FloatArray) -> None:
     for n in np.flatnonzero(steps < SAME_PLACE_MM):
-        one, other = frames[order[n]], frames[order[n + 1]]
-        names = f"{one.path.name} and {other.path.name}"
-        if one.path == other.path:
-            names = f"frames {one.number + 1} and {other.number + 1} of {one.path.name}"
+        twice = _two(frames[order[n]], frames[order[n + 1]])
         raise InputFileError(
-            f"The DICOM series in {place} holds two slices in one place: {names}.",
+            f"The DICOM series in {place} holds two slices in one place: {twice}.",
             "Take out the duplicates, or all but one phase or reconstruction.",
         )
 

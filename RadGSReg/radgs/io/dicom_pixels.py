@@ -16,9 +16,8 @@ from radgs.io.dicom_child import decode_with_itk
 from radgs.io.dicom_files import text, whole
 from radgs.io.input_files import INCOMPLETE, byte_count
 
-#: Transfer syntaxes without compression of the pixels: implicit and explicit VR, deflated; the last big-endian.
-PLAIN = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"))
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
+#: Little-endian transfer syntaxes without compression of the pixels: implicit and explicit VR, and deflated files.
+PLAIN = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"))
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,7 @@ def _plain(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> NDArray
         )
     if layout.allocated == 1:
         return _shaped(path, np.unpackbits(np.frombuffer(content, np.uint8), count=count, bitorder="little"), layout)
-    order = ">" if layout.syntax == BIG_ENDIAN else "<"
-    dtype = np.dtype(f"{order}{'i' if layout.signed else 'u'}{layout.allocated // 8}")
+    dtype = np.dtype(f"<{'i' if layout.signed else 'u'}{layout.allocated // 8}")
     values = np.frombuffer(content, dtype, count=count).astype(dtype.newbyteorder("="))
     if layout.samples > 1 and whole(path, dataset, "PlanarConfiguration", 0) == 1:
         planes = values.reshape(layout.frames, layout.samples, layout.rows, layout.columns)
@@ -144,7 +142,7 @@ def _shaped(path: Path, values: NDArray, layout: PixelLayout) -> NDArray:
     if values.size != int(np.prod(shape)) or values.dtype.kind not in "iu":
         raise InputFileError(f"{path} does not decode to the image that its header states.", INCOMPLETE)
     unused = 8 * values.dtype.itemsize - layout.stored
-    if 0 < unused and layout.allocated == 8 * values.dtype.itemsize:
+    if unused > 0 and layout.allocated == 8 * values.dtype.itemsize:
         values = values << unused  # overlays may lie in the bits above, and a sign must reach up to the top
         values = values >> unused
     return values.reshape(shape)

@@ -89,6 +89,12 @@ def _check_image(place: Path, file: Path, header: pydicom.Dataset) -> None:
     """A slice of a CT, and not a localizer, a picture or another object."""
     if "LOCALIZER" in text(header, "ImageType") or "SCOUT" in text(header, "ImageType"):
         raise InputFileError(f"{file} is a localizer (a scout view), not a slice of {place}.", "Take it out.")
+    if "Rows" not in header:
+        modality = text(header, "Modality") or "(none)"
+        raise InputFileError(
+            f"{file} is a DICOM object of the modality {modality}, without an image.",
+            "Give the CT's slices; as labels, a DICOM SEG or a label map such as .nii.gz.",
+        )
     if whole(file, header, "SamplesPerPixel", 1) != 1 or text(header, "PhotometricInterpretation") not in (
         "MONOCHROME1",
         "MONOCHROME2",

@@ -17,7 +17,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
-from radgs.io.dicom_files import items, numbers, read_dataset, text, whole
+from radgs.io.dicom_files import items, numbers, read_dataset, text
 from radgs.io.dicom_pixels import PLAIN, PixelLayout, pixel_layout, stored_values
 from radgs.io.input_files import INCOMPLETE
 from radgs.io.line_integrals import QUESTION, KnownPixelType, bone_sense, guess_pixel_type

@@ -23,8 +23,8 @@ from radgs.io.rescaling import rescaled
 
 #: Numpy's names of NIfTI's data types, and how many of them a voxel has.
 TYPES = {
-    **{2: ("u1", 1), 4: ("i2", 1), 8: ("i4", 1), 16: ("f4", 1), 64: ("f8", 1), 256: ("i1", 1), 512: ("u2", 1)},
-    **{768: ("u4", 1), 1024: ("i8", 1), 1280: ("u8", 1), 128: ("u1", 3), 2304: ("u1", 4)},
+    2: ("u1", 1), 4: ("i2", 1), 8: ("i4", 1), 16: ("f4", 1), 64: ("f8", 1), 256: ("i1", 1), 512: ("u2", 1),
+    768: ("u4", 1), 1024: ("i8", 1), 1280: ("u8", 1), 128: ("u1", 3), 2304: ("u1", 4),
 }
 
 #: Millimetres in NIfTI's units of length; files often leave them out and mean millimetres.
@@ -37,7 +37,7 @@ _NAMES += ["qform_code", "sform_code", "quatern", "qoffset", "srow", "xyzt_units
 NIFTI_1 = np.dtype(
     {
         "names": _NAMES,
-        "formats": "i4 S4 i2 i2 8i2 8f4 f4 f4 f4 i2 i2 3f4 3f4 (3,4)f4 u1".split(),
+        "formats": ["i4", "S4", "i2", "i2", "8i2", "8f4", "f4", "f4", "f4", "i2", "i2", "3f4", "3f4", "(3,4)f4", "u1"],
         "offsets": [0, 344, 70, 72, 40, 76, 108, 112, 116, 252, 254, 256, 268, 280, 123],
         "itemsize": 348,
     }
@@ -45,7 +45,7 @@ NIFTI_1 = np.dtype(
 NIFTI_2 = np.dtype(
     {
         "names": _NAMES,
-        "formats": "i4 S8 i2 i2 8i8 8f8 i8 f8 f8 i4 i4 3f8 3f8 (3,4)f8 i4".split(),
+        "formats": ["i4", "S8", "i2", "i2", "8i8", "8f8", "i8", "f8", "f8", "i4", "i4", "3f8", "3f8", "(3,4)f8", "i4"],
         "offsets": [0, 4, 12, 14, 16, 104, 168, 176, 184, 344, 348, 352, 376, 400, 500],
         "itemsize": 540,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from numpy.lib import format as npy
 
 from radgs.errors import InputFileError

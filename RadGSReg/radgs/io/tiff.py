@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-#: Letters of ``struct`` for TIFF's whole-number types.
+#: Letters of ``struct`` for TIFF's whole-number types, and the bytes that a value of any type takes.
 WHOLE = {1: "B", 3: "H", 4: "I"}
+BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 #: More strips than an image of this many rows has, nobody writes.
 MOST_VALUES = 2**20
@@ -42,12 +43,11 @@ def read_tiff_directory(content: bytes) -> TiffDirectory:
     tags: dict[int, tuple[int, ...]] = {}
     for place in range(start + 2, start + 2 + 12 * count, 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", content, place)
-        letter = WHOLE.get(kind)
-        if letter is None or not 1 <= values <= MOST_VALUES:
-            continue
-        layout = f"{order}{values}{letter}"
-        inside = struct.calcsize(layout) <= 4
-        at = place + 8 if inside else struct.unpack_from(f"{order}I", content, place + 8)[0]
-        tags[tag] = struct.unpack_from(layout, content, at)
+        size = values * BYTES.get(kind, 0)
+        at = place + 8 if size <= 4 else struct.unpack_from(f"{order}I", content, place + 8)[0]
+        if at + size > len(content):
+            raise struct.error(f"tag {tag} lies beyond the end")
+        if kind in WHOLE and 1 <= values <= MOST_VALUES:
+            tags[tag] = struct.unpack_from(f"{order}{values}{WHOLE[kind]}", content, at)
     (following,) = struct.unpack_from(f"{order}I", content, start + 2 + 12 * count)
     return TiffDirectory(tags, following)

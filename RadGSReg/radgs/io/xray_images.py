@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from radgs.errors import InputFileError, RadgsError
 from radgs.io.dicom_files import is_dicom
 from radgs.io.dicom_xrays import read_dicom_xray
+from radgs.io.image_files import read_raster
 from radgs.io.line_integrals import (
     PIXEL_TYPES,
     KnownPixelType,
@@ -17,7 +18,6 @@ from radgs.io.line_integrals import (
     guess_pixel_type,
     to_line_integrals,
 )
-from radgs.io.image_files import read_raster
 from radgs.io.pictures import shown_values
 from radgs.io.volumes import write_volume
 from radgs.volume import Volume
