@@ -1,4 +1,4 @@
-"""Compressed DICOM pixels decoded by ITK's GDCM, in a process of its own: a damaged stream may end the process it is in.
+"""Compressed DICOM pixels decoded by ITK's GDCM, in a process of its own: a damaged stream may end the process.
 
     python -m radgs.io.dicom_child FOLDER
 
@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,15 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from radgs.errors import InputFileError
+from radgs.io.dicom_versions import write_dicom_file
 
 #: Bounds of the child: a CT of a thousand compressed slices decodes in a minute and in less memory than this.
 MOST_SECONDS, MOST_MEMORY = 300, 8 * 2**30
 
-PIXEL_ATTRIBUTES = ("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows")
-PIXEL_ATTRIBUTES += ("Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData")
+PIXEL_ATTRIBUTES = (
+    *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData"),
+)
 
 
 def decode_with_itk(files: Sequence[tuple[Path, pydicom.Dataset]]) -> list[NDArray]:
@@ -45,7 +48,7 @@ def decode_with_itk(files: Sequence[tuple[Path, pydicom.Dataset]]) -> list[NDArr
             _write_pixels(folder / f"{number}.dcm", path, dataset)
         engine = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join([engine, *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else [])])
-        try:
+        with suppress(subprocess.TimeoutExpired):  # what was not decoded by then is missing below
             subprocess.run(
                 [sys.executable, "-m", "radgs.io.dicom_child", name],
                 env={**os.environ, "PYTHONPATH": paths},
@@ -54,8 +57,6 @@ def decode_with_itk(files: Sequence[tuple[Path, pydicom.Dataset]]) -> list[NDArr
                 timeout=MOST_SECONDS,
                 check=False,
             )
-        except subprocess.TimeoutExpired:
-            pass  # what was not decoded by now is missing below
         return [_decoded(folder / f"{number}.npy", path, dataset) for number, (path, dataset) in enumerate(files)]
 
 
@@ -70,10 +71,7 @@ def _write_pixels(target: Path, path: Path, dataset: pydicom.Dataset) -> None:
         if keyword in dataset:
             plain.add(dataset[keyword])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom 3 finds the two attributes that pydicom 2 needs out of date
-            plain.is_little_endian, plain.is_implicit_VR = True, False
-            plain.save_as(target)
+        write_dicom_file(target, plain)
     except Exception as problem:  # what cannot be written was damaged when it was read
         raise _undecodable(path, dataset) from problem
 
@@ -89,7 +87,7 @@ def _undecodable(path: Path, dataset: pydicom.Dataset) -> InputFileError:
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     called = getattr(syntax, "name", syntax)
     return InputFileError(
-        f"The pixels of {path} ({called}) cannot be decoded: they are damaged, or compressed in a way that is not read.",
+        f"The pixels of {path} ({called}) cannot be decoded: they are damaged, or of a compression that is not read.",
         "Export it again without compression.",
     )
 

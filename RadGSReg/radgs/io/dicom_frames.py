@@ -88,7 +88,8 @@ def frames_of(path: Path, dataset: pydicom.Dataset) -> list[Frame]:
     if per_frame is None:
         if count > 1:
             raise InputFileError(
-                f"{path} holds {count} frames and does not say where they lie.", "Export it as an enhanced CT or slices."
+                f"{path} holds {count} frames and does not say where they lie.",
+                "Export it as an enhanced CT, or as single slices.",
             )
         return [_frame(path, 0, [dataset])]
     if len(per_frame) != count:
@@ -111,7 +112,8 @@ def _frame(path: Path, number: int, said: Sequence[pydicom.Dataset]) -> Frame:
     if position is None or directions is None or spacing is None:
         missing = "pixel size" if position is not None and directions is not None else "place"
         raise InputFileError(
-            f"{path} does not state the {missing} of its slices.", "Export the CT again, with positions and pixel sizes."
+            f"{path} does not state the {missing} of its slices.",
+            "Export the CT again, with positions and pixel sizes.",
         )
     row, column = np.array(directions[:3]), np.array(directions[3:])
     lengths = np.linalg.norm([row, column], axis=1)

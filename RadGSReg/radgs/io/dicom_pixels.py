@@ -137,8 +137,8 @@ def _by_pydicom(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> ND
 
 def _shaped(path: Path, values: NDArray, layout: PixelLayout) -> NDArray:
     """The values by frame, row and column, bits that are not stored taken away."""
-    shape = (layout.frames, layout.rows, layout.columns)
-    shape += (layout.samples,) if layout.samples > 1 else ()
+    colours = (layout.samples,) if layout.samples > 1 else ()
+    shape = (layout.frames, layout.rows, layout.columns, *colours)
     if values.size != int(np.prod(shape)) or values.dtype.kind not in "iu":
         raise InputFileError(f"{path} does not decode to the image that its header states.", INCOMPLETE)
     unused = 8 * values.dtype.itemsize - layout.stored

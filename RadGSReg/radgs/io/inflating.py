@@ -17,9 +17,7 @@ from radgs.io.input_files import INCOMPLETE, MOST_DEFLATED, byte_count, mismatch
 CHUNK = 2**20
 
 
-def read_gzipped(
-    stream: gzip.GzipFile, file: BinaryIO, path: Path, sizes: Sequence[int], dtype: np.dtype
-) -> NDArray:
+def read_gzipped(stream: gzip.GzipFile, file: BinaryIO, path: Path, sizes: Sequence[int], dtype: np.dtype) -> NDArray:
     """The rest of a gzip stream as an array; its CRC and length are those of the stream's end.
 
     Args:

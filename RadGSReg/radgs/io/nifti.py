@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,18 @@ from radgs.io.rescaling import rescaled
 
 #: Numpy's names of NIfTI's data types, and how many of them a voxel has.
 TYPES = {
-    2: ("u1", 1), 4: ("i2", 1), 8: ("i4", 1), 16: ("f4", 1), 64: ("f8", 1), 256: ("i1", 1), 512: ("u2", 1),
-    768: ("u4", 1), 1024: ("i8", 1), 1280: ("u8", 1), 128: ("u1", 3), 2304: ("u1", 4),
+    2: ("u1", 1),
+    4: ("i2", 1),
+    8: ("i4", 1),
+    16: ("f4", 1),
+    64: ("f8", 1),
+    256: ("i1", 1),
+    512: ("u2", 1),
+    768: ("u4", 1),
+    1024: ("i8", 1),
+    1280: ("u8", 1),
+    128: ("u1", 3),
+    2304: ("u1", 4),
 }
 
 #: Millimetres in NIfTI's units of length; files often leave them out and mean millimetres.
@@ -103,9 +113,10 @@ def _read(path: Path, file: BinaryIO, stream: BinaryIO | gzip.GzipFile, unpacked
     return Raster(array, components, place, unplaced)
 
 
-def _byte_order(head: bytes) -> str | None:
+def _byte_order(head: bytes) -> Literal["<", ">"] | None:
     """The byte order of a NIfTI header; None where it is none."""
-    for order in ("<", ">"):
+    orders: tuple[Literal["<"], Literal[">"]] = ("<", ">")
+    for order in orders:
         size = int.from_bytes(head[:4], "little" if order == "<" else "big")
         if size in LAYOUTS and len(head) >= size:
             layout, magic = LAYOUTS[size]

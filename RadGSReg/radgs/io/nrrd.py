@@ -125,13 +125,11 @@ def _components(path: Path, fields: dict[str, str], sizes: tuple[int, ...]) -> i
     first = bool(directions and directions[0] is None) or bool(kinds and kinds[0] not in of_space)
     others = any(direction is None for direction in directions[1:]) or any(kind not in of_space for kind in kinds[1:])
     if others:
-        raise InputFileError(f"{path} has an axis that is none of space behind one that is.", "Give one value per voxel.")
+        raise InputFileError(f"{path} has an axis of values behind one of space.", "Give a value per voxel.")
     return sizes[0] if first else 1
 
 
-def _place(
-    path: Path, fields: dict[str, str], dimensions: int, components: int
-) -> tuple[FloatArray | None, str]:
+def _place(path: Path, fields: dict[str, str], dimensions: int, components: int) -> tuple[FloatArray | None, str]:
     """The (4, 4) index_to_ras of a volume, or why there is none."""
     space = fields.get("space", "").lower()
     if space not in SPACES:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.raster import LPS_TO_RAS
 from radgs.volume import Volume
 
 #: Takes some ten milliseconds on a slow disk.

@@ -45,7 +45,7 @@ class Claim:
 
 
 def picture_kind(head: bytes) -> str | None:
-    """"PNG", "JPEG", "TIFF" or "BMP" from a file's first bytes; None for any other."""
+    """Names the kind, "PNG", "JPEG", "TIFF" or "BMP", from a file's first bytes; None for any other."""
     for kind, magics in (
         ("PNG", (b"\x89PNG\r\n\x1a\n",)),
         ("JPEG", (b"\xff\xd8\xff",)),

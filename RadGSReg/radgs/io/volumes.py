@@ -116,9 +116,9 @@ def read_image_array(path: Path) -> NDArray:
 def _segmentation_or_volume(path: Path) -> Volume:
     """A label map from a SEG, alone or in a folder of its own, or from any other volume."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    if len(files) == 1 and files[0].is_file() and is_dicom(files[0]):
-        if is_segmentation(read_dataset(files[0], pixels=False)):
-            return _upright(path, read_segmentation(files[0]))
+    alone = files[0] if len(files) == 1 and files[0].is_file() and is_dicom(files[0]) else None
+    if alone is not None and is_segmentation(read_dataset(alone, pixels=False)):
+        return _upright(path, read_segmentation(alone))
     return read_volume(path)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from radgs.io.dicom_versions import write_dicom_file
 
 CT_IMAGE, ENHANCED_CT, SEGMENTATION = (
     "1.2.840.10008.5.1.4.1.1.2",
@@ -22,12 +22,9 @@ FRAME, STUDY = generate_uid(), generate_uid()
 
 
 def save(path: Path, dataset: Dataset) -> Path:
-    """Writes explicit VR, little endian, as pydicom 2.4 and 3 both do."""
+    """Writes a dataset, its folder made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset.is_little_endian, dataset.is_implicit_VR = True, False
-        pydicom.dcmwrite(path, dataset, write_like_original=False)
+    write_dicom_file(path, dataset)
     return path
 
 

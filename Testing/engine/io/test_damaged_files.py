@@ -1,4 +1,4 @@
-"""A file that is damaged, cut short or not what it says is refused with a sentence; it is never read as another image."""
+"""A file that is damaged, cut short or not what it says is refused with a sentence, never read as another image."""
 
 from __future__ import annotations
 

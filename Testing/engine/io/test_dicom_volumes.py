@@ -91,7 +91,7 @@ SPOILED: dict[str, tuple[list, Spoil, str]] = {
     "a tilted gantry": (TILTED, list, "tilted gantry"),
     "a slice twice": (EVEN, a_duplicate, r"two slices in one place: 9[67]\.dcm and 9[67]\.dcm"),
     "a turned slice": (EVEN, with_attribute(2, ImageOrientationPatient=[0, 1, 0, 0, 0, -1]), "changes its orientation"),
-    "another pixel size": (EVEN, with_attribute(5, PixelSpacing=[0.7, 0.5]), r"changes its pixel size, between 9\d.dcm and 9\d\.dcm"),
+    "another pixel size": (EVEN, with_attribute(5, PixelSpacing=[0.7, 0.5]), r"its pixel size, between 9\d"),
     "another size": (EVEN, with_attribute(5, Rows=12, PixelData=b"\0" * 768), "changes its size"),
     "another frame of reference": (EVEN, with_attribute(1, FrameOfReferenceUID="1.2.3"), "changes its frame of ref"),
     "another patient": (EVEN, with_attribute(1, PatientID="P2"), "changes its patient"),

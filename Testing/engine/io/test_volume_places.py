@@ -1,4 +1,4 @@
-"""A volume lies where all that its header says agrees on; where two readers would place it differently it is refused."""
+"""A volume lies where all that its header says agrees on; where two readers would place it differently, nowhere."""
 
 from __future__ import annotations
 
