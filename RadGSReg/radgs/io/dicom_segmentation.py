@@ -13,12 +13,11 @@ import pydicom
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
-from radgs.geometry import FloatArray
+from radgs.geometry import FloatArray, Volume
 from radgs.io.dicom_files import items, read_dataset, text, whole
 from radgs.io.dicom_frames import frames_of, stacked
 from radgs.io.dicom_pixels import stored_values
 from radgs.io.input_files import byte_count
-from radgs.volume import Volume
 
 #: A voxel belongs to a fractional segment from this share on.
 MEMBER_FROM = 0.5

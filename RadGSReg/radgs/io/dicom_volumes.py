@@ -10,12 +10,12 @@ import pydicom
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
+from radgs.geometry import Volume
 from radgs.io.dicom_files import SUFFIXES, read_dataset, text, whole
 from radgs.io.dicom_frames import Frame, Stack, frames_of, stacked
 from radgs.io.dicom_pixels import decoded_together, pixel_layout
 from radgs.io.input_files import byte_count, head_of
 from radgs.io.rescaling import rescaled
-from radgs.volume import Volume
 
 #: Compressed slices decoded at a time.
 BATCH = 64

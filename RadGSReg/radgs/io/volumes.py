@@ -9,12 +9,12 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
+from radgs.geometry import Volume
 from radgs.io.dicom_files import is_dicom, read_dataset
 from radgs.io.dicom_segmentation import is_segmentation, read_segmentation
 from radgs.io.dicom_volumes import read_dicom_volume
 from radgs.io.image_files import read_raster
 from radgs.io.raster import LPS_TO_RAS, perpendicular
-from radgs.volume import Volume
 
 
 def read_ct(path: Path) -> Volume:

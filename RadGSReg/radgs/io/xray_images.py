@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError, RadgsError
+from radgs.geometry import Volume, XRayView
 from radgs.io.dicom_files import is_dicom
 from radgs.io.dicom_xrays import read_dicom_xray
 from radgs.io.image_files import read_raster
@@ -20,8 +21,6 @@ from radgs.io.line_integrals import (
 )
 from radgs.io.pictures import shown_values
 from radgs.io.volumes import write_volume
-from radgs.volume import Volume
-from radgs.xray import XRayView
 
 #: Weights of red, green and blue in luminance (ITU-R BT.709).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])

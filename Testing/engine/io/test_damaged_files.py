@@ -16,10 +16,10 @@ import pytest
 import SimpleITK
 
 from radgs.errors import InputFileError
+from radgs.geometry import Volume
 from radgs.io.image_files import read_raster
 from radgs.io.volumes import read_ct, read_labels, write_volume
 from radgs.io.xray_images import read_xray
-from radgs.volume import Volume
 
 VOLUMES = ["ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha", "ct.mhd", "ct.nhdr"]
 PICTURES = ["ap.png", "ap.tif", "ap.jpg", "ap.bmp"]
