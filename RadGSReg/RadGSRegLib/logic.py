@@ -1,4 +1,4 @@
-"""The module's logic and its parameters: what a script, or the panel, asks of it.
+"""The module's logic: what a script, or the panel, asks of it.
 
 What needs numerical libraries (the other files here, and radgs) is imported where it is used: Slicer reads this file
 each time it starts, and the libraries would add a second.
@@ -9,51 +9,10 @@ import tempfile
 from pathlib import Path
 
 import slicer
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
-from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
-
-@parameterNodeWrapper
-class RadGSRegParameterNode:
-    """The user's choices, saved with the scene; its node also refers to clicks and starting poses.
-
-    Attributes:
-        ct: The CT, HU.
-        segmentation: The vertebrae, drawn on that CT.
-        segments: Segment ID by level, for the levels to be registered.
-        confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
-        xray1: An X-ray, with its source.
-        xray2: Another, from another direction.
-        transformName: What a level's transform is called; "{level}" stands for its name.
-        reconstructionName: What a level's reconstructed volume is called.
-        models: File of the model prepared for this patient, by level, where one is to serve.
-        preparationMinutes: Time budget of a preparation.
-        device: "auto", "cpu" or "cuda".
-        exportFormat: Name of one of ``radgs.export.FILE_FORMATS``.
-        exportLevels: The levels ticked for export, a JSON list of names.
-        streamHost: Where poses are sent live, or the own address to listen at.
-        streamPort: Of the same.
-        streamListen: Be the server.
-    """
-
-    ct: vtkMRMLScalarVolumeNode
-    segmentation: vtkMRMLSegmentationNode
-    segments: dict[str, str]
-    confirmedLevels: str
-    xray1: vtkMRMLScalarVolumeNode
-    xray2: vtkMRMLScalarVolumeNode
-    transformName: str = "{level}CTToWorld"
-    reconstructionName: str = "{level} reconstruction"
-    models: dict[str, str]
-    preparationMinutes: int = 20
-    device: str = "auto"
-    exportFormat: str = "tfm"
-    exportLevels: str = "[]"
-    streamHost: str = "127.0.0.1"
-    streamPort: int = 18944
-    streamListen: bool = False
+from RadGSRegLib.parameters import parameters_of
 
 
 class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
@@ -94,8 +53,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self):
-        """The module's parameters, typed."""
-        return RadGSRegParameterNode(super().getParameterNode())
+        """The module's parameters, a ``RadGSRegLib.parameters.RadGSRegParameterNode``."""
+        return parameters_of(super().getParameterNode())
 
     def engineVersion(self):
         """The engine's version. ``radgs`` itself is light: this loads no numerical library."""

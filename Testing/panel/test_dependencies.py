@@ -55,7 +55,7 @@ def test_nothing_happens_without_the_users_word(lacking: Any, user: Any, monkeyp
     monkeypatch.setenv("PATH", "")  # pip could not even be started
     user.press(lacking.ui.installButton)
     assert NAME in asked[0]
-    assert "numpy, SimpleITK and torch stays as it is" in asked[0]
+    assert "(numpy, scipy, SimpleITK, pydicom and others) stays as it is" in asked[0]
     assert "Nothing was installed." in lacking.ui.messageLabel.text
     assert lacking.ui.installButton.enabled
 

@@ -61,7 +61,8 @@ def _what_is_missing(libraries: Libraries) -> str:
 def _question(libraries: Libraries) -> str:
     text = _(
         "RadGS-Reg computes in a process of its own, with these Python packages: {names}. They will be downloaded and "
-        "installed into 3D Slicer's Python{size}. What is there of numpy, SimpleITK and torch stays as it is.\n\n"
+        "installed into 3D Slicer's Python{size}. What 3D Slicer brings there (numpy, scipy, SimpleITK, pydicom and "
+        "others) stays as it is, and so does a torch that is there.\n\n"
         "Install them now?"
     )
     size = _(", for PyTorch some hundred megabytes to several gigabytes") if libraries.torch else ""

@@ -14,9 +14,9 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels.processing import apply_modality_lut
 
 from radgs.errors import InputFileError
+from radgs.io.dicom_versions import modality_values
 from radgs.io.line_integrals import QUESTION, KnownPixelType, bone_sense, guess_pixel_type
 from radgs.io.volumes import read_image_array
 
@@ -95,7 +95,7 @@ def read_dicom_xray(path: Path) -> DicomXRay:
             f"{path} is not a DICOM file that can be read.", "Check that the file is complete."
         ) from problem
     try:
-        values = apply_modality_lut(dataset.pixel_array, dataset)
+        values = modality_values(dataset)
     except Exception:  # pydicom's plugins raise what they like; ITK undoes compressions that they do not
         values = read_image_array(path)
     sign = dataset.get("PixelIntensityRelationshipSign")

@@ -26,6 +26,7 @@ from pydicom.valuerep import DSfloat
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.io.dicom_series import PATIENT, STUDY, Instance
+from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.volumes import LPS_TO_RAS
 
 
@@ -85,7 +86,7 @@ def write_spatial_registration(
     )
     _add_references(dataset, [*ct.instances, *world.instances])
     try:
-        dataset.save_as(path, enforce_file_format=True)
+        write_dicom_file(path, dataset)
     except OSError as problem:
         raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
 

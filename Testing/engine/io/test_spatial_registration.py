@@ -21,6 +21,7 @@ from radgs.errors import ExportError, GeometryError, InputFileError
 from radgs.export import SpatialRegistrationFormat, export_files, release
 from radgs.geometry import RigidTransform
 from radgs.io.dicom_series import DicomSeries, read_dicom_series
+from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.spatial_registration import (
     FrameOfReference,
     Heading,
@@ -60,7 +61,7 @@ def write_series(folder: Path, frame: str | None, count: int = 2, study: str = "
             setattr(dataset, keyword, value)
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+        write_dicom_file(folder / f"{number}.dcm", dataset)
     (folder / "readme.txt").write_text("not DICOM")
     return folder
 

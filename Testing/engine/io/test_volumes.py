@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
+from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.volumes import read_ct, read_labels, read_volume, write_volume
 from radgs.volume import Volume
 
@@ -123,7 +124,7 @@ def write_dicom_series(folder: Path, positions: list[tuple[float, float, float]]
         pixels = np.broadcast_to(100 * number + np.arange(4), (3, 4)).astype(np.uint16)
         dataset.PixelData = pixels.tobytes()
         # Names run against the order of the slices: their positions must decide.
-        dataset.save_as(folder / f"{series[-4:]}-{99 - number}.dcm", enforce_file_format=True)
+        write_dicom_file(folder / f"{series[-4:]}-{99 - number}.dcm", dataset)
 
 
 def test_a_dicom_series_is_read_from_its_folder(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ class QtProperty:
         return QtCore.QObject.property(instance, self.name)
 
     def __set__(self, instance: QtCore.QObject, value: Any) -> None:
-        if not QtCore.QObject.setProperty(instance, self.name, value):
+        given = list(value) if isinstance(value, tuple) else value  # PythonQt takes any sequence for a list
+        if not QtCore.QObject.setProperty(instance, self.name, given):
             raise AttributeError(f"{type(instance).__name__}.{self.name} cannot be set to {value!r}")
 
 
@@ -74,6 +75,18 @@ def expose_properties(cls: type) -> None:
         there = inspect.getattr_static(cls, name, None)
         if name not in VIRTUAL and not isinstance(there, (QtCore.Property, QtCore.Signal)):
             setattr(cls, name, QtProperty(name, there))
+
+
+def plain_property(kind: type | str, attribute: str, default: Any) -> QtCore.Property:
+    """A stand-in's Qt property that only keeps its value."""
+
+    def get(self: QtCore.QObject) -> Any:
+        return self.__dict__.get(attribute, default)
+
+    def put(self: QtCore.QObject, value: Any) -> None:
+        self.__dict__[attribute] = value
+
+    return QtCore.Property(kind, get, put)
 
 
 def _attribute_getter(original: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:

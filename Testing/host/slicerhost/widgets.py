@@ -10,19 +10,9 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from slicerhost.pythonqt import expose_properties
-
-
-def _plain(kind: type | str, attribute: str, default: Any) -> QtCore.Property:
-    """A Qt property that only keeps its value."""
-
-    def get(self: QtCore.QObject) -> Any:
-        return self.__dict__.get(attribute, default)
-
-    def put(self: QtCore.QObject, value: Any) -> None:
-        self.__dict__[attribute] = value
-
-    return QtCore.Property(kind, get, put)
+from slicerhost.module_frame import qMRMLWidget, qSlicerScriptedLoadableModuleWidget
+from slicerhost.path_line_edit import ctkPathLineEdit
+from slicerhost.pythonqt import expose_properties, plain_property
 
 
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
@@ -113,67 +103,17 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
         self.__dict__["_forcing"] = False
 
 
-class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("currentPathChanged(QString)",)
-    currentPathChanged = QtCore.Signal(str)  # noqa: N815
-    nameFilters = _plain("QStringList", "_nameFilters", [])  # noqa: N815
-    settingKey = _plain(str, "_settingKey", "")  # noqa: N815
-    filters = _plain(int, "_filters", 3)
-    Dirs, Files = 1, 2
-
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._edit, button = QtWidgets.QLineEdit(self), QtWidgets.QToolButton(self)
-        button.setText("...")
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._edit)
-        layout.addWidget(button)
-        self._edit.textChanged.connect(self.currentPathChanged.emit)
-
-    def _get_path(self) -> str:
-        return self._edit.text
-
-    def _set_path(self, path: str) -> None:
-        self._edit.setText(path)
-
-    currentPath = QtCore.Property(str, _get_path, _set_path)  # noqa: N815
-
-    def addCurrentPathToHistory(self) -> None:  # noqa: N802
-        """Remembers the path in the settings; here, nowhere."""
-
-
-class qMRMLWidget(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("mrmlSceneChanged(vtkMRMLScene*)",)
-    mrmlSceneChanged = QtCore.Signal(object)  # noqa: N815
-
-    def mrmlScene(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_scene")
-
-    def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
-        self.__dict__["_scene"] = scene
-        self.mrmlSceneChanged.emit(scene)
-
-
-class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):  # noqa: N801
-    """What the application puts a scripted module's panel into."""
-
-    isEntered = _plain(bool, "_isEntered", False)  # noqa: N815
-
-
 class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
     STAND_IN = True
     SIGNALS = ("currentNodeChanged(vtkMRMLNode*)", "currentNodeIDChanged(QString)")
     currentNodeChanged = QtCore.Signal(object)  # noqa: N815
     currentNodeIDChanged = QtCore.Signal(str)  # noqa: N815
-    nodeTypes = _plain("QStringList", "_nodeTypes", [])  # noqa: N815
-    hideChildNodeTypes = _plain("QStringList", "_hideChildNodeTypes", [])  # noqa: N815
-    noneEnabled = _plain(bool, "_noneEnabled", False)  # noqa: N815
-    addEnabled = _plain(bool, "_addEnabled", True)  # noqa: N815
-    removeEnabled = _plain(bool, "_removeEnabled", True)  # noqa: N815
-    noneDisplay = _plain(str, "_noneDisplay", "None")  # noqa: N815
+    nodeTypes = plain_property("QStringList", "_nodeTypes", [])  # noqa: N815
+    hideChildNodeTypes = plain_property("QStringList", "_hideChildNodeTypes", [])  # noqa: N815
+    noneEnabled = plain_property(bool, "_noneEnabled", False)  # noqa: N815
+    addEnabled = plain_property(bool, "_addEnabled", True)  # noqa: N815
+    removeEnabled = plain_property(bool, "_removeEnabled", True)  # noqa: N815
+    noneDisplay = plain_property(str, "_noneDisplay", "None")  # noqa: N815
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -239,6 +179,13 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
         self._show_choices()
 
 
+#: Classes that Slicer's own Python files compare with, and that no form of the module may use.
+CTK_NAMES = (
+    *("ctkCheckBox", "ctkCheckablePushButton", "ctkColorPickerButton", "ctkComboBox", "ctkDirectoryButton"),
+    *("ctkDoubleRangeSlider", "ctkDoubleSlider", "ctkDoubleSpinBox", "ctkRangeWidget", "ctkSliderWidget"),
+)
+QMRML_NAMES = ("qMRMLRangeWidget", "qMRMLSliderWidget", "qMRMLSpinBox", "qSlicerWidget")
+
 CTK = (ctkCollapsibleButton, ctkPathLineEdit)
 QMRML = (qMRMLWidget, qMRMLNodeComboBox, qSlicerScriptedLoadableModuleWidget)
 
@@ -247,7 +194,6 @@ def install(ctk: Any) -> None:
     """Puts the stand-ins where Slicer code looks for them."""
     for cls in (*CTK, *QMRML):
         expose_properties(cls)
-    for cls in CTK:
-        setattr(ctk, cls.__name__, cls)
-    for cls in QMRML:
-        setattr(slicer, cls.__name__, cls)
+    for module, classes, names in ((ctk, CTK, CTK_NAMES), (slicer, QMRML, QMRML_NAMES)):
+        vars(module).update({cls.__name__: cls for cls in classes})
+        vars(module).update({name: type(name, (QtWidgets.QWidget,), {}) for name in names})
