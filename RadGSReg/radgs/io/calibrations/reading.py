@@ -54,7 +54,7 @@ def read_calibration(
         if len(paths) > 1:
             raise InputFileError("Several calibration.json were given.", "Give one; it holds all views.")
         return [read_calibration_file(paths[0])]
-    kinds = [_kind(path) for path in paths]
+    kinds = [calibration_kind(path) for path in paths]
     if len(set(kinds)) > 1:
         raise InputFileError(
             f"The calibration files are of several formats: {', '.join(sorted(set(kinds)))}.",
@@ -103,7 +103,15 @@ def _differ(candidates: Sequence[Calibration], name: str) -> bool:
     return len({said(candidate.kind) for candidate in candidates}) > 1
 
 
-def _kind(path: Path) -> str:
+def calibration_kind(path: Path) -> str:
+    """The format of a calibration file, by its content.
+
+    Raises:
+        InputFileError: It is none.
+    """
+    if path.suffix.lower() == ".json":
+        read_calibration_file(path)
+        return "calibration.json"
     if path.suffix.lower() == ".npy":
         return "matrices"
     if path.suffix.lower() == ".xma":
