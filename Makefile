@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo-result
 ARGS ?=
+GOLDEN ?= golden-result/poses.json
 
 BIN := $(VENV)/bin
 LOCK := requirements/dev.txt
@@ -12,7 +13,7 @@ INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format screenshots wheel install clean distclean
+.PHONY: help demo test golden lint format screenshots wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in de
 
 test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
+	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
 
 lint: $(INSTALLED) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radgs.volume import Volume
+from radgs.geometry import Volume
 
 TESTING = Path(__file__).resolve().parent
 sys.path += [str(TESTING / "benchmarks"), str(TESTING / "host")]

@@ -172,7 +172,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._run = run
 
     def register(self, inputs, progress=None):
-        """Registers, and returns the ``radgs.result.RegistrationResult`` once it is in the scene.
+        """Registers, and returns the ``radgs.case.RegistrationResult`` once it is in the scene.
 
         Meanwhile the application's event loop runs on.
 

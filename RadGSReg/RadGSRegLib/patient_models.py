@@ -9,7 +9,7 @@ from typing import Any
 import slicer
 
 from radgs.errors import CaseError, InputFileError, RadgsError
-from radgs.model_file import SUFFIX, ModelSummary, read_model_summary
+from radgs.io.model_header import SUFFIX, ModelSummary, read_model_summary
 
 WAY_OUT = "Choose another file under Patient model, prepare one, or register with none."
 

@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 
 from radgs.case import InitialPose, Level, RegistrationCase
-from radgs.evaluation.simulation import ArticulatedAnatomy
-from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, isotropic_grid, unit
 from radgs.phantom import PhantomSpine, make_spine
-from radgs.vertebra_model import VertebraModel, build_vertebra_model
-from radgs.volume import Volume, isotropic_grid
-from radgs.xray import ViewGeometry, XRayView
+from radgs.simulation import ArticulatedAnatomy
+from radgs.vertebra import VertebraModel, build_vertebra_model
 
 #: Where the block that plays the vertebra stands in its CT, RAS mm.
 BLOCK_CENTRE = np.array([10.0, 20.0, 30.0])

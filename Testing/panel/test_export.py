@@ -13,9 +13,9 @@ import SimpleITK
 import slicer
 from exported_scene import L3, L4, LEVELS, SCREW_ENTRY, bring_in, load_into_database, write_ct_series
 
+from radgs.case import LevelResult
 from radgs.export import FILE_FORMATS
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult
 
 FLIP = np.array([-1.0, -1.0, 1.0])
 

@@ -10,8 +10,7 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
-from radgs.geometry import FloatArray
-from radgs.volume import Volume
+from radgs.geometry import FloatArray, Volume
 
 #: Flips the first two axes: LPS to RAS and back.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError, RadgsError
+from radgs.geometry import Volume, XRayView
 from radgs.io.dicom_xrays import is_dicom, read_dicom_xray
 from radgs.io.line_integrals import (
     PIXEL_TYPES,
@@ -17,8 +18,6 @@ from radgs.io.line_integrals import (
     to_line_integrals,
 )
 from radgs.io.volumes import read_image_array, write_volume
-from radgs.volume import Volume
-from radgs.xray import XRayView
 
 #: Weights of red, green and blue in luminance (ITU-R BT.709).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])

@@ -11,10 +11,9 @@ import SimpleITK
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from radgs.errors import InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
 from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.volumes import read_ct, read_labels, read_volume, write_volume
-from radgs.volume import Volume
 
 OBLIQUE = RigidTransform.from_rotation_vector([0.3, -0.2, 0.4], [11.0, -22.0, 33.0]).matrix
 
