@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from radgs.errors import InputFileError
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, Volume
 from radgs.io.calibrations.number_text import numbers_of, read_lines
-from radgs.volume import Volume
 
 #: Numbers of one pose: as a matrix, and as place and angles.
 MATRIX, ANGLES = 16, 6

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radgs.errors import CaseError
-from radgs.geometry import FloatArray, RigidTransform, unit
-from radgs.xray import ViewGeometry
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, unit
 
 #: Where a film stands whose distance no file gives: this many times as far from the source as the patient.
 FILM_BEHIND_PATIENT = 1.3

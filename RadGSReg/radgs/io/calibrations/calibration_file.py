@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from radgs.errors import GeometryError, InputFileError
+from radgs.geometry import ViewGeometry
 from radgs.io.calibrations.calibration import CalibratedView, Calibration, GeometrySigma
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
-from radgs.xray import ViewGeometry
 
 CALIBRATION_SCHEMA = "radgs.calibration/1"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from radgs.errors import InputFileError
+from radgs.geometry.projection import Pinhole
 from radgs.io.calibrations.number_text import read_rows, table
-from radgs.io.calibrations.projection import Pinhole
 
 EXPECTED = "Give P as 3 rows of 4 numbers, or K as 3 rows of 3 followed by [R|t] as 3 rows of 4."
 

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
+from radgs.geometry.projection import Convention, Pinhole
 from radgs.io.calibrations.number_text import numbers_of, read_lines, read_rows, table
-from radgs.io.calibrations.projection import Convention, Pinhole
 
 CONVENTION_1 = Convention("world-to-camera", "up", "one")
 CONVENTION_2 = Convention("world-to-camera", "down", "centre")

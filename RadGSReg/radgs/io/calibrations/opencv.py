@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
+from radgs.geometry.projection import Convention, Pinhole
 from radgs.io.calibrations.mayacam import NO_DISTORTION
 from radgs.io.calibrations.opencv_storage import read_storage
-from radgs.io.calibrations.projection import Convention, Pinhole
 
 CONVENTION = Convention("world-to-camera", "down", "centre")
 

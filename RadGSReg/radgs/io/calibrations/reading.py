@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radgs.errors import GeometryError, InputFileError
+from radgs.geometry import ViewGeometry
+from radgs.geometry.projection import Convention, Pinhole, fitting_readings, meeting_point
 from radgs.io.calibrations import mayacam, opencv, xmalab
 from radgs.io.calibrations.calibration import CalibratedView, Calibration
 from radgs.io.calibrations.calibration_file import read_calibration_file
 from radgs.io.calibrations.matrices import read_matrices
 from radgs.io.calibrations.number_text import read_lines, read_rows
-from radgs.io.calibrations.projection import Convention, Pinhole, fitting_readings, meeting_point
-from radgs.xray import ViewGeometry
 
 #: What follows a question about conventions, and how it is answered.
 CHOICES = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from radgs.errors import InputFileError
+from radgs.geometry.projection import Convention, Pinhole
 from radgs.io.calibrations.number_text import read_rows, table
-from radgs.io.calibrations.projection import Convention, Pinhole
 
 CONVENTION = Convention(None, "up", "one")
 COEFFICIENTS = 11

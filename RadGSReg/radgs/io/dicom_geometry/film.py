@@ -1,7 +1,7 @@
 """The film of a DICOM X-ray: how large its pixels are, how it is turned, and where the isocentre projects.
 
-Field of view attributes are those of PS3.3 C.8.11.4 (DX Detector) and C.8.19.6.2 (Enhanced XA/XRF): the field's corner is
-measured on the detector; the field is then turned clockwise, and then flipped, into the stored image.
+Field of view attributes are those of PS3.3 C.8.11.4 (DX Detector) and C.8.19.6.2 (Enhanced XA/XRF): the field's corner
+is measured on the detector; the field is then turned clockwise, and then flipped, into the stored image.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radgs.errors import InputFileError
-from radgs.io.calibrations.c_arm import FilmTurn, turn_of_orientation
+from radgs.geometry.c_arm import FilmTurn, turn_of_orientation
 from radgs.io.dicom_geometry.frame_attributes import FrameAttributes, named
 
 FIELD = "FieldOfViewSequence"

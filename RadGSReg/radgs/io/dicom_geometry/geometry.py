@@ -1,4 +1,4 @@
-"""One DICOM X-ray's view: source and detector in the patient's axes, which attributes said so, and which are missing."""
+"""One DICOM X-ray's view: source and detector in the patient's axes, which attributes said so, which are missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydicom.errors import InvalidDicomError
 
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
-from radgs.io.calibrations.c_arm import CArm
+from radgs.geometry.c_arm import CArm
 from radgs.io.calibrations.calibration import CalibratedView
 from radgs.io.dicom_geometry.film import film_turn, isocentre_pixel, pixel_size
 from radgs.io.dicom_geometry.frame_attributes import FrameAttributes, named
@@ -28,7 +28,7 @@ PRIMARY_OF_VIEW = {"PA": 0.0, "AP": 180.0, "LL": 90.0, "RL": -90.0}
 #: A tilt that a file states below this changes nothing that can be seen, degrees.
 SMALL_ANGLE_DEG = 0.5
 
-#: How a position on the table lies to the patient: LPS axes as signs of the table's X (its left), Y (down), Z (its head).
+#: How a position on the table lies to the patient: LPS as signs of the table's X (its left), Y (down), Z (its head).
 PATIENT_ON_TABLE = {
     "HFS": (1.0, 1.0, 1.0),
     "HFP": (-1.0, -1.0, 1.0),
@@ -234,7 +234,7 @@ def _distances(
 
 
 def _table(attributes: FrameAttributes, assumed: list[str]) -> FloatArray | None:
-    """Where the table stands, along the patient's LPS axes (PS3.3 C.8.19.6.13: X, Y, Z to the table's left, down, head)."""
+    """Where the table stands, along the patient's LPS axes (PS3.3 C.8.19.6.13; X to its left, Y down, Z to its head)."""
     place = [
         attributes.number(keyword, ISOCENTRE)
         for keyword in ("TableXPositionToIsocenter", "TableYPositionToIsocenter", "TableZPositionToIsocenter")
@@ -248,7 +248,7 @@ def _table(attributes: FrameAttributes, assumed: list[str]) -> FloatArray | None
 
 
 def _patient_position(dataset: pydicom.Dataset) -> str:
-    """Patient Position (0018,5100), or what the codes that enhanced objects have in its place (PS3.16 CID 20, 21) say."""
+    """Patient Position (0018,5100), or what the codes in its place in enhanced objects say (PS3.16 CID 20, 21)."""
     stated = str(dataset.get("PatientPosition", "")).strip().upper()
     if stated:
         return stated

@@ -10,10 +10,10 @@ import pytest
 
 from radgs.errors import CaseError, GeometryError
 from radgs.geometry import RigidTransform
+from radgs.geometry.projection import view_of_projection
 from radgs.io.calibrations import CalibratedView, Calibration, GeometrySigma
 from radgs.io.calibrations.calibration import film_at, named_direction, patient_rotation
 from radgs.io.calibrations.calibration_file import read_calibration_file, write_calibration_file
-from radgs.io.calibrations.projection import view_of_projection
 
 P = np.array([[4000.0, 10.0, 600.0, 90000.0], [-20.0, 4100.0, 480.0, 80000.0], [0.0, 0.0, 1.0, 900.0]])
 VIEW = CalibratedView(

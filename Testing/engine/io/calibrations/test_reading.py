@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from radgs.errors import GeometryError, InputFileError, RadgsError
+from radgs.geometry.projection import Convention
 from radgs.io.calibrations.calibration import Calibration
-from radgs.io.calibrations.projection import Convention
 from radgs.io.calibrations.reading import one_reading, read_calibration
 
 COLUMNS, ROWS = SIZE = (1280, 960)

@@ -1,8 +1,8 @@
 """Rays of DICOM X-rays, against rays computed here from the standard's own words.
 
-PS3.3 C.8.7.5.1.2: at 0 and 0 the patient's chest faces the detector; the primary angle runs in the transaxial plane to +90
-at the patient's left, the secondary one like a latitude to +90 at the head. PS3.3 C.8.11.4, C.8.19.6.2: the field of view's
-corner is so many elements (rows, columns) from the detector's; the field, turned clockwise and then flipped, is the image.
+PS3.3 C.8.7.5.1.2: at 0 and 0 the patient's chest faces the detector; the primary angle runs in the transaxial plane to
++90 at the patient's left, the secondary one like a latitude to +90 at the head. PS3.3 C.8.11.4, C.8.19.6.2: the field of
+view's corner is so many elements (rows, columns) from the detector's; turned clockwise and then flipped it is the image.
 PS3.3 C.8.19.5: the isocentre's projection is so many elements down and along from the first element's centre.
 """
 
@@ -31,8 +31,8 @@ KNOWN_QUIRK = "Conditional Element=<PositionOfIsocenterProjection>"
 def detector_place(exposure: Exposure) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Source, detector point of the isocentre, and the detector's directions to its right and down, mm of the patient.
 
-    Walks the sphere about the isocentre: right is where a growing primary angle takes the detector, down is against where
-    a growing secondary angle takes it. The detector is looked at from its own side, as the patient facing it is seen.
+    Walks the sphere about the isocentre: right is where a growing primary angle takes the detector, down is against
+    where a growing secondary angle takes it. The detector is looked at from its own side, as the patient facing it is seen.
     """
 
     def on_sphere(primary: float, secondary: float) -> np.ndarray:
@@ -53,7 +53,7 @@ def detector_place(exposure: Exposure) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def stored_places(exposure: Exposure) -> np.ndarray:
-    """(rows, columns, 3) where each stored pixel's centre stands: a grid on the detector, turned and flipped as arrays."""
+    """(rows, columns, 3) where each stored pixel's centre stands: a grid on the detector, turned and flipped."""
     _, middle, right, down = detector_place(exposure)
     quarter = exposure.rotation // 90
     rows, columns = exposure.size if quarter % 2 == 0 else exposure.size[::-1]
@@ -202,7 +202,9 @@ def test_what_is_missing_is_named_and_can_be_given(tmp_path: Path) -> None:
     given = read_dicom_view(path, given=Given(90.0, 0.0, 1000.0, 600.0)).calibrated("LAT").geometry
     np.testing.assert_allclose(given.source_ras, -600 * LEFT, atol=1e-9)
     assert given.source_to_detector_mm == pytest.approx(1000)
-    lateral = write(tmp_path / "y.dcm", exposure, **{**without, "ViewPosition": "LL", "DistanceSourceToDetector": "1800"})
+    lateral = write(
+        tmp_path / "y.dcm", exposure, **{**without, "ViewPosition": "LL", "DistanceSourceToDetector": "1800"}
+    )
     read = read_dicom_view(lateral)
     assert read.missing == ("Distance Source to Patient (0018,1111)",)
     assert any("exactly 90" in one for one in read.assumed)
@@ -274,5 +276,3 @@ def test_the_files_are_valid_dicom(tmp_path: Path) -> None:
         done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
         errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
         assert [line for line in errors if KNOWN_QUIRK not in line] == [], exposure
-
-

@@ -26,8 +26,8 @@ STUDY = generate_uid(entropy_srcs=["study"])
 class Exposure:
     """The facts that a file states, in the standard's own terms.
 
-    Angles in degrees; distances and spacings in mm, rows first; the field of view's corner (row, column) on the detector
-    in elements; its clockwise turn in degrees; its flip.
+    Angles in degrees; distances and spacings in mm, rows first; the field of view's corner (row, column) on the
+    detector in elements; its clockwise turn in degrees; its flip.
     """
 
     kind: str
@@ -163,7 +163,7 @@ def _enhanced(dataset: Dataset, exposure: Exposure) -> None:
     dataset.PlanesInAcquisition, dataset.AcquisitionProtocolName = "SINGLE PLANE", "Spine"
     dataset.KVP, dataset.RadiationSetting, dataset.RadiationMode = "80", "GR", "PULSED"
     dataset.AveragePulseWidth, dataset.AcquisitionDuration = "10", 1.0
-    dataset.XRayTubeCurrentInmA, dataset.ExposureTimeInms, dataset.ExposureInmAs = 100.0, 10.0, 1.0
+    dataset.ExposureInmAs = 1.0
     dataset.DistanceReceptorPlaneToDetectorHousing, dataset.AcquiredImageAreaDoseProduct = None, None
     # Detector elements are half as large as the stored pixels here; 2 x 2 of them make a pixel.
     dataset.DetectorElementSpacing = [str(number / 2) for number in exposure.spacing]
@@ -175,7 +175,9 @@ def _enhanced(dataset: Dataset, exposure: Exposure) -> None:
         groups = right if number == exposure.frame else wrong
         frame = Dataset()
         frame.FrameContentSequence = sequence(
-            FrameAcquisitionDateTime="20200101120000", FrameAcquisitionDuration=10.0, FrameReferenceDateTime="20200101120000",
+            FrameAcquisitionDateTime="20200101120000",
+            FrameAcquisitionDuration=10.0,
+            FrameReferenceDateTime="20200101120000",
             FrameAcquisitionNumber=number + 1,
         )
         frame.IrradiationEventIdentificationSequence = sequence(IrradiationEventUID=generate_uid())
@@ -199,7 +201,9 @@ def _lie_down(dataset: Dataset) -> None:
 
 def _elsewhere(exposure: Exposure) -> Exposure:
     """Another exposure, for the frames that are not looked at."""
-    return replace(exposure, primary=round(exposure.primary / 2 + 7, 3), sdd=round(exposure.sdd + 50, 3), flip=not exposure.flip)
+    return replace(
+        exposure, primary=round(exposure.primary / 2 + 7, 3), sdd=round(exposure.sdd + 50, 3), flip=not exposure.flip
+    )
 
 
 def _functional_groups(exposure: Exposure) -> dict[str, Sequence]:
@@ -270,4 +274,3 @@ def _functional_groups(exposure: Exposure) -> dict[str, Sequence]:
             CollimatorLowerHorizontalEdge=str(rows + 1),
         ),
     }
-

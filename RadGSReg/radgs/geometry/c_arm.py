@@ -1,8 +1,8 @@
 """Where source and film of a C-arm stand, from its angles and distances; and presets of usual machines.
 
-Angles are DICOM's (PS3.3 C.8.7.5.1.2), with respect to the patient: at 0 and 0 the patient's chest faces the detector; the
-primary angle is a longitude about the head-foot axis, +90 degrees at the patient's left (LAO), -90 at the right (RAO); the
-secondary angle is a latitude, +90 degrees at the head (cranial).
+Angles are DICOM's (PS3.3 C.8.7.5.1.2), with respect to the patient: at 0 and 0 the patient's chest faces the detector;
+the primary angle is a longitude about the head-foot axis, +90 degrees at the patient's left (LAO), -90 at the right
+(RAO); the secondary angle is a latitude, +90 degrees at the head (cranial).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radgs.errors import GeometryError
-from radgs.geometry import FloatArray
-from radgs.xray import ViewGeometry
+from radgs.geometry.rigid_transform import FloatArray
+from radgs.geometry.views import ViewGeometry
 
 LEFT, ANTERIOR, SUPERIOR = np.array([-1.0, 0, 0]), np.array([0, 1.0, 0]), np.array([0, 0, 1.0])
 
@@ -108,7 +108,7 @@ def beam_direction(primary_deg: float, secondary_deg: float) -> FloatArray:
 
 
 def film_axes(primary_deg: float, secondary_deg: float, turn: FilmTurn = FilmTurn()) -> tuple[FloatArray, FloatArray]:
-    """(3,) unit directions of a stored image's columns and rows, RAS: east and south on the detector's sphere, turned."""
+    """(3,) unit directions of a stored image's columns and rows, RAS: east and south on the sphere, turned."""
     primary, secondary = np.radians([primary_deg, secondary_deg])
     east = np.cos(primary) * LEFT - np.sin(primary) * ANTERIOR
     around = np.sin(primary) * LEFT + np.cos(primary) * ANTERIOR

@@ -13,11 +13,10 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from radgs.case import RegistrationCase
+from radgs.case.importing import write_plan
+from radgs.case.importing.bone_case import BoneImport, plan_bone_case
 from radgs.errors import CaseError, InputFileError
-from radgs.geometry import RigidTransform
-from radgs.io.importing import write_plan
-from radgs.io.importing.bone_case import BoneImport, plan_bone_case
-from radgs.xray import XRayView
+from radgs.geometry import RigidTransform, XRayView
 
 FOREARM = next(
     (

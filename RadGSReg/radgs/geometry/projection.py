@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radgs.errors import GeometryError
-from radgs.geometry import RIGIDITY_TOLERANCE, FloatArray, unit
-from radgs.xray import ViewGeometry
+from radgs.geometry.rigid_transform import RIGIDITY_TOLERANCE, FloatArray, unit
+from radgs.geometry.views import ViewGeometry
 
 Extrinsics = Literal["world-to-camera", "camera-to-world"]
 Rows = Literal["down", "up"]

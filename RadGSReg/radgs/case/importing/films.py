@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from radgs.io.importing.plan import Question
+from radgs.case.importing.plan import Question
 
 _CAMERA = re.compile(r"(?:cam(?:era)?|view|c)[ _.-]?0*(\d+)(?!\d)", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")

@@ -13,19 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from radgs.case.importing.films import choose_frame, films_of_cameras
+from radgs.case.importing.inventory import take_inventory
+from radgs.case.importing.plan import ImportPlan, PlannedView, Question
+from radgs.case.importing.poses import read_pose
 from radgs.errors import InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
+from radgs.geometry.projection import Convention
 from radgs.io.calibrations.autoscoper_tracking import model_volume
 from radgs.io.calibrations.autoscoper_trial import read_trial
 from radgs.io.calibrations.calibration import Calibration, named_direction, patient_rotation
-from radgs.io.calibrations.projection import Convention
 from radgs.io.calibrations.reading import one_reading, read_calibration
-from radgs.io.importing.films import choose_frame, films_of_cameras
-from radgs.io.importing.inventory import take_inventory
-from radgs.io.importing.plan import ImportPlan, PlannedView, Question
-from radgs.io.importing.poses import read_pose
 from radgs.io.volumes import read_image_array
-from radgs.volume import Volume
 
 #: What a CT scanner writes where it measured nothing, HU.
 PADDING_HU = -1024.0

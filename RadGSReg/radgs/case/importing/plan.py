@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radgs.errors import CaseError, InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
 from radgs.io.calibrations.calibration import CalibratedView
 from radgs.io.case_file import CaseFile, ViewEntry, write_case_file
 from radgs.io.volumes import write_volume
-from radgs.volume import Volume
 
 
 @dataclass(frozen=True)
