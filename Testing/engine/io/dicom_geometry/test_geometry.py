@@ -2,7 +2,7 @@
 
 PS3.3 C.8.7.5.1.2: at 0 and 0 the patient's chest faces the detector; the primary angle runs in the transaxial plane to
 +90 at the patient's left, the secondary one like a latitude to +90 at the head. PS3.3 C.8.11.4, C.8.19.6.2: the field
-of view's corner is so many elements (rows, columns) from the detector's; turned clockwise and then flipped it is the image.
+of view's corner is some elements (rows, columns) from the detector's; turned clockwise and then flipped it is the film.
 PS3.3 C.8.19.5: the isocentre's projection is so many elements down and along from the first element's centre.
 """
 
