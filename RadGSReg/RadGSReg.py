@@ -116,9 +116,13 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self):
         """Called by Slicer when the panel is opened for the first time."""
-        from RadGSRegLib.panel import Panel
+        from RadGSRegLib.slicer_version import show_where_too_old
 
         ScriptedLoadableModuleWidget.setup(self)
+        if show_where_too_old(self.layout):
+            return
+        from RadGSRegLib.panel import Panel
+
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/RadGSReg.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)

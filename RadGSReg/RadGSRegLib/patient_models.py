@@ -9,7 +9,7 @@ from typing import Any
 import slicer
 
 from radgs.errors import CaseError, InputFileError, RadgsError
-from radgs.model_file import SUFFIX, ModelSummary, read_model_summary, there_is
+from radgs.io.model_header import SUFFIX, ModelSummary, read_model_summary, there_is
 
 #: Characters of a CT's name in a file's, which file systems keep short.
 LONGEST_NAME = 100

@@ -6,9 +6,9 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from radgs.checks.views import check_arrangement, check_geometry
+from radgs.case.checks.views import check_arrangement, check_geometry
 from radgs.errors import RadgsError
-from radgs.xray import XRayView
+from radgs.geometry import XRayView
 from RadGSRegLib import xray_nodes
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.confirmation import is_confirmed

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import slicer
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import CaseError
 from radgs.export.delivery import sha256_of
 from radgs.export.shipment import Origin
 from radgs.io.volumes import read_image_array, read_volume
-from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.export_origin import keep_origin
 from RadGSRegLib.export_references import refer_as_registration

@@ -11,10 +11,9 @@ import slicer
 from numpy.typing import NDArray
 
 from radgs.errors import CaseError, GeometryError, InputFileError
-from radgs.geometry import FloatArray
+from radgs.geometry import FloatArray, ViewGeometry, triangulate
 from radgs.io.case_file import ViewEntry, read_case_file
 from radgs.io.xray_images import read_xray
-from radgs.xray import ViewGeometry, triangulate
 from RadGSRegLib.node_contract import (
     CONVERSION_ATTRIBUTE,
     GEOMETRY_ATTRIBUTE,

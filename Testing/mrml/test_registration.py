@@ -15,10 +15,9 @@ import pytest
 import slicer
 from scene_parts import world_points
 
-from radgs.case import RegistrationCase
+from radgs.case import RegistrationCase, RegistrationResult
 from radgs.errors import RadgsError
 from radgs.geometry import mean_distance
-from radgs.result import RegistrationResult
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "RadGSReg"
 

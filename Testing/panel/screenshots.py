@@ -173,8 +173,8 @@ def take_the_views(photo: Photographer) -> None:
 
 def take_doubts(photo: Photographer) -> None:
     """Verdicts other than accept, brought in like the engine's; and an error with its way out."""
+    from radgs.case import LevelResult, Reason, RegistrationResult
     from radgs.geometry import RigidTransform
-    from radgs.result import LevelResult, Reason, RegistrationResult
     from RadGSRegLib.result_import import import_steps
 
     ui, user, logic = photo.ui, photo.user, photo.panel.logic

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from exported_scene import bring_in
 
-from radgs.model_file import read_model_summary
+from radgs.io.model_header import read_model_summary
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_an_existing_model_can_be_chosen_by_typing_and_in_the_dialog(
     assert (models(a_panel), ui.modelFileEdit.currentPath) == ({}, "")
     asked = []
 
-    def answer(*arguments: Any) -> Any:
+    def answer(*arguments: Any) -> str:
         asked.append(arguments)
-        return str(a_model), ""
+        return str(a_model)
 
     monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", answer)
     ui.modelFileEdit.browse()

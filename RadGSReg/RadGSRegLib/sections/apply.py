@@ -6,8 +6,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import RadgsError
-from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.readiness import what_to_do
 from RadGSRegLib.registration_run import RunListener
 from RadGSRegLib.sections.section import Section

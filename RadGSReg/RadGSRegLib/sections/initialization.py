@@ -8,7 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from radgs.checks.case import MAXIMUM_CLICK_GAP_MM
+from radgs.case.checks.case import MAXIMUM_CLICK_GAP_MM
 from radgs.errors import RadgsError
 from RadGSRegLib import xray_nodes
 from RadGSRegLib.click_placement import ClickPlacement

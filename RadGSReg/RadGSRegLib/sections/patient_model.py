@@ -10,7 +10,7 @@ import ctk
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.model_file import SUFFIX, there_is, work_folder
+from radgs.io.model_header import SUFFIX, there_is, work_folder
 from RadGSRegLib import confirmation
 from RadGSRegLib.path_edits import PatientPaths, on_change, show_path, typed_folder
 from RadGSRegLib.patient_models import checked_model, model_name, model_path, proposed_folder, set_model

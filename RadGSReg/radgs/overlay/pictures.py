@@ -12,16 +12,14 @@ import numpy as np
 from matplotlib.image import imsave
 
 from radgs.anatomy import surface_points
-from radgs.bodies import label_box, resampled_isotropic, soft_mask
 from radgs.case import Level
 from radgs.drr import VolumeRenderer, attenuation_from_hu
 from radgs.errors import InputFileError
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.json_fields import json_text
 from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, silhouette
 from radgs.overlay.marks import edge_labels
-from radgs.volume import Volume
-from radgs.xray import ViewGeometry, XRayView
+from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask
 
 OVERLAY_SCHEMA = "radgs.overlay/1"
 OVERLAY_FILE = "overlay.json"

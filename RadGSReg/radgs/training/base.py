@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from radgs.case import LabelledCT, Level
 from radgs.errors import InputFileError
-from radgs.geometry import FloatArray
-from radgs.model_file import SUFFIX, work_folder
+from radgs.geometry import FloatArray, Volume
+from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, ct_fingerprint, load_generic, load_networks
-from radgs.volume import Volume
+from radgs.vertebra import start_centre
 
 
 def starting_networks(ct: Volume, centre: FloatArray, folder: Path) -> Networks:
@@ -33,3 +34,31 @@ def starting_networks(ct: Volume, centre: FloatArray, folder: Path) -> Networks:
         if networks.patient and networks.patient.ct_fingerprint == fingerprint and not work_folder(path).exists():
             found.append((float(np.linalg.norm(np.asarray(networks.patient.centre) - centre)), networks))
     return min(found, key=lambda one: one[0])[1] if found else load_generic()
+
+
+def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) -> tuple[LabelledCT, Level, Networks]:
+    """What a preparation starts from: CT and labels of a case, the level, and the base, chosen where none is named.
+
+    Raises:
+        InputFileError: The case, the base or the output file cannot be used.
+        CaseError: There is no such level, or its label shows no whole vertebra.
+    """
+    check_output(out)
+    anatomy = LabelledCT.load(case)
+    level = anatomy.checked_level(level_name)
+    if base is not None:
+        return anatomy, level, load_networks(base)
+    centre = start_centre(anatomy.labels, level.label)
+    return anatomy, level, starting_networks(anatomy.ct, centre, out.resolve().parent)
+
+
+def check_output(out: Path) -> None:
+    """Whether a model can be written there.
+
+    Raises:
+        InputFileError: It cannot.
+    """
+    if not out.name.endswith(SUFFIX):
+        raise InputFileError(f"{out} does not end in {SUFFIX}, as models do.", f"Name it {out.stem}{SUFFIX}.")
+    if out.is_dir() or not out.resolve().parent.is_dir():
+        raise InputFileError(f"{out} cannot be written.", "Name a file in a folder that exists.")

@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, GeometryError, InputFileError
 from radgs.export import SpatialRegistrationFormat, export_files, release
 from radgs.geometry import RigidTransform
@@ -28,7 +29,6 @@ from radgs.io.spatial_registration import (
     read_spatial_registration,
     write_spatial_registration,
 )
-from radgs.result import LevelResult, RegistrationResult
 
 POSE = RigidTransform.from_rotation_vector([0.31, -0.17, 0.53], [12.0, -34.0, 56.0])
 CT_FRAME, WORLD_FRAME = "1.2.3.4.1", "1.2.3.4.2"

@@ -56,6 +56,7 @@ class Application(QtCore.QObject):
         self.temporaryPath = str(folder)
         self.defaultScenePath = str(folder / "Documents")
         self.applicationName = "Slicer"
+        self.majorVersion, self.minorVersion = 5, 10
 
     def applicationLogic(self) -> Any:  # noqa: N802
         return self._parts.application_logic

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import slicer
 
+from radgs.case import LevelResult, Reason, RegistrationResult
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult, Reason, RegistrationResult
 
 POSE = RigidTransform.from_rotation_vector([0.02, -0.01, 0.03], [5.0, -6.0, 7.0])
 REASON = Reason("far", "The result lies 34 mm from the start.")
