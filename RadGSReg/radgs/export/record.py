@@ -12,6 +12,7 @@ from radgs.errors import InputFileError
 from radgs.export.formats import WrittenFile
 from radgs.export.shipment import TRIAL_POINT, Origin, OutgoingPose, Shipment
 from radgs.geometry import RigidTransform
+from radgs.io.atomic import write_text
 from radgs.io.json_fields import json_text, read_json_object
 
 TRANSFORMS_SCHEMA = "radgs.transforms/1"
@@ -43,10 +44,7 @@ class Record:
             "versions": None if common is None else dict(common.versions),
             "written_by": f"radgs {__version__}",
         }
-        try:
-            path.write_text(json_text(values), encoding="utf-8")
-        except OSError as problem:
-            raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+        write_text(path, json_text(values))
         return [WrittenFile(path, shipment.poses)]
 
     def read(self, path: Path) -> list[RigidTransform]:

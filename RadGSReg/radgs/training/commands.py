@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from radgs.case import LabelledCT, Level
 from radgs.console import ProgressBar, people_console
-from radgs.errors import InputFileError
+from radgs.errors import OutputError
 from radgs.model_file import SUFFIX
 from radgs.networks import Accuracy, Networks, load_networks
 from radgs.training.base import starting_networks
@@ -25,7 +26,8 @@ def prepare_level(
     """Prepares networks for a level of a case; returns what to tell.
 
     Raises:
-        InputFileError: The case, the base or the output file cannot be used.
+        InputFileError: The case or the base cannot be used.
+        OutputError: The model file cannot be used.
         CaseError: There is no such level, or its label shows no whole vertebra.
     """
     anatomy, level, networks = anatomy_and_base(case, level_name, out, base)
@@ -53,10 +55,11 @@ def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) 
     """What a preparation starts from: CT and labels of a case, the level, and the base, chosen where none is named.
 
     Raises:
-        InputFileError: The case, the base or the output file cannot be used.
+        InputFileError: The case or the base cannot be used.
+        OutputError: The model file cannot be used.
         CaseError: There is no such level, or its label shows no whole vertebra.
     """
-    _check_output(out)
+    check_output(out, [case, *([] if base is None else [base])])
     anatomy = LabelledCT.load(case)
     level = anatomy.checked_level(level_name)
     if base is not None:
@@ -79,9 +82,10 @@ def train_stage_1(
     """Trains generic networks; returns what to tell.
 
     Raises:
-        InputFileError: There is no such configuration, or the base or the output file cannot be used.
+        InputFileError: There is no such configuration, or the base cannot be used.
+        OutputError: The model file cannot be used.
     """
-    _check_output(out)
+    check_output(out, [] if base is None else [base])
     networks = None if base is None else load_networks(base)
     with ProgressBar(people_console(), "Training") as bar, _interruptible() as interrupted:
         networks = train_generic(
@@ -99,15 +103,24 @@ def train_stage_1(
     return _last_word(networks, out, interrupted())
 
 
-def _check_output(out: Path) -> None:
+def check_output(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuses, before the work, a model file that cannot be written, or that the work begins from.
+
+    Raises:
+        OutputError: The file cannot be used.
+    """
     if not out.name.endswith(SUFFIX):
-        raise InputFileError(f"{out} does not end in {SUFFIX}, as models do.", f"Name it {out.stem}{SUFFIX}.")
-    if out.is_dir() or not out.resolve().parent.is_dir():
-        raise InputFileError(f"{out} cannot be written.", "Name a file in a folder that exists.")
+        raise OutputError(f"{out} does not end in {SUFFIX}, as models do.", f"Name it {out.stem}{SUFFIX}.")
+    folder = out.resolve().parent
+    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"{out} cannot be written.", "Name a file in a folder that exists and takes files.")
+    for named in inputs:
+        if named.exists() and out.exists() and named.samefile(out):
+            raise OutputError(f"{out} is what the training begins from.", "Name another file with --out.")
 
 
 class _Interrupted:
-    """Whether Ctrl-C was pressed: asking ends the work gently; a second Ctrl-C ends it at once."""
+    """Whether Ctrl-C, or a signal to end, came: asking ends the work gently; a second one ends it at once."""
 
     def __init__(self) -> None:
         self.pressed = False
@@ -124,11 +137,13 @@ class _Interrupted:
 @contextmanager
 def _interruptible() -> Iterator[_Interrupted]:
     interrupted = _Interrupted()
-    before = signal.signal(signal.SIGINT, interrupted.press)
+    asking = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupted.press) for number in asking}
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
