@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radgs.case import STAGES, VERDICTS
 from radgs.evaluation.benchmark import (
     GOOD_MM,
     HARMFUL_MM,
@@ -23,11 +24,10 @@ from radgs.evaluation.benchmark import (
 )
 from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
-from radgs.evaluation.simulation import SimulationSettings
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
 from radgs.evaluation.trials import Trial
 from radgs.io.atomic import write_text
-from radgs.result import STAGES, VERDICTS
+from radgs.simulation import SimulationSettings
 from radgs.versions import versions
 
 CAVEAT = (

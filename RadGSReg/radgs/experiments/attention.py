@@ -15,7 +15,7 @@ from radgs.experiments.figures import save_attention_maps, save_learning_curves
 from radgs.experiments.setting import RECM_ALONE, Progress, Setting
 from radgs.io.atomic import write_text
 from radgs.networks import Networks, new_networks
-from radgs.recm.loss import PROJECTION_UNIT
+from radgs.networks.recm.loss import PROJECTION_UNIT
 from radgs.training.batches import PairSource, TrainingBatch
 from radgs.training.scoring import EXPOSURE_SEED, PairScore, score_pairs
 

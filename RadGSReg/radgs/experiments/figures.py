@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from radgs.anatomy import ROI_SIZE_MM
 from radgs.evaluation.trials import Trial
+from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import for_display
 from radgs.training.batches import TrainingBatch

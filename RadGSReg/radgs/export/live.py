@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, RadgsError
 from radgs.export.consent import Consent, outgoing
 from radgs.export.delivery import sha256_of
+from radgs.export.igtl.link import Link
+from radgs.export.igtl.message import pack_pose, pack_verdict, pose_device, verdict_device
 from radgs.export.shipment import OutgoingPose
-from radgs.igtl.link import Link
-from radgs.igtl.message import pack_pose, pack_verdict, pose_device, verdict_device
 from radgs.io.folder_swap import OUTDATED_NAME, is_outdated
-from radgs.result import LevelResult, RegistrationResult
 
 #: A file that stays unreadable longer than this is not merely being written.
 WRITING_S = 2.0
@@ -23,7 +23,7 @@ def pose_messages(pose: OutgoingPose, timestamp: float) -> dict[str, bytes]:
     """What goes out for a pose that may: first the verdict, then the pose.
 
     Raises:
-        ExportError: See ``radgs.igtl.message``.
+        ExportError: See ``radgs.export.igtl.message``.
     """
     verdict = pack_verdict(pose.level, f"{pose.verdict}: {pose.expectation}", timestamp)
     return {

@@ -16,9 +16,8 @@ from torch import Tensor
 from radgs.errors import RadgsError
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.voxelize import profile_matrix, voxelize
-from radgs.geometry import FloatArray
+from radgs.geometry import FloatArray, Volume
 from radgs.threads import one_thread
-from radgs.volume import Volume
 
 #: Voxels below this fraction of the largest magnitude place no Gaussians.
 SIGNIFICANT_FRACTION = 0.02

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
+from radgs.geometry import Volume
 from radgs.io.atomic import write_atomically
-from radgs.io.volumes import LPS_TO_RAS
-from radgs.volume import Volume
+from radgs.io.raster import LPS_TO_RAS
 
 #: Takes some ten milliseconds on a slow disk.
 PIECE_BYTES = 8 * 2**20

@@ -27,7 +27,8 @@ from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.io.atomic import write_atomically
 from radgs.io.dicom_series import PATIENT, STUDY, Instance
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.dicom_versions import write_dicom_file
+from radgs.io.raster import LPS_TO_RAS
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def write_spatial_registration(
     )
     _add_references(dataset, [*ct.instances, *world.instances])
     with write_atomically(path) as aside:
-        dataset.save_as(aside, enforce_file_format=True)
+        write_dicom_file(aside, dataset)
 
 
 def read_spatial_registration(path: Path) -> SpatialRegistration:

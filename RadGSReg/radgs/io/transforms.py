@@ -14,7 +14,7 @@ import SimpleITK
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform, largest_distance
 from radgs.io.atomic import not_as_written, sync, write_atomically
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.raster import LPS_TO_RAS
 
 #: A pose read back may take a point within half a metre of the origin this far from where it was.
 SAME_POSE_MM = 1e-6

@@ -12,8 +12,7 @@ from scipy import ndimage
 from skimage import measure
 
 from radgs.drr import VolumeRenderer
-from radgs.geometry import FloatArray, RigidTransform
-from radgs.xray import ViewGeometry, XRayView
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
 
 FloatImage = NDArray[np.float32]
 
@@ -34,7 +33,7 @@ TRUNK_SHARE = 0.92
 
 
 class Pictured(Protocol):
-    """What pictures need of a vertebra; ``radgs.vertebra_model.VertebraModel`` has it."""
+    """What pictures need of a vertebra; ``radgs.vertebra.VertebraModel`` has it."""
 
     @property
     def surface(self) -> FloatArray:

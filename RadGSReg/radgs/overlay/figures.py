@@ -15,14 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.case import LevelResult, Verdict
+from radgs.geometry import FloatArray, RigidTransform, XRayView
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view, silhouette
 from radgs.overlay.marks import edge_labels
 from radgs.overlay.picture_names import overlay_name, view_names
-from radgs.result import LevelResult, Verdict
-from radgs.vertebra_model import VertebraModel
-from radgs.xray import XRayView
+from radgs.vertebra import VertebraModel
 
 #: Okabe and Ito's colours, told apart with every kind of colour vision; light enough for grey pictures.
 START_COLOUR = "#E69F00"

@@ -12,17 +12,15 @@ import numpy as np
 from matplotlib.image import imsave
 
 from radgs.anatomy import surface_points
-from radgs.bodies import label_box, resampled_isotropic, soft_mask
 from radgs.case import Level
 from radgs.drr import VolumeRenderer, attenuation_from_hu
 from radgs.errors import GeometryError
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.atomic import cannot_write, write_atomically, write_text
 from radgs.io.json_fields import json_text
 from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, in_view, silhouette
 from radgs.overlay.marks import edge_labels
-from radgs.volume import Volume
-from radgs.xray import ViewGeometry, XRayView
+from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask
 
 OVERLAY_SCHEMA = "radgs.overlay/1"
 OVERLAY_FILE = "overlay.json"

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from radgs.anatomy import ROI_SIZE_MM
+from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, display_window, for_display, windowed
 from radgs.overlay.figures import DPI, PANEL_INCHES, RESEARCH_ONLY

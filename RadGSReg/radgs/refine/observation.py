@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.geometry import FloatArray
-from radgs.xray import ViewGeometry, XRayView
+from radgs.geometry import FloatArray, ViewGeometry, XRayView
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radgs.anatomy import ROI_SIZE_MM
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, XRayView
+from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.refine.cheaper import Expanded, HalfResolution
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
-from radgs.vertebra_model import VertebraModel
-from radgs.xray import XRayView
+from radgs.vertebra import VertebraModel
 
 #: Pixels of one resolution that, along a side, make one of the next coarser.
 BINNING = 2

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.matching import (
     GAIN_REACH_MM,
     MISFIT_INFLATION,
@@ -29,7 +29,6 @@ from radgs.refine.matching import (
 )
 from radgs.refine.observation import Observation
 from radgs.threads import map_concurrently, one_thread
-from radgs.xray import ViewGeometry
 
 #: Where a vertebra's line integral exceeds this, its projection is (dimensionless; about 1.5 mm of cortical bone).
 SILHOUETTE_THRESHOLD = 0.03

@@ -11,7 +11,7 @@ import torch
 from radgs.errors import InputFileError
 from radgs.networks import Networks, load_networks, new_networks
 from radgs.pipeline import choose_device
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank
 from radgs.training.phantom_pairs import FIRST_SEED, load_pairs, make_phantom_pairs

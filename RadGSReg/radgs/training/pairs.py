@@ -2,7 +2,7 @@
 
 Line integrals add, so a pair keeps the vertebra's image and that of everything else apart: their sum is the X-ray, and
 the vertebra's own is what the reconstruction must project to. Exposure, noise and the like are added when a pair is
-used (``radgs.training.augment``), so that no two looks at it are the same.
+used (``radgs.simulation.exposure``), so that no two looks at it are the same.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
-from radgs.evaluation.simulation import SimulationSettings, c_arm_view
-from radgs.geometry import FloatArray, RigidTransform, unit
+from radgs.geometry import FloatArray, RigidTransform, Volume, unit
+from radgs.geometry.roi import CROP_PIXELS, crop_geometry
 from radgs.io.atomic import write_atomically
-from radgs.roi import CROP_PIXELS, crop_geometry
+from radgs.simulation import SimulationSettings
+from radgs.simulation.articulated import c_arm_view
 from radgs.threads import map_concurrently
 from radgs.training.subject import Subject
-from radgs.volume import Volume
 
 #: Directions of the views' rays, patient's AP and lateral.
 DIRECTIONS = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0))

@@ -17,9 +17,10 @@ import numpy as np
 
 from radgs.case import Level
 from radgs.errors import InputFileError, RadgsError
+from radgs.geometry import Volume
 from radgs.networks import Accuracy, Networks, Patient, ct_fingerprint, load_networks
 from radgs.pipeline import choose_device
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.session import TrainingSession, told
@@ -27,7 +28,6 @@ from radgs.training.step import StepSettings
 from radgs.training.subject import Subject
 from radgs.training.trainer import TrainingProgress, TrainingSettings
 from radgs.training.unfinished_work import remove_work, unfinished_work
-from radgs.volume import Volume
 
 #: Share of the budget that may go into pairs; pairs at most, and made at a time.
 PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8

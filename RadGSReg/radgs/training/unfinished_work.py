@@ -10,8 +10,8 @@ from pathlib import Path
 
 from radgs.errors import OutputError
 from radgs.io.atomic import cannot_write, write_text
+from radgs.io.model_header import work_folder
 from radgs.io.writers_lock import only_writer
-from radgs.model_file import work_folder
 
 #: The file that makes a folder ours, to take up and to delete.
 MARKER, WORK_SCHEMA = "radgs-work.json", "radgs.work/1"

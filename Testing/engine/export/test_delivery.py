@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, OutputError
 from radgs.export import FILE_FORMATS, Consent, ExportFormat, export_files, format_named, release
 from radgs.export.matrix_table import MATRIX_TABLE
 from radgs.export.shipment import Shipment
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult, RegistrationResult
 
 PROJECT = Path(__file__).resolve().parents[3]
 

@@ -14,11 +14,10 @@ import SimpleITK
 
 import radgs
 from radgs.errors import InputFileError, OutputError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
 from radgs.io.atomic import write_atomically, write_text
 from radgs.io.transforms import read_transform, write_transform
 from radgs.io.volumes import read_volume, write_volume
-from radgs.volume import Volume
 
 PACKAGE_PARENT = Path(radgs.__file__).resolve().parents[1]
 POSE = RigidTransform.from_rotation_vector([0.3, -0.2, 0.1], [10.0, -20.0, 30.0])
@@ -40,7 +39,7 @@ from radgs.io.atomic import write_text
 from radgs.io.nrrd_pieces import write_in_pieces
 from radgs.io.transforms import write_transform
 from radgs.io.volumes import write_volume
-from radgs.volume import Volume
+from radgs.geometry import Volume
 
 folder = Path(sys.argv[1])
 pose = RigidTransform.from_rotation_vector([0.3, -0.2, 0.1], [10.123456789, -20.0, 30.0])

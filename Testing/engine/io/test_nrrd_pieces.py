@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from radgs.errors import InputFileError, OutputError
+from radgs.geometry import Volume
 from radgs.io import nrrd_pieces
 from radgs.io.nrrd_pieces import write_in_pieces
 from radgs.io.volumes import read_volume
-from radgs.volume import Volume
 
 #: Oblique, left-handed, with another spacing along every axis.
 TURN = np.linalg.qr(np.array([[0.9, -0.2, 0.1], [0.3, 0.8, -0.4], [0.1, 0.5, 0.9]]))[0]
