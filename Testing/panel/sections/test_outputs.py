@@ -21,8 +21,7 @@ def confirmed(a_panel: Any, user: Any) -> Any:
 @pytest.fixture
 def bring(confirmed: Any, tmp_path: Path) -> Any:
     """Brings L3 into the scene as the engine leaves it, with a reconstruction of the value given."""
-    from radgs.volume import Volume
-
+    from radgs.geometry import Volume
     from radgs.io.volumes import write_volume
 
     def brought(value: float = 1.0) -> None:
