@@ -14,10 +14,9 @@ import numpy as np
 import slicer
 
 from radgs.errors import CaseError, InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
 from radgs.io.case_file import CaseFile, ViewEntry, write_case_file
 from radgs.io.nrrd_pieces import write_in_pieces
-from radgs.volume import Volume
 from RadGSRegLib import xray_nodes
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.levels import unmoved_parent

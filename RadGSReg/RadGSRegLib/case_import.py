@@ -10,11 +10,10 @@ import slicer
 from numpy.typing import NDArray
 
 from radgs.errors import CaseError
+from radgs.geometry import ViewGeometry, Volume
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file
 from radgs.io.volumes import read_labels, read_volume
 from radgs.io.xray_images import read_xray
-from radgs.volume import Volume
-from radgs.xray import ViewGeometry
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.node_contract import start_role
 from RadGSRegLib.placement import add_transform, remove

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from pathlib import Path
-from subprocess import CalledProcessError
 from typing import Any
 
-from radgs.errors import RadgsError
+from RadGSRegLib.bundled_packages import BUNDLED, NEEDED
+from RadGSRegLib.pip_failures import DependencyError, explain_failure
 
 try:
     from packaging.requirements import Requirement
@@ -28,15 +28,10 @@ except ImportError:  # pip is always there, and brings its own
 MODULE_FOLDER = Path(__file__).resolve().parent.parent
 REQUIREMENTS_FILE = MODULE_FOLDER / "Resources" / "requirements.txt"
 
-#: What Slicer and its PyTorch extension bring and other modules rely on: the versions the engine works with, never
-#: replaced. pyproject.toml says the same.
-NEVER_REPLACED = ("numpy>=1.26", "SimpleITK>=2.3", "torch>=2.4")
+#: Folders that are left out where 3D Slicer is packaged (CMake/SlicerBlockInstallPython.cmake).
+STRIPPED = frozenset({"test", "tests"})
 
 Tell = Callable[[str], None]
-
-
-class DependencyError(RadgsError):
-    """The engine's libraries are not there, and why."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +92,11 @@ class Dependencies:
                 damaged.append(str(requirement))
             elif found is None or not requirement.specifier.contains(found.version, prereleases=True):
                 missing.append(str(requirement))
-        protected = [(requirement, self._version(requirement.name)) for requirement in map(Requirement, NEVER_REPLACED)]
         self._known = Libraries(
             torch=self._version("torch") is None,
             missing=tuple(missing),
             damaged=tuple(damaged),
-            unfit=tuple(
-                f"{requirement.name} {version or 'is missing'}, where {requirement} is needed"
-                for requirement, version in protected
-                if not (version is None and requirement.name == "torch")
-                and (version is None or not requirement.specifier.contains(version, prereleases=True))
-            ),
+            unfit=tuple(filter(None, map(self._unfit, map(Requirement, NEEDED)))),
         )
         return self._known
 
@@ -121,7 +110,7 @@ class Dependencies:
             raise DependencyError("The engine's libraries are being installed.", "Wait until that has finished.")
         libraries = self.libraries()
         if libraries.unfit:
-            raise _unfit(libraries)
+            raise _refusal(libraries)
         if not libraries.complete:
             raise DependencyError(
                 f"The engine's libraries are not all installed: {libraries.names}.",
@@ -142,7 +131,7 @@ class Dependencies:
         """
         wanted = self.look()
         if wanted.unfit:
-            raise _unfit(wanted)
+            raise _refusal(wanted)
         if wanted.torch and _pytorch_utils() is None:
             raise DependencyError(
                 "PyTorch is missing, and the PyTorch extension that installs it is not there.",
@@ -159,19 +148,28 @@ class Dependencies:
         try:
             with self._nothing_replaced(), redirect_stdout(_Lines(sys.stdout, heard)):
                 if wanted.torch:
-                    _pytorch_utils().PyTorchUtilsLogic().installTorch(torchVersionRequirement=_specifier("torch"))
+                    _install_torch()
                 if wanted.missing:
                     _pip_install(list(wanted.missing))
                 if wanted.damaged:  # pip cannot uninstall what has lost its list of files
                     _pip_install(["--ignore-installed", "--no-deps", *wanted.damaged])
         except Exception as problem:
-            raise _failure(problem, lines, self.look()) from problem
+            raise explain_failure(problem, lines, self.look().names) from problem
         finally:
             self.installing = False
         left = self.look()
         if not left.complete:
-            raise _failure(None, lines, left)
+            raise explain_failure(None, lines, left.names)
         return [name for name, version in before.items() if version is not None and _import_name(name) in sys.modules]
+
+    def _unfit(self, requirement: Requirement) -> str | None:
+        """What is wrong with one of the packages that are not ours; None where nothing is, or can be known."""
+        name, version = requirement.name, self._version(requirement.name)
+        if version is not None and not requirement.specifier.contains(version, prereleases=True):
+            return f"{name} {version}, where {requirement} is needed"
+        if version is None and name != "torch" and PathFinder.find_spec(name, self._path) is None:
+            return f"{name} is missing, where {requirement} is needed"
+        return None
 
     def _distribution(self, name: str) -> Distribution | None:
         options = {} if self._path is None else {"path": list(self._path)}
@@ -185,8 +183,8 @@ class Dependencies:
     @contextmanager
     def _nothing_replaced(self) -> Iterator[None]:
         """Every pip that is started within it refuses to change what is not ours."""
-        held = [(name, self._version(name)) for name in (Requirement(text).name for text in NEVER_REPLACED)]
-        with tempfile.TemporaryDirectory(prefix="RadGSReg-") as folder:
+        held = [(name, self._version(name)) for name in sorted({"torch", *BUNDLED})]
+        with tempfile.TemporaryDirectory(prefix="RadGSReg-pip-") as folder:
             constraints = Path(folder) / "constraints.txt"
             constraints.write_text("".join(f"{name}=={version}\n" for name, version in held if version), "utf-8")
             former = os.environ.get("PIP_CONSTRAINT")
@@ -239,6 +237,24 @@ def _pytorch_utils() -> Any:
         return None
 
 
+def _install_torch() -> None:
+    """The PyTorch extension's own installer, which chooses the build for the graphics card.
+
+    It ends with importing torch; that is held back, because files that a process has open cannot be repaired.
+    """
+    held_back = "torch" not in sys.modules
+    if held_back:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        _pytorch_utils().PyTorchUtilsLogic().installTorch(torchVersionRequirement=_specifier("torch"))
+    except ModuleNotFoundError as problem:
+        if not (held_back and problem.name == "torch"):
+            raise
+    finally:
+        if held_back:
+            del sys.modules["torch"]
+
+
 def _read_requirements(path: Path) -> list[Requirement]:
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
@@ -256,7 +272,8 @@ def _is_damaged(found: Distribution, only_metadata: bool = False) -> bool:
         return True
     if files is None:
         return found.read_text("WHEEL") is not None  # whose list of files is the last thing that pip writes
-    return any(file.suffix == ".py" and not Path(str(file.locate())).exists() for file in files)
+    needed = (file for file in files if file.suffix == ".py" and not STRIPPED.intersection(file.parts))
+    return any(not Path(str(file.locate())).exists() for file in needed)
 
 
 def _names(libraries: Libraries) -> list[str]:
@@ -268,55 +285,11 @@ def _import_name(distribution: str) -> str:
 
 
 def _specifier(name: str) -> str:
-    return next(str(one.specifier) for one in map(Requirement, NEVER_REPLACED) if one.name == name)
+    return next(str(one.specifier) for one in map(Requirement, NEEDED) if one.name == name)
 
 
-def _unfit(libraries: Libraries) -> DependencyError:
+def _refusal(libraries: Libraries) -> DependencyError:
     return DependencyError(
         f"3D Slicer has {'; '.join(libraries.unfit)}; RadGS-Reg does not replace it.",
         "Use a newer 3D Slicer, or update torch with the PyTorch extension's own module.",
     )
-
-
-#: What pip's words mean, the first that fits.
-SYMPTOMS = (
-    (
-        r"No space left|not enough space",
-        "The disk is full.",
-        "Free some space, and press Install again.",
-    ),
-    (
-        r"ResolutionImpossible|conflicting dependencies|user requested \(constraint\)",
-        "What is missing does not fit the numpy, SimpleITK or torch that are there, and these are never replaced.",
-        "Use a newer 3D Slicer, or update torch with the PyTorch extension's own module; then press Install again.",
-    ),
-    (
-        r"Permission denied|WinError 5\b|WinError 32|being used by another process",
-        "Some files cannot be written, or are in use.",
-        "Restart 3D Slicer, as a user who may write to its folder, and press Install before anything else.",
-    ),
-    (
-        r"NewConnectionError|establish a new connection|name resolution|Network is unreachable|ProxyError|timed out|"
-        r"SSLError|Connection refused",
-        "The package server cannot be reached.",
-        "Connect to the internet or set the proxy, and press Install again.",
-    ),
-    (
-        r"No matching distribution|Could not find a version",
-        "The package server has nothing that fits.",
-        "Press Install again later, or see the Python console for pip's own words.",
-    ),
-)
-
-
-def _failure(problem: Exception | None, lines: Sequence[str], left: Libraries) -> DependencyError:
-    """What went wrong, from pip's words, with what is still missing: the rest has been installed."""
-    said = "\n".join([*lines, "" if problem is None else str(problem)])
-    known = (pair for pattern, *pair in SYMPTOMS if re.search(pattern, said))
-    why, remedy = next(known, (None, "See the Python console for pip's own words, then press Install again."))
-    if why is None:
-        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        ended = isinstance(problem, CalledProcessError) or problem is None
-        why = f"pip failed ({last})." if ended else f"The installation failed ({problem})."
-    names = left.names
-    return DependencyError(f"{why} Still missing: {names}." if names else why, remedy)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import slicer
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, RadgsError
 from radgs.export import Consent, Shipment, WithheldError, release
 from radgs.export.shipment import Origin
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult, RegistrationResult
 from RadGSRegLib.export_origin import STILL_MM, origin_of, what_has_moved
 from RadGSRegLib.export_references import registered_xrays
 from RadGSRegLib.levels import level_transforms

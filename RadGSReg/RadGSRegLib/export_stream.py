@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import qt
 
+from radgs.case import RegistrationResult
 from radgs.errors import ExportError, RadgsError
 from radgs.export import Consent
+from radgs.export.igtl.link import DEFAULT_PORT, Link
+from radgs.export.igtl.lookup import is_address
 from radgs.export.live import LivePoses
-from radgs.igtl.link import DEFAULT_PORT, Link
-from radgs.igtl.lookup import is_address
-from radgs.result import RegistrationResult
 from RadGSRegLib.export_scene import KeptLevel, kept_levels, of_other_xrays, release_levels
 from RadGSRegLib.levels import level_transforms
 from RadGSRegLib.placement import in_scene

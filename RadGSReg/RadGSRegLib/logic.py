@@ -1,59 +1,17 @@
-"""The module's logic and its parameters: what a script, or the panel, asks of it.
+"""The module's logic: what a script, or the panel, asks of it.
 
 What needs numerical libraries (the other files here, and radgs) is imported where it is used: Slicer reads this file
 each time it starts, and the libraries would add a second.
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import slicer
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
-from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
-
-@parameterNodeWrapper
-class RadGSRegParameterNode:
-    """The user's choices, saved with the scene; its node also refers to clicks and starting poses.
-
-    Attributes:
-        ct: The CT, HU.
-        segmentation: The vertebrae, drawn on that CT.
-        segments: Segment ID by level, for the levels to be registered.
-        confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
-        xray1: An X-ray, with its source.
-        xray2: Another, from another direction.
-        transformName: What a level's transform is called; "{level}" stands for its name.
-        reconstructionName: What a level's reconstructed volume is called.
-        models: File of the model prepared for this patient, by level, where one is to serve.
-        preparationMinutes: Time budget of a preparation.
-        device: "auto", "cpu" or "cuda".
-        exportFormat: Name of one of ``radgs.export.FILE_FORMATS``.
-        exportLevels: The levels ticked for export, a JSON list of names.
-        streamHost: Where poses are sent live, or the own address to listen at.
-        streamPort: Of the same.
-        streamListen: Be the server.
-    """
-
-    ct: vtkMRMLScalarVolumeNode
-    segmentation: vtkMRMLSegmentationNode
-    segments: dict[str, str]
-    confirmedLevels: str
-    xray1: vtkMRMLScalarVolumeNode
-    xray2: vtkMRMLScalarVolumeNode
-    transformName: str = "{level}CTToWorld"
-    reconstructionName: str = "{level} reconstruction"
-    models: dict[str, str]
-    preparationMinutes: int = 20
-    device: str = "auto"
-    exportFormat: str = "tfm"
-    exportLevels: str = "[]"
-    streamHost: str = "127.0.0.1"
-    streamPort: int = 18944
-    streamListen: bool = False
+from RadGSRegLib.parameters import parameters_of
 
 
 class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
@@ -80,9 +38,11 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.case_export import CaseExport
         from RadGSRegLib.dependencies import Dependencies
         from RadGSRegLib.overlay_run import Overlays
+        from RadGSRegLib.session_folder import SessionFolder
         from RadGSRegLib.worker_client import WorkerClient
 
-        self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
+        self._session = SessionFolder(Path(slicer.app.temporaryPath))
+        self._folder = self._session.path
         self._export = CaseExport(self._folder)
         self._run = self._preparation = self._stream = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
@@ -94,8 +54,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self):
-        """The module's parameters, typed."""
-        return RadGSRegParameterNode(super().getParameterNode())
+        """The module's parameters, a ``RadGSRegLib.parameters.RadGSRegParameterNode``."""
+        return parameters_of(super().getParameterNode())
 
     def engineVersion(self):
         """The engine's version. ``radgs`` itself is light: this loads no numerical library."""
@@ -139,6 +99,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             tuple(path for path in models if path is not None),
             transform_name=parameters.transformName,
             reconstruction_name=parameters.reconstructionName,
+            output_transform=parameters.outputTransform if len(models) == 1 else None,
+            output_volume=parameters.outputVolume if len(models) == 1 else None,
         )
 
     def levels(self, segmentation):
@@ -213,7 +175,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._run = run
 
     def register(self, inputs, progress=None):
-        """Registers, and returns the ``radgs.result.RegistrationResult`` once it is in the scene.
+        """Registers, and returns the ``radgs.case.RegistrationResult`` once it is in the scene.
 
         Meanwhile the application's event loop runs on.
 
@@ -296,7 +258,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def installDependencies(self, tell=lambda line: None):
         """Installs the engine's libraries that are missing in Slicer's Python, where pip would; asks nothing.
 
-        Never replaces numpy, SimpleITK or torch.
+        Never replaces what 3D Slicer brings, nor torch.
 
         Args:
             tell: Called with pip's lines.
@@ -427,7 +389,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._overlays.drop()
         self.stopStream()
         self.worker.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._session.remove()
 
     def _onSceneStartClose(self, caller=None, event=None):
         from RadGSRegLib.worker_client import WorkerError

@@ -9,8 +9,8 @@ from typing import Any
 
 import qt
 
+from radgs.case import RegistrationResult
 from radgs.errors import RadgsError
-from radgs.result import RegistrationResult
 from RadGSRegLib.case_export import CaseExport
 from RadGSRegLib.case_inputs import CaseInputs
 from RadGSRegLib.result_import import import_steps

@@ -14,7 +14,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from radgs.anatomy import LABEL_NUMBERINGS, LEVELS
 from radgs.errors import CaseError
-from radgs.volume import Volume
+from radgs.geometry import Volume
 
 #: Numbers count vertebrae along the spine, so that the engine finds a level's neighbours.
 LABEL_OF_LEVEL = LABEL_NUMBERINGS["VerSe"]

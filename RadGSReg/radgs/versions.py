@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
-import radgs
+#: Of the engine; the package, its command line and the files that it writes take it from here.
+ENGINE_VERSION = "0.1.0"
 
 
 def versions() -> dict[str, str]:
     """Versions of the engine, of Python and of the numerical libraries, by name."""
-    found = {"radgs": radgs.__version__, "python": platform.python_version()}
+    from importlib.metadata import PackageNotFoundError, version  # takes longer than all of ``import radgs``
+
+    found = {"radgs": ENGINE_VERSION, "python": platform.python_version()}
     for package in ("torch", "numpy", "scipy", "SimpleITK"):
         try:
             found[package] = version(package)

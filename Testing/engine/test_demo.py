@@ -16,12 +16,17 @@ import pytest
 import SimpleITK
 
 import radgs
-from radgs.case import RegistrationCase
+from radgs.case import RegistrationCase, RegistrationResult
 from radgs.gaussians.ply import load_ply
-from radgs.result import RegistrationResult
+from radgs.geometry import RigidTransform, largest_distance
 
 DEMO_FOLDER = Path(radgs.__file__).resolve().parent / "data" / "demo"
 EXIT_STATUS = {"accept": 0, "check": 3, "reject": 4}
+#: ct_to_world after every stage, as ``Testing/benchmarks/golden_pose.py`` wrote it.
+GOLDEN = Path(__file__).with_name("golden_demo.json")
+#: How far a pose may take a point of a metre's cube from there, mm. One machine repeats the poses bit for bit, whatever
+#: its number of threads; other instruction sets (AVX2, none) moved them by up to 0.0014 mm.
+GOLDEN_TOLERANCE_MM = 0.01
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,19 @@ def test_the_demo_registers_the_vertebra_within_a_millimetre(demo_run: DemoRun) 
     assert demo_run.printed["mtre_mm"]["L3"] < 1.0
     assert demo_run.printed["levels"]["L3"]["verdict"] == "accept"
     assert demo_run.status == 0
+
+
+def test_the_demos_poses_are_those_of_before(demo_run: DemoRun) -> None:
+    if demo_run.printed["device"] != "cpu":
+        pytest.skip("the golden poses were computed on a CPU")
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    stages = demo_run.printed["levels"]["L3"]["stages"]
+    assert stages.keys() == golden.keys()
+    moved = {
+        name: largest_distance(RigidTransform.from_matrix(stages[name]), RigidTransform.from_matrix(pose))
+        for name, pose in golden.items()
+    }
+    assert max(moved.values()) < GOLDEN_TOLERANCE_MM, moved
 
 
 def test_standard_output_is_the_result_and_its_paths(demo_run: DemoRun) -> None:

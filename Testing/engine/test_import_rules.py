@@ -6,6 +6,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,39 +15,26 @@ PROJECT = Path(__file__).resolve().parents[2]
 MODULE_FOLDER = PROJECT / "RadGSReg"
 ENGINE = MODULE_FOLDER / "radgs"
 
-# The engine's layers, the lowest first. A module imports its own layer and those below, never one above.
-# A package (gaussians/, io/, ...) counts as one name. A new module takes its place here.
-LAYERS: tuple[tuple[str, ...], ...] = (
+# The engine's packages, the lowest first. A package imports only from the rows below its own, for types too.
+ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "threads", "versions"),
     ("geometry",),
-    ("volume",),
-    ("xray",),
-    ("anatomy", "physics", "layers"),
-    ("roi",),
-    ("io", "igtl"),
-    ("case", "checks", "result"),
-    ("export",),
-    ("gaussians", "drr"),
-    ("bodies", "posed_vertebra"),
-    ("vertebra_model",),
-    ("refine", "quality", "overlay", "recm", "regm"),
-    ("model_file",),
-    ("networks",),
-    ("reconstruction",),
-    ("case_cache",),
-    ("pipeline",),
-    ("result_folder",),
-    ("phantom",),
+    ("anatomy", "io"),
+    ("drr", "gaussians", "phantom"),
+    ("case",),
+    ("vertebra",),
+    ("simulation",),
+    ("networks", "overlay", "refine"),
+    ("export", "pipeline"),
     ("evaluation",),
-    ("console",),
-    ("training", "export_session"),
-    ("worker_requests",),
-    ("worker_commands",),
+    ("training",),
     ("experiments",),
     ("cli", "worker"),
-    ("__main__",),
+    ("__init__", "__main__"),
 )
-LAYER_OF = {name: height for height, names in enumerate(LAYERS) for name in names}
+ROW_OF = {name: height for height, names in enumerate(ROWS) for name in names}
+# What the panel may use; Slicer's own process has no PyTorch.
+WITHOUT_TORCH = ("anatomy", "case", "errors", "export", "geometry", "io", "versions")
 
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "PythonQt", "mrml", "RadGSReg", "RadGSRegLib"}
 # Where a distribution's import name is not its own name.
@@ -82,19 +70,26 @@ def panel_files() -> list[Path]:
     return [MODULE_FOLDER / "RadGSReg.py", *sorted((MODULE_FOLDER / "RadGSRegLib").rglob("*.py"))]
 
 
-def name_in_engine(path: Path) -> str:
-    """The top-level name a file belongs to: ``io`` for ``radgs/io/volumes.py``, ``""`` for radgs itself."""
-    first = path.relative_to(ENGINE).parts[0].removesuffix(".py")
-    return "" if first == "__init__" else first
+def module_name(path: Path) -> str:
+    """``radgs.io.volumes`` for ``radgs/io/volumes.py``, ``radgs.io`` for ``radgs/io/__init__.py``."""
+    return ".".join(path.relative_to(MODULE_FOLDER).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in engine_files()}
+
+
+def package_of(module: str) -> str:
+    """The engine's top-level name that a module belongs to; ``__init__`` for radgs itself."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 def engine_imports(path: Path, at_run_time: bool = False) -> Iterator[tuple[str, int]]:
-    """The top-level names of the engine that a file imports, with the line; ``""`` stands for ``radgs`` itself."""
-    known = {name_in_engine(file) for file in engine_files()}
+    """The engine's modules that a file imports, with the line."""
     for module, line in imports_of(path, at_run_time):
-        parts = module.split(".")
-        if parts[0] == "radgs":
-            yield (parts[1] if len(parts) > 1 and parts[1] in known else ""), line
+        if module.split(".")[0] == "radgs":
+            while module not in MODULES:
+                module = module.rpartition(".")[0]
+            yield module, line
 
 
 def where(path: Path, line: int) -> str:
@@ -111,56 +106,61 @@ def test_the_engine_knows_nothing_of_slicer() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_module_of_the_engine_has_its_layer() -> None:
-    homeless = sorted({name_in_engine(path) for path in engine_files()} - set(LAYER_OF) - {""})
-    assert not homeless, f"give these modules of radgs a line in LAYERS ({where(Path(__file__), 1)}): {homeless}"
+def test_every_package_of_the_engine_has_its_row() -> None:
+    present = {package_of(module) for module in MODULES}
+    assert present == set(ROW_OF), f"ROWS in {where(Path(__file__), 1)} names each once: {present ^ set(ROW_OF)}"
+    assert len(ROW_OF) == sum(map(len, ROWS))
 
 
 def test_the_engines_imports_run_one_way() -> None:
     wrong = []
-    for path in engine_files():
-        importer = name_in_engine(path)
+    for module, path in MODULES.items():
+        importer = package_of(module)
         for imported, line in engine_imports(path):
-            if not importer and imported:
-                wrong.append(f"{where(path, line)}: radgs itself stays light and imports none of its modules")
-            elif importer in LAYER_OF and LAYER_OF.get(imported, -1) > LAYER_OF[importer]:
-                wrong.append(f"{where(path, line)}: {importer} imports {imported}, which stands above it")
+            package = package_of(imported)
+            if package != importer and ROW_OF[package] >= ROW_OF[importer]:
+                wrong.append(f"{where(path, line)}: {importer} imports {package}, which does not stand below it")
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_two_modules_of_the_engine_need_each_other() -> None:
-    graph: dict[str, set[str]] = {}
-    for path in engine_files():
-        importer = name_in_engine(path)
-        imported = {name for name, _ in engine_imports(path, at_run_time=True)}
-        graph.setdefault(importer, set()).update(imported - {"", importer})
-
-    def walk(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, "imports in a circle: " + " -> ".join([*trail[trail.index(name) :], name])
-        for other in sorted(graph.get(name, ())):
-            walk(other, (*trail, name))
-
-    for name in sorted(graph):
-        walk(name, ())
+def test_no_modules_of_the_engine_import_each_other_in_a_circle() -> None:
+    """Neither at run time nor for types; a package's face, its ``__init__.py``, counts as a module."""
+    circle = circle_in({module: {name for name, _ in engine_imports(path)} for module, path in MODULES.items()})
+    assert not circle, " -> ".join(circle)
 
 
-def test_the_panel_never_brings_torch_into_slicer() -> None:
-    """Neither by an import of its own, nor through a module of the engine that imports torch."""
-    reached: dict[str, str] = {}
-    waiting = [(path, where(path, 1)) for path in panel_files()]
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Some modules that import each other in a circle, importers first; empty where there are none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
+def test_a_circle_is_found() -> None:
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) in (["b", "c", "b"], ["c", "b", "c"])
+    assert circle_in({"a": {"a"}}) == ["a", "a"]
+
+
+def test_what_the_panel_uses_never_brings_torch_into_slicer() -> None:
+    """Neither the panel nor an engine's module that it may use imports torch, at any remove."""
+    offered = [path for module, path in MODULES.items() if package_of(module) in WITHOUT_TORCH]
+    waiting = [(path, where(path, 1)) for path in [*panel_files(), *offered, MODULES["radgs"]]]
+    seen = {path for path, _ in waiting}
     wrong = []
     while waiting:
         path, origin = waiting.pop()
-        wrong += [
-            f"{where(path, line)} imports {module} (reached from {origin})"
-            for module, line in imports_of(path)
-            if module.split(".")[0] == "torch"
-        ]
-        for name, _ in engine_imports(path):
-            if name not in reached:
-                reached[name] = origin
-                files = [file for file in engine_files() if name_in_engine(file) == name]
-                waiting += [(file, origin) for file in files]
+        for module, line in imports_of(path, at_run_time=True):
+            if module.split(".")[0] == "torch":
+                wrong.append(f"{where(path, line)} imports {module} (reached from {origin})")
+        for module, _ in engine_imports(path, at_run_time=True):
+            parts = module.split(".")
+            # A module's packages are imported before it.
+            reached = {MODULES[".".join(parts[:count])] for count in range(1, len(parts) + 1)} - seen
+            seen |= reached
+            waiting += [(file, origin) for file in reached]
     assert not wrong, "\n".join(wrong)
 
 
@@ -195,7 +195,7 @@ def test_what_the_engine_imports_is_what_its_package_asks_for() -> None:
         ("import slicer.util as su", ["slicer.util"]),
         ("from qt import QWidget", ["qt.QWidget"]),
         ("def f():\n    import torch.nn", ["torch.nn"]),
-        ("if True:\n    from radgs import drr, xray", ["radgs.drr", "radgs.xray"]),
+        ("if True:\n    from radgs import drr, io", ["radgs.drr", "radgs.io"]),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import vtk", ["typing.TYPE_CHECKING", "vtk"]),
     ],
 )

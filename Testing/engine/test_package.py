@@ -98,16 +98,6 @@ def test_the_demo_registers_a_vertebra_away_from_the_tree(site: Path, tmp_path: 
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
-def test_slicer_is_asked_for_what_it_and_pytorch_do_not_bring() -> None:
-    """Resources/requirements.txt is the package's list of dependencies, with the same ranges, less those three."""
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = (PROJECT / "RadGSReg" / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    asked = {line for line in lines if line and not line.startswith("#")}
-    brought = {line for line in project["dependencies"] if line.split(">")[0] in ("torch", "numpy", "SimpleITK")}
-    assert len(brought) == 3
-    assert asked == set(project["dependencies"]) - brought
-
-
 def test_every_pinned_version_is_one_the_package_accepts() -> None:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name

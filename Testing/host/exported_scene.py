@@ -12,8 +12,9 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from radgs.case import LevelResult, Reason, RegistrationResult
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult, Reason, RegistrationResult
+from radgs.io.dicom_versions import write_dicom_file
 
 #: No entry of a pose can be swapped, negated or transposed without being noticed.
 L3 = RigidTransform.from_rotation_vector([0.31, -0.17, 0.53], [12.0, -34.0, 56.0])
@@ -66,7 +67,7 @@ def write_ct_series(
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         files.append(folder / f"{k}.dcm")
-        dataset.save_as(files[-1], enforce_file_format=True)
+        write_dicom_file(files[-1], dataset)
     return files
 
 

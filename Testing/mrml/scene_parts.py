@@ -8,8 +8,7 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from radgs.geometry import RigidTransform
-from radgs.xray import ViewGeometry
+from radgs.geometry import RigidTransform, ViewGeometry
 
 POSE = RigidTransform.from_rotation_vector([0.2, -0.1, 0.3], [11.0, -22.0, 33.0])
 

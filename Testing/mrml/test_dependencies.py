@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,9 @@ import pytest
 import slicer
 from slicer_fixtures import in_full_slicer
 
-from RadGSRegLib.dependencies import NEVER_REPLACED, REQUIREMENTS_FILE, Dependencies, DependencyError
+from RadGSRegLib.bundled_packages import BUNDLED, NEEDED
+from RadGSRegLib.dependencies import REQUIREMENTS_FILE, Dependencies
+from RadGSRegLib.pip_failures import DependencyError
 
 pytestmark = pytest.mark.skipif(in_full_slicer() or os.name == "nt", reason="makes an environment of its own")
 
@@ -26,12 +30,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def make_wheel(folder: Path, name: str, version: str, requires: tuple[str, ...] = ()) -> None:
-    """A wheel with one module that says its version."""
+    """A wheel with one module that says its version, and the module's own tests."""
     info = f"{name}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {one}\n" for one in requires)
     files = {
         f"{name}/__init__.py": f"VERSION = {version!r}\n",
         f"{name}/more.py": "",
+        f"{name}/inside/tests/test_more.py": "",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -45,11 +50,13 @@ def _digest(text: str) -> str:
     return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
-BROUGHT = {"numpy": "2.0.2", "SimpleITK": "2.4.0", "torch": "2.6.0"}
+#: What 3D Slicer 5.10 is built with, some of it, and what its extensions have added.
+BUILT = {"numpy": "2.0.2", "scipy": "1.13.1", "SimpleITK": "2.5.2", "pydicom": "2.4.4", "pillow": "11.2.1"}
+BROUGHT = {**BUILT, "torch": "2.6.0"}
 
 
 class Scratch:
-    """An environment that plays Slicer's Python: numpy, SimpleITK and torch are there, alpha and beta are wanted."""
+    """An environment that plays a packaged Slicer's Python; alpha and beta are wanted."""
 
     def __init__(self, python: Path, folder: Path) -> None:
         (site,) = (python.parent.parent / "lib").glob("python*/site-packages")
@@ -62,6 +69,8 @@ class Scratch:
                 shutil.rmtree(left)
         for name, version in BROUGHT.items():
             self.put(name, version)
+            if name in BUILT:  # the packaging leaves out tests, and leaves the lists of files as they were
+                shutil.rmtree(site / name / "inside" / "tests")
 
     def put(self, name: str, version: str) -> None:
         """Unpacks a package where pip would."""
@@ -136,13 +145,42 @@ def test_it_installs_with_the_slicer_that_has_no_packaging_module(
 
 
 @pytest.mark.parametrize("name", BROUGHT)
-def test_numpy_simpleitk_and_torch_are_never_replaced(scratch: Scratch, name: str) -> None:
-    make_wheel(scratch.wheels, "alpha", "1.5", (f"{name}>=9.0",))
+def test_what_slicer_and_its_extension_bring_is_never_replaced(scratch: Scratch, name: str) -> None:
+    make_wheel(scratch.wheels, "alpha", "1.5", (f"{name}>=99.0",))
     make_wheel(scratch.wheels, "beta", "2.0")
-    make_wheel(scratch.wheels, name, "9.0")
+    make_wheel(scratch.wheels, name, "99.0")
     with pytest.raises(DependencyError, match=r"never replaced.*Still missing: alpha, beta"):
         scratch.dependencies().install()
     assert scratch.versions() == BROUGHT
+
+
+def test_a_packaged_slicers_own_packages_are_whole_and_not_asked_for(scratch: Scratch) -> None:
+    """Its numpy, scipy, pydicom and SimpleITK are here as they are installed, with empty files and without tests."""
+    site = scratch.site / "packaged"
+    for name in ("numpy", "scipy", "pydicom", "SimpleITK"):
+        installed = importlib.metadata.distribution(name)
+        for file in installed.files or ():
+            if not {"test", "tests", ".."}.intersection(file.parts):
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                (site / file).write_text((file.read_text() if ".dist-info" in file.parts[0] else "") or "", "utf-8")
+    assert any("/tests/" in str(file) for file in importlib.metadata.files("scipy") or ())
+    found = Dependencies(path=[str(site)]).look()
+    assert (found.damaged, found.unfit) == ((), ())
+    assert not {"numpy", "scipy", "pydicom", "SimpleITK"} & {text.split(">")[0] for text in found.missing}
+
+
+@pytest.mark.parametrize("lost", ["METADATA", "RECORD"])
+def test_what_slicer_brings_is_there_whatever_its_papers_say(scratch: Scratch, lost: str) -> None:
+    (scratch.site / f"scipy-1.13.1.dist-info/{lost}").unlink()
+    found = scratch.dependencies().look()
+    assert (found.missing, found.damaged, found.unfit) == (("alpha>=1.0", "beta>=2.0"), (), ())
+
+
+def test_a_slicer_built_without_a_library_is_told(scratch: Scratch) -> None:
+    for left in scratch.site.glob("SimpleITK*"):
+        shutil.rmtree(left)
+    with pytest.raises(DependencyError, match=r"SimpleITK is missing, where SimpleITK>=2\.3 is needed"):
+        scratch.dependencies().check()
 
 
 def test_half_installed_it_says_what_is_missing_and_goes_on_from_there(scratch: Scratch) -> None:
@@ -210,11 +248,22 @@ def test_torch_comes_with_its_extension_or_not_at_all(scratch: Scratch, monkeypa
         ) -> None:
             assert not askConfirmation
             slicer.util.executePythonModule("pip", ["install", f"torch{torchVersionRequirement}"])
+            import torch
 
+            imported.append(torch.__name__)
+
+    imported: list[str] = []
+    loaded = sys.modules.pop("torch", None)
     extension = types.ModuleType("PyTorchUtils")
     extension.PyTorchUtilsLogic = PyTorchUtilsLogic  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
-    scratch.dependencies().install()
+    try:
+        scratch.dependencies().install()
+        assert not imported
+        assert "torch" not in sys.modules
+    finally:
+        if loaded is not None:
+            sys.modules["torch"] = loaded
     assert scratch.versions() == {**BROUGHT, "alpha": "2.0", "beta": "2.0"}
 
 
@@ -223,5 +272,17 @@ def test_the_list_is_that_of_the_package_without_what_slicer_brings() -> None:
 
     listed = [line for line in REQUIREMENTS_FILE.read_text("utf-8").splitlines() if not line.startswith("#")]
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert sorted([*listed, *NEVER_REPLACED]) == sorted(project["dependencies"])
+    assert sorted([*listed, *NEEDED]) == sorted(project["dependencies"])
     assert Dependencies().libraries().complete  # here, everything is there
+
+
+def test_everything_that_slicer_is_built_with_is_known() -> None:
+    """Compared with a source tree of Slicer, where one is named."""
+    folder = os.environ.get("SLICER_SOURCE")
+    if not folder:
+        pytest.skip("no source tree of Slicer here: set SLICER_SOURCE")
+    files = sorted((Path(folder) / "SuperBuild").glob("External_python-*.cmake"))
+    names = {name for file in files for name in re.findall(r"^ *([\w.-]+)==", file.read_text("utf-8"), re.MULTILINE)}
+    tools = {"pip", "setuptools", "wheel"}
+    assert {"numpy", "scipy", "pydicom"} <= names
+    assert {name.lower().replace("_", "-") for name in names} - tools <= BUNDLED

@@ -17,10 +17,10 @@ from exported_scene import CASE_SHA256, L3, L4, LEVELS, SCREW_ENTRY, bring_in, l
 from numpy.typing import ArrayLike
 from scene_parts import add_transform
 
+from radgs.case import LevelResult
 from radgs.errors import ExportError
 from radgs.export import FILE_FORMATS, Consent, WithheldError
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.result import LevelResult
 
 FLIP = np.array([-1.0, -1.0, 1.0])
 BACK = RigidTransform.from_rotation_vector([0.0, 0.0, 0.0], [0.5, 0.0, 0.0])

@@ -12,8 +12,8 @@ import pytest
 from exported_scene import bring_in
 from slicer_fixtures import PROJECT
 
+from radgs.case import LevelResult
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult
 
 PAGE = (PROJECT / "docs" / "export.md").read_text(encoding="utf-8")
 NUMBER = r"(-?\d+(?:\.\d+)?)"

@@ -9,7 +9,7 @@ import pytest
 import slicer
 from exported_scene import LEVELS, bring_in
 
-from radgs.result import LevelResult
+from radgs.case import LevelResult
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from exported_scene import L3, L4, LEVELS, SCREW_ENTRY, bring_in
 from navigation import HOST, PATIENCE_S, message_at
 from scene_parts import add_transform
 
+from radgs.case import LevelResult
 from radgs.errors import ExportError
 from radgs.export import Consent, WithheldError
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_the_connection_is_told_refused_opened_lost_and_opened_again(
 def test_a_slow_peer_is_told_and_gets_the_newest_pose_when_it_wakes(
     a_logic: Any, a_demo_case: Any, a_result: Any, host: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from radgs.igtl import link
+    from radgs.export.igtl import link
 
     monkeypatch.setattr(link, "SLOW_S", 0.2)
     state = a_logic.startStream(a_result, HOST, 0, listen=True, levels=["L3"])

@@ -12,7 +12,7 @@ import pytest
 import slicer
 
 from radgs.errors import CaseError, RadgsError
-from radgs.model_file import work_folder
+from radgs.io.model_header import work_folder
 from RadGSRegLib.patient_models import checked_model, model_name, model_path, model_problem, proposed_folder, set_model
 
 GENERIC = Path(__file__).resolve().parents[2] / "RadGSReg/radgs/data/models/generic_compact.radgs.safetensors"

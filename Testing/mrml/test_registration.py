@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,10 @@ import numpy as np
 import pytest
 import slicer
 from scene_parts import world_points
-from slicer_fixtures import in_full_slicer
 
-from radgs.case import RegistrationCase
+from radgs.case import RegistrationCase, RegistrationResult
 from radgs.errors import RadgsError
 from radgs.geometry import mean_distance
-from radgs.result import RegistrationResult
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "RadGSReg"
 
@@ -256,42 +253,3 @@ def test_the_engine_ends_with_the_logic(host: Any, a_scene: Any, the_module: Any
     pid = logic.worker.pid
     logic.cleanup()
     host.wait_until(lambda: not alive(pid), 5)
-
-
-@pytest.fixture(scope="module")
-def loaded_without_torch() -> str:
-    """What a process prints that loads all of the panel where Slicer's bundle is all there is."""
-    if in_full_slicer():
-        pytest.skip("the full Slicer is its own proof")
-    code = """
-import sys
-sys.path.insert(0, {host!r})
-for name in "torch skimage matplotlib roma typer rich monai safetensors".split():
-    sys.modules[name] = None
-import slicerhost
-from pathlib import Path
-host = slicerhost.start()
-module = host.load(Path({folder!r}) / "RadGSReg.py")
-print("light:", not any(name.startswith(("scipy", "SimpleITK", "pydicom")) for name in sys.modules))
-import importlib
-for path in sorted(Path({folder!r}, "RadGSRegLib").rglob("*.py")):
-    parts = path.relative_to({folder!r}).with_suffix("").parts
-    importlib.import_module(".".join(parts).removesuffix(".__init__"))
-panel = host.open_panel(module)
-panel.ui.demoButton.click()
-panel.ui.confirmLevelsCheckBox.click()
-print(panel.ui.applyButton.text)
-host.close_panel(panel)
-print("failures:", host.failures.take())
-"""
-    script = code.format(host=str(MODULE_FOLDER.parent / "Testing" / "host"), folder=str(MODULE_FOLDER))
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
-
-
-def test_the_panel_needs_nothing_that_slicer_does_not_bring(loaded_without_torch: str) -> None:
-    assert "Apply\nfailures: []" in loaded_without_torch
-
-
-def test_slicer_starts_without_the_numerical_libraries(loaded_without_torch: str) -> None:
-    assert "light: True" in loaded_without_torch

@@ -13,14 +13,13 @@ import slicer
 import torch
 from scene_parts import POSE
 
+from radgs.case import LevelResult, Reason, RegistrationResult
 from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, voxelize
 from radgs.gaussians.ply import save_ply
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume, isotropic_grid
 from radgs.io.transforms import write_transform
 from radgs.io.volumes import write_volume
-from radgs.result import LevelResult, Reason, RegistrationResult
-from radgs.volume import Volume, isotropic_grid
 
 SECOND = RigidTransform.from_rotation_vector([0.0, 0.1, 0.0], [1.0, 2.0, 3.0])
 CENTRE = np.array([12.0, -7.0, 20.0])

@@ -10,7 +10,7 @@ import slicer
 from numpy.typing import NDArray
 
 from radgs.errors import CaseError
-from radgs.volume import Volume
+from radgs.geometry import Volume
 
 IJK_TO_RAS = np.array([[0, -1.5, 0, 30], [1.2, 0, 0, -20], [0, 0, 2.0, 5], [0, 0, 0, 1]], dtype=float)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from RadGSRegLib.dependencies import Libraries
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.sections.texts import put_text
 
 
 class DependenciesSection(Section):
@@ -37,8 +37,8 @@ class DependenciesSection(Section):
         self.panel.say("")
         self.ui.installButton.enabled = False
         try:
-            with slicer.util.WaitCursor():
-                loaded = self.logic.installDependencies(self._tell)
+            # No waiting cursor: pip's progress and PyTorch's questions are dialogs, which would be under it.
+            loaded = self.logic.installDependencies(self._tell)
         except RadgsError as error:
             self.panel.say_error(error)
         else:
@@ -49,7 +49,7 @@ class DependenciesSection(Section):
         self.panel.refresh()
 
     def _tell(self, line: str) -> None:
-        self.ui.dependenciesLabel.text = line
+        put_text(self.ui.dependenciesLabel, line)
 
 
 def _what_is_missing(libraries: Libraries) -> str:
@@ -61,7 +61,8 @@ def _what_is_missing(libraries: Libraries) -> str:
 def _question(libraries: Libraries) -> str:
     text = _(
         "RadGS-Reg computes in a process of its own, with these Python packages: {names}. They will be downloaded and "
-        "installed into 3D Slicer's Python{size}. What is there of numpy, SimpleITK and torch stays as it is.\n\n"
+        "installed into 3D Slicer's Python{size}. What 3D Slicer brings there (numpy, scipy, SimpleITK, pydicom and "
+        "others) stays as it is, and so does a torch that is there.\n\n"
         "Install them now?"
     )
     size = _(", for PyTorch some hundred megabytes to several gigabytes") if libraries.torch else ""

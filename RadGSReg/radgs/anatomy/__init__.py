@@ -8,13 +8,9 @@ from radgs.anatomy.frame import body_centre, level_pitch_mm, vertebra_frame
 from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_label, suggest_numbering
 from radgs.anatomy.surface import label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
 
-#: Edge of the region of interest around a vertebral body, mm.
-ROI_SIZE_MM = 128.0
-
 __all__ = [
     "LABEL_NUMBERINGS",
     "LEVELS",
-    "ROI_SIZE_MM",
     "body_centre",
     "label_mask",
     "level_pitch_mm",

@@ -19,8 +19,7 @@ from scipy.spatial import cKDTree
 from radgs.anatomy.body import IN_PLANE, SPACING_MM, BoolArray, posterior_wall, thick_part
 from radgs.anatomy.surface import label_mask, sample_triangles, surface_mesh, touches_edge
 from radgs.errors import CaseError
-from radgs.geometry import FloatArray, RigidTransform, angle_between, unit
-from radgs.volume import Volume
+from radgs.geometry import FloatArray, RigidTransform, Volume, angle_between, unit
 
 #: What remains beside the body is an arch when it is at least this large and lies this far from the body's centre; the
 #: vertebrae measured have 3500 mm^3 (a crushed one) to 26000 mm^3 at 15 to 30 mm.

@@ -9,8 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from radgs.geometry import FloatArray
-from radgs.volume import Volume
+from radgs.geometry import FloatArray, Volume
 
 #: Thoracic and lumbar levels from the head down.
 LEVELS: tuple[str, ...] = (*(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 6)))

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from radgs.errors import CaseError
-from radgs.geometry import FloatArray
-from radgs.volume import Volume
+from radgs.geometry import FloatArray, Volume
 
 #: Marching cubes sees the mask blurred by this much: enough to round the voxels' corners, too little to shrink bone.
 SMOOTHING_MM = 0.7

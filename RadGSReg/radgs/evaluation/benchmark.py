@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from radgs.case import STAGES
 from radgs.evaluation.statistics import Proportion, summarise_trials
 from radgs.evaluation.trials import Trial
-from radgs.result import STAGES
 from radgs.versions import versions
 
 #: A pose is good up to here, and harmful when accepted beyond there (mTRE, mm).

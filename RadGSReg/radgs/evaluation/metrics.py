@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from radgs.geometry import FloatArray, RigidTransform, mean_distance
-from radgs.volume import Volume
+from radgs.geometry import FloatArray, RigidTransform, Volume, mean_distance
 
 #: Data range of excess attenuation in 1/mm for SSIM and PSNR: dense cortical bone over soft tissue.
 ATTENUATION_RANGE = 0.04

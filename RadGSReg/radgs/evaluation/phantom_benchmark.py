@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from radgs.evaluation.report import write_report
-from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.trials import Patient, append_trial, run_trials
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LABELS
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 
 #: Patients of one seed are these many seeds apart from those of the next.
 SEEDS_APART = 1000

@@ -12,21 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from radgs.case import RegistrationCase
+from radgs.case import STAGES, LevelResult, Reason, RegistrationCase, RegistrationResult, Verdict
 from radgs.drr import WATER
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre, rotation_error, target_errors, volume_similarity
-from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
-from radgs.geometry import RigidTransform
-from radgs.networks import Networks
+from radgs.geometry import RigidTransform, Volume
+from radgs.geometry.roi import roi_index_to_ras, roi_to_world
+from radgs.networks import Networks, Reconstruction
+from radgs.networks.recm.loss import OCCUPIED
 from radgs.pipeline import Registration, register
-from radgs.posed_vertebra import PosedVertebra
-from radgs.recm.loss import OCCUPIED
-from radgs.reconstruction import Reconstruction
-from radgs.result import STAGES, LevelResult, Reason, RegistrationResult, Verdict
-from radgs.roi import roi_index_to_ras, roi_to_world
-from radgs.vertebra_model import VertebraModel, build_vertebra_model
-from radgs.volume import Volume
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
+from radgs.vertebra import PosedVertebra, VertebraModel, build_vertebra_model
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,14 +11,15 @@ import numpy as np
 from radgs.case import InitialPose, RegistrationCase
 from radgs.evaluation.benchmark import is_silent_failure
 from radgs.evaluation.report import table
-from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.statistics import Proportion
 from radgs.evaluation.trials import Patient, PreparedModel, Trial, append_trial, run_trial, trial_case
 from radgs.experiments.figures import save_offsets
 from radgs.experiments.setting import FIRST_SEED, LEVEL, Progress
 from radgs.geometry import FloatArray, unit
+from radgs.io.atomic import write_text
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LABELS
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 
 OFFSETS_MM = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 STAGES = ("start", "kabsch", "regm", "refined")
@@ -78,7 +79,7 @@ def offsets_experiment(
             progress((number + 1) / (trials * len(OFFSETS_MM)), f"clicks {offset:.0f} mm off")
     save_offsets(folder / "offsets.png", done, STAGES)
     report = folder / "report.md"
-    report.write_text(_report(done, patient, seed, settings), encoding="utf-8")
+    write_text(report, _report(done, patient, seed, settings), private=False)
     return report
 
 

@@ -13,7 +13,7 @@ from radgs.case import Level
 from radgs.networks import Networks
 from radgs.phantom import make_spine
 from radgs.pipeline import choose_device
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.subject import Subject

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from radgs import __version__
 from radgs.export.formats import WrittenFile
 from radgs.export.shipment import OutgoingPose
+from radgs.versions import ENGINE_VERSION
 
 FRAMES = (
     "ct is the CT volume's own frame with no transform applied; "
@@ -35,7 +35,7 @@ def companion_text(written: WrittenFile, explanation: str, sha256: str, distance
         "Frames\n" + _indented(FRAMES),
         "Read back\n" + _indented(f"The same pose to {distance_mm:.0e} mm, over a cube of one metre about the origin."),
         "SHA-256\n" + "\n".join(f"  {value or 'not known':64}  {name}" for name, value in hashes.items()),
-        f"Written by radgs {__version__}. Research use only, not a medical device.",
+        f"Written by radgs {ENGINE_VERSION}. Research use only, not a medical device.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from radgs.case import LevelResult, RegistrationResult, Verdict
 from radgs.errors import ExportError, RadgsError
 from radgs.export.shipment import Origin, OutgoingPose, Shipment
-from radgs.result import LevelResult, RegistrationResult, Verdict
 
 
 @dataclass(frozen=True)

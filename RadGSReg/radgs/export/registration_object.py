@@ -10,19 +10,19 @@ from pathlib import Path
 
 from pydicom.uid import generate_uid
 
-from radgs import __version__
 from radgs.errors import ExportError
 from radgs.export.formats import WrittenFile
 from radgs.export.shipment import TRIAL_POINT, OutgoingPose, Shipment, point_text
 from radgs.geometry import RigidTransform
 from radgs.io.dicom_series import DicomSeries
+from radgs.io.raster import LPS_TO_RAS
 from radgs.io.spatial_registration import (
     FrameOfReference,
     Heading,
     read_spatial_registration,
     write_spatial_registration,
 )
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.versions import ENGINE_VERSION
 
 #: Under which frames of reference get UIDs of their own, as UUIDs (PS3.5 B.2).
 NAMESPACE = uuid.UUID("6f7a4a1e-53a5-4c0b-9d2e-4f1f6f3f0c66")
@@ -75,7 +75,7 @@ class SpatialRegistrationFormat:
             "Manufacturer": "RadGSReg",
             "ManufacturerModelName": "radgs",
             "DeviceSerialNumber": "none",
-            "SoftwareVersions": __version__,
+            "SoftwareVersions": ENGINE_VERSION,
         }
         written, unknown_case = [], generate_uid(prefix=None)
         for number, pose in enumerate(shipment.poses, start=1):

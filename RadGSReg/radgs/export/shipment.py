@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from radgs.checks.case import FORBIDDEN_IN_NAMES
+from radgs.case import Reason, Verdict
+from radgs.case.checks.case import FORBIDDEN_IN_NAMES
 from radgs.errors import ExportError
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.result import Reason, Verdict
 
 #: A point of the CT, RAS mm, by which a receiver tries a transform: every export says where it has to arrive.
 TRIAL_POINT = (10.0, 20.0, 30.0)

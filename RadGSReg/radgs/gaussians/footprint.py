@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from radgs.gaussians.model import RadiativeGaussians
-from radgs.xray import ViewGeometry
+from radgs.geometry import ViewGeometry
 
 #: Gaussians whose centre is not at least this far in front of the source plane are not seen, mm.
 NEAREST_MM = 1e-3

@@ -11,8 +11,8 @@ from radgs.gaussians.footprint import Detectors, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.splat_dense import accumulate_dense
 from radgs.gaussians.splat_windowed import accumulate_windowed
+from radgs.geometry import ViewGeometry
 from radgs.threads import one_thread
-from radgs.xray import ViewGeometry
 
 Backend = Literal["auto", "dense", "windowed"]
 

@@ -19,9 +19,8 @@ from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chunks, polynomials
 from radgs.gaussians.splat import DEFAULT_CUTOFF_SIGMA
 from radgs.gaussians.splat_windowed import PixelRuns
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.threads import one_thread
-from radgs.xray import ViewGeometry
 
 
 @torch.no_grad()

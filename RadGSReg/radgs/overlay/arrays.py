@@ -12,8 +12,7 @@ from scipy import ndimage
 from skimage import measure
 
 from radgs.drr import VolumeRenderer
-from radgs.geometry import FloatArray, RigidTransform
-from radgs.xray import ViewGeometry, XRayView
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
 
 FloatImage = NDArray[np.float32]
 
@@ -34,7 +33,7 @@ TRUNK_SHARE = 0.92
 
 
 class Pictured(Protocol):
-    """What pictures need of a vertebra; ``radgs.vertebra_model.VertebraModel`` has it."""
+    """What pictures need of a vertebra; ``radgs.vertebra.VertebraModel`` has it."""
 
     @property
     def surface(self) -> FloatArray:
@@ -86,6 +85,24 @@ def crop_view(view: XRayView, model: Pictured, ct_to_world: RigidTransform, pixe
     if geometry.column_step @ view.geometry.column_step < 0:
         image, valid, geometry = image[:, ::-1], valid[:, ::-1], _mirrored(geometry)
     return ViewCrop(image, valid, geometry, size_mm / pixels)
+
+
+def in_view(view: ViewGeometry, model: Pictured, ct_to_world: RigidTransform) -> bool:
+    """Whether a pose places the vertebra where a view could show it: between source and detector, not along the spine.
+
+    Only there have crops, DRRs and outlines a meaning.
+    """
+    towards = ct_to_world.apply(_middle(model)) - view.source_ras
+    depth, distance = float(view.normal @ towards), float(np.linalg.norm(towards))
+    if not crop_size_mm(model) / 2 < depth < view.source_to_detector_mm or distance > 2.0 * depth:
+        return False
+    return bool(np.linalg.norm(towards[:2]) > 0.1 * distance)  # as ``ViewGeometry.crop_geometry`` asks
+
+
+def in_the_middle(view: ViewGeometry, model: Pictured) -> RigidTransform:
+    """A pose that every view can show: unturned, half way from the source to the detector's centre."""
+    half_way = (view.source_ras + view.centre_ras) / 2
+    return RigidTransform(np.eye(3), half_way - _middle(model))
 
 
 def drr(model: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from radgs.geometry import FloatArray, unit
-from radgs.xray import ViewGeometry
+from radgs.geometry import FloatArray, ViewGeometry, unit
 
 #: Letters for the negative and the positive direction of each RAS axis.
 LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))

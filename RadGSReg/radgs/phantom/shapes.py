@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from radgs.geometry import FloatArray, RigidTransform
-from radgs.volume import Volume
+from radgs.geometry import FloatArray, RigidTransform, Volume
 
 Distance = NDArray[np.float32]
 Axes = tuple[Distance, Distance, Distance]

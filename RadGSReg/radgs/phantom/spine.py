@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from radgs.errors import CaseError
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, Volume
 from radgs.phantom.bone import BoneQuality, Hounsfield, blend_bone, refine_distance, vertebra_inside
 from radgs.phantom.curve import SpineCurve, draw_curve
 from radgs.phantom.facets import upper_joints
@@ -29,7 +29,6 @@ from radgs.phantom.neighbours import (
 from radgs.phantom.shapes import FAR, Grid, Solid
 from radgs.phantom.torso import Torso, draw_torso
 from radgs.phantom.vertebra import draw_vertebra
-from radgs.volume import Volume
 
 #: Least space between the bones of neighbouring vertebrae, mm.
 BONE_GAP_MM = 1.2

@@ -16,7 +16,7 @@ from radgs.geometry import RigidTransform, mean_distance
 from radgs.refine.cheaper import expanded
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
-from radgs.vertebra_model import VertebraModel
+from radgs.vertebra import VertebraModel
 
 #: What a candidate is given to show what it is worth.
 TRIAL = (

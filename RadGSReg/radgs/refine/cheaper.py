@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.solver import TWIST_SCALE, Body, scaled_twist
-from radgs.xray import ViewGeometry
 
 #: How far a body may move, or a turn may take its surface, until its image is rendered anew, mm.
 EXPANSION_REACH_MM = 0.5

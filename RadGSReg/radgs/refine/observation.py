@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.geometry import FloatArray
+from radgs.geometry import FloatArray, ViewGeometry, XRayView
 from radgs.refine.matching import GAIN_REACH_MM, GradientFilter, local_mean, slow_part
-from radgs.xray import ViewGeometry, XRayView
-
 
 #: Gradients whose filter is wider keep their local mean: little else is left of them.
 FINEST_WITH_SLOPES_MM = 5.5

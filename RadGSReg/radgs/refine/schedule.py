@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radgs.anatomy import ROI_SIZE_MM
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, XRayView
+from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.refine.candidates import CLICK_SIGMA_MM, best_candidate, support
 from radgs.refine.cheaper import Expanded, HalfResolution, expanded
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
-from radgs.vertebra_model import VertebraModel
-from radgs.xray import XRayView
+from radgs.vertebra import VertebraModel
 
 #: Pixels of one resolution that, along a side, make one of the next coarser.
 BINNING = 2
@@ -173,7 +172,7 @@ def align_whole(
 
 
 def intensity_tells_more(views: Sequence[XRayView], model: VertebraModel, whole: Estimate) -> bool:
-    """Whether the aligned CT resembles the X-rays more in intensity, as under a haze of scatter, than in line integrals."""
+    """Whether the aligned CT resembles the X-rays more in intensity, as under a haze, than in line integrals."""
     centre = whole.poses[0].apply(model.centre)
     seen = _seen(views, model, centre, COARSE_PIXELS)
     scores = [

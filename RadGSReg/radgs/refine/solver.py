@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.matching import (
     GAIN_REACH_MM,
     MISFIT_INFLATION,
@@ -28,7 +28,6 @@ from radgs.refine.matching import (
 )
 from radgs.refine.observation import Observation
 from radgs.threads import map_concurrently, one_thread
-from radgs.xray import ViewGeometry
 
 #: Where a vertebra's line integral exceeds this, its projection is (dimensionless; about 1.5 mm of cortical bone).
 SILHOUETTE_THRESHOLD = 0.03
@@ -193,10 +192,8 @@ class Refiner:
             torch.stack([model for model, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
 
-    def _pixel_weight(
-        self, vertebra_pose: RigidTransform, stage: Stage, filters: Sequence[GradientFilter]
-    ) -> Tensor:
-        """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 where nothing was measured."""
+    def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage, filters: Sequence[GradientFilter]) -> Tensor:
+        """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 where nothing was seen."""
         masks = torch.stack(
             [self.silhouette.render(vertebra_pose, g).abs() > SILHOUETTE_THRESHOLD for g in self.observation.geometries]
         )
@@ -206,7 +203,8 @@ class Refiner:
         if self.doubt is not None:
             invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
             weight = weight / (1.0 + (invented / DOUBT_HALF).square())
-        return weight * torch.stack([_reliability(mask, one) for mask, one in zip(self.observation.valid, filters)])
+        reliable = [_reliability(mask, one) for mask, one in zip(self.observation.valid, filters, strict=True)]
+        return weight * torch.stack(reliable)
 
     def _moved(self, poses: Sequence[RigidTransform], step: NDArray[np.float64]) -> list[RigidTransform]:
         twists = step.reshape(-1, 6) * TWIST_SCALE

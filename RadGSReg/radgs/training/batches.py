@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radgs.posed_vertebra import PosedVertebra
-from radgs.recm import ViewBatch
-from radgs.regm.loss import Pose
-from radgs.training.augment import Exposure, exposed
+from radgs.networks.recm import ViewBatch
+from radgs.networks.regm.loss import Pose
+from radgs.simulation import Exposure
+from radgs.simulation.exposure import exposed
 from radgs.training.pairs import PairBank
+from radgs.vertebra import PosedVertebra
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,18 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radgs.anatomy import ROI_SIZE_MM
 from radgs.drr import WATER
 from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.metrics import VolumeSimilarity, volume_similarity
-from radgs.geometry import RigidTransform, mean_distance
+from radgs.geometry import RigidTransform, Volume, mean_distance
+from radgs.geometry.roi import ROI_SIZE_MM, roi_index_to_ras
 from radgs.networks import Accuracy, Networks
-from radgs.recm.loss import OCCUPIED
-from radgs.reconstruction import reconstruct
-from radgs.roi import roi_index_to_ras
+from radgs.networks.recm.loss import OCCUPIED
+from radgs.networks.reconstruction import reconstruct
 from radgs.threads import map_concurrently
 from radgs.training.batches import PairSource, TrainingBatch
-from radgs.volume import Volume
 
 #: A pair in which no vertebra was seen counts with this error, mm.
 NOTHING_SEEN_MM = ROI_SIZE_MM / 2

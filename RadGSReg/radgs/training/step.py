@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from radgs.geometry import RigidTransform, unit
-from radgs.recm import Prediction, RecM
-from radgs.recm.attention import random_attention
-from radgs.recm.loss import (
+from radgs.networks.recm import Prediction, RecM
+from radgs.networks.recm.attention import random_attention
+from radgs.networks.recm.loss import (
     canonical_loss,
     counterfactual_loss,
     occupancy_loss,
@@ -19,8 +19,8 @@ from radgs.recm.loss import (
     projection_loss,
     volume_loss,
 )
-from radgs.regm import RegM, kabsch, moved
-from radgs.regm.loss import pose_loss
+from radgs.networks.regm import RegM, kabsch, moved
+from radgs.networks.regm.loss import pose_loss
 from radgs.training.batches import TrainingBatch
 
 

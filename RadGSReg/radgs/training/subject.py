@@ -9,15 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from radgs.anatomy import body_centre, surface_points, vertebra_frame
-from radgs.bodies import resampled_isotropic, split_bodies
 from radgs.case import Level
 from radgs.drr import VolumeRenderer
-from radgs.evaluation.simulation import SimulationSettings, small_motion
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.refine.cheaper import HalfResolution
-from radgs.vertebra_model import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
-from radgs.volume import Volume
-from radgs.xray import ViewGeometry
+from radgs.simulation import SimulationSettings
+from radgs.simulation.articulated import small_motion
+from radgs.vertebra.model import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
+from radgs.vertebra.separation import resampled_isotropic, split_bodies
 
 #: Distances between samples along a ray, mm: training images need no finer ones.
 VERTEBRA_STEP_MM, NEIGHBOUR_STEP_MM, REST_STEP_MM = 1.5, 2.0, 3.0

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from radgs.layers import put_channels_last
 from radgs.networks import Accuracy, Networks
-from radgs.recm import RecM
-from radgs.regm import RegM
+from radgs.networks.layers import put_channels_last
+from radgs.networks.recm import RecM
+from radgs.networks.regm import RegM
 from radgs.training.batches import PairSource
 from radgs.training.replicas import Replicas
 from radgs.training.scoring import score

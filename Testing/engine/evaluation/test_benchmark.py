@@ -11,9 +11,9 @@ import pytest
 
 from radgs.evaluation.benchmark import benchmark_dict, score_verdicts, summarise
 from radgs.evaluation.report import write_report
-from radgs.evaluation.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.evaluation.trials import Patient, Trial, append_trial, read_trials, run_trials
 from radgs.phantom import make_spine
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 
 #: What the contract of benchmark.json names in a summary.
 SUMMARY_KEYS = {

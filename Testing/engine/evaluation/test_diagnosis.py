@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from radgs.evaluation.diagnosis import Signs, diagnose, is_ghosted, is_over_fitted
 from radgs.evaluation.metrics import VolumeSimilarity, volume_similarity
-from radgs.volume import Volume
+from radgs.geometry import Volume
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 GOOD = Signs(ghost_share=0.02, correlation=0.7, regm_mm=1.5)

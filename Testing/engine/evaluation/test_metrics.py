@@ -16,8 +16,7 @@ from radgs.evaluation.metrics import (
     translation_error,
     volume_similarity,
 )
-from radgs.geometry import RigidTransform
-from radgs.volume import Volume
+from radgs.geometry import RigidTransform, Volume
 
 
 @pytest.fixture(scope="module")

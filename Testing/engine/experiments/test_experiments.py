@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from radgs.case import RegistrationCase
-from radgs.evaluation.simulation import ArticulatedAnatomy
 from radgs.evaluation.trials import Patient, read_trials
 from radgs.experiments import attention_experiment, offsets, offsets_experiment, reconstruction_experiment
 from radgs.experiments.attention import focus_of, paired_interval
 from radgs.experiments.offsets import clicked_off
+from radgs.simulation import ArticulatedAnatomy
 
 SMALL = {"steps": 2, "pairs": 4, "held_out": 3}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radgs.case import LevelResult, Reason, RegistrationResult
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.result import LevelResult, Reason, RegistrationResult
 
 
 @pytest.fixture(scope="session")

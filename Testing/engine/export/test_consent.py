@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from radgs.case import LevelResult, RegistrationResult, Verdict
 from radgs.errors import ExportError
 from radgs.export import Consent, WithheldError, release
 from radgs.export.shipment import Origin
 from radgs.geometry import RigidTransform
-from radgs.result import LevelResult, RegistrationResult, Verdict
 
 
 def test_accepted_poses_leave_as_they_are(result: RegistrationResult, pose: RigidTransform) -> None:

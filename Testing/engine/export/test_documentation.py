@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.export import FILE_FORMATS, export_files, release
+from radgs.export.igtl.link import DEFAULT_PORT, MOST_CLIENTS, PATIENCE_S, Link
+from radgs.export.igtl.message import FLOAT32_TOLERANCE_MM, LONGEST_DEVICE_NAME
 from radgs.export.live import pose_messages
 from radgs.geometry import RigidTransform
-from radgs.igtl.link import DEFAULT_PORT, MOST_CLIENTS, PATIENCE_S, Link
-from radgs.igtl.message import FLOAT32_TOLERANCE_MM, LONGEST_DEVICE_NAME
-from radgs.result import LevelResult, RegistrationResult
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
 

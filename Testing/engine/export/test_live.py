@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from radgs.case import LevelResult, RegistrationResult, Verdict
 from radgs.export import Consent
+from radgs.export.igtl.link import Link
 from radgs.export.live import WRITING_S, LivePoses, ResultWatch
 from radgs.geometry import RigidTransform
-from radgs.igtl.link import Link
-from radgs.result import LevelResult, RegistrationResult, Verdict
 
 #: How long something may take that has to happen; a busy machine needs some.
 PATIENCE_S = 20.0

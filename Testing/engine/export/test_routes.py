@@ -18,11 +18,11 @@ import pytest
 import SimpleITK
 from numpy.typing import ArrayLike
 
+from radgs.case import RegistrationResult
 from radgs.export import FILE_FORMATS, export_files, release
+from radgs.export.igtl.link import Link
 from radgs.export.live import pose_messages
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.igtl.link import Link
-from radgs.result import RegistrationResult
 
 FLIP = np.array([-1.0, -1.0, 1.0])
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from radgs.gaussians import RadiativeGaussians
-from radgs.xray import ViewGeometry
+from radgs.geometry import ViewGeometry
 
 MakeGaussians = Callable[..., RadiativeGaussians]
 MakeView = Callable[..., ViewGeometry]

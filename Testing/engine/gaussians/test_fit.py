@@ -10,9 +10,7 @@ from scipy import ndimage
 from radgs.errors import RadgsError
 from radgs.gaussians import RadiativeGaussians, fit, splat, voxelize
 from radgs.gaussians.fit import solve_densities
-from radgs.geometry import RigidTransform
-from radgs.volume import Volume
-from radgs.xray import ViewGeometry
+from radgs.geometry import RigidTransform, ViewGeometry, Volume
 
 #: Attenuation of compact bone above soft tissue, 1/mm.
 CORTEX = 0.02

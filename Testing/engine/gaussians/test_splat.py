@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from radgs.gaussians import RadiativeGaussians, splat, splat_poses, splat_with_pose_jacobian, voxelize
-from radgs.geometry import RigidTransform
-from radgs.volume import Volume, isotropic_grid
-from radgs.xray import ViewGeometry
+from radgs.geometry import RigidTransform, ViewGeometry, Volume, isotropic_grid
 
 MakeGaussians = Callable[..., RadiativeGaussians]
 MakeView = Callable[..., ViewGeometry]

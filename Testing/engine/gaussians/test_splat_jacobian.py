@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from radgs.gaussians import RadiativeGaussians, splat, splat_with_pose_jacobian
-from radgs.geometry import RigidTransform
-from radgs.xray import ViewGeometry
+from radgs.geometry import RigidTransform, ViewGeometry
 
 MakeGaussians = Callable[..., RadiativeGaussians]
 MakeView = Callable[..., ViewGeometry]

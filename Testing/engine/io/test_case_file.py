@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radgs.checks.views import check_geometry
+from radgs.case.checks.views import check_geometry
 from radgs.errors import CaseError, GeometryError, InputFileError, RadgsError
+from radgs.geometry import ViewGeometry, triangulate
 from radgs.io.case_file import read_case_file, write_case_file
-from radgs.xray import ViewGeometry, triangulate
 
 IDENTITY = np.eye(4).tolist()
 

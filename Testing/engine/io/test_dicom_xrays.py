@@ -11,6 +11,7 @@ import pytest
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from radgs.errors import InputFileError
+from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.xray_images import read_xray
 
 CEILING = 4095
@@ -47,7 +48,7 @@ def write(path: Path, values: np.ndarray, **attributes: Any) -> Path:
     dataset.PixelData = values.astype(np.uint16).tobytes()
     for name, value in attributes.items():
         setattr(dataset, name, value)
-    dataset.save_as(path, enforce_file_format=True)
+    write_dicom_file(path, dataset)
     return path
 
 

@@ -17,17 +17,18 @@ from hypothesis.extra.numpy import arrays
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
+from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, GeometryError, InputFileError
 from radgs.export import SpatialRegistrationFormat, export_files, release
 from radgs.geometry import RigidTransform
 from radgs.io.dicom_series import DicomSeries, read_dicom_series
+from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.spatial_registration import (
     FrameOfReference,
     Heading,
     read_spatial_registration,
     write_spatial_registration,
 )
-from radgs.result import LevelResult, RegistrationResult
 
 POSE = RigidTransform.from_rotation_vector([0.31, -0.17, 0.53], [12.0, -34.0, 56.0])
 CT_FRAME, WORLD_FRAME = "1.2.3.4.1", "1.2.3.4.2"
@@ -60,7 +61,7 @@ def write_series(folder: Path, frame: str | None, count: int = 2, study: str = "
             setattr(dataset, keyword, value)
         dataset.file_meta = FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+        write_dicom_file(folder / f"{number}.dcm", dataset)
     (folder / "readme.txt").write_text("not DICOM")
     return folder
 

@@ -11,9 +11,9 @@ import SimpleITK
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from radgs.errors import InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, Volume
+from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.volumes import read_ct, read_labels, read_volume, write_volume
-from radgs.volume import Volume
 
 OBLIQUE = RigidTransform.from_rotation_vector([0.3, -0.2, 0.4], [11.0, -22.0, 33.0]).matrix
 
@@ -32,7 +32,7 @@ def test_every_voxel_stands_where_the_file_says_in_ras(suffix: str, tmp_path: Pa
     image = itk_image()
     SimpleITK.WriteImage(image, str(tmp_path / f"ct.{suffix}"))
     volume = read_ct(tmp_path / f"ct.{suffix}")
-    assert volume.array.dtype == np.float32
+    assert volume.array.dtype == np.int16
     for index in ((0, 0, 0), (4, 1, 3), (2, 5, 6)):
         x, y, z = image.TransformIndexToPhysicalPoint(index)
         np.testing.assert_allclose(volume.to_ras(index), [-x, -y, z], atol=1e-5)
@@ -123,7 +123,7 @@ def write_dicom_series(folder: Path, positions: list[tuple[float, float, float]]
         pixels = np.broadcast_to(100 * number + np.arange(4), (3, 4)).astype(np.uint16)
         dataset.PixelData = pixels.tobytes()
         # Names run against the order of the slices: their positions must decide.
-        dataset.save_as(folder / f"{series[-4:]}-{99 - number}.dcm", enforce_file_format=True)
+        write_dicom_file(folder / f"{series[-4:]}-{99 - number}.dcm", dataset)
 
 
 def test_a_dicom_series_is_read_from_its_folder(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from radgs.evaluation.simulation import ArticulatedAnatomy
-from radgs.geometry import RigidTransform, unit
-from radgs.physics import XRayPhysics, expose, line_integrals_from_intensity
-from radgs.vertebra_model import VertebraModel
-from radgs.xray import ViewGeometry, XRayView
+from radgs.geometry import RigidTransform, ViewGeometry, XRayView, unit
+from radgs.simulation import ArticulatedAnatomy, XRayPhysics
+from radgs.simulation.xray_physics import expose, line_integrals_from_intensity
+from radgs.vertebra import VertebraModel
 
 TakeXRays = Callable[..., tuple[XRayView, ...]]
 

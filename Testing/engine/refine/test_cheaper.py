@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.cheaper import EXPANSION_REACH_MM, Expanded, HalfResolution
 from radgs.refine.solver import LEVER_MM, Body
-from radgs.vertebra_model import VertebraModel
-from radgs.xray import ViewGeometry
+from radgs.vertebra import VertebraModel
 
 
 class Counting:

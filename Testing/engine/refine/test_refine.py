@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from radgs.geometry import RigidTransform, mean_distance, unit
-from radgs.physics import XRayPhysics
+from radgs.geometry import RigidTransform, ViewGeometry, XRayView, mean_distance, unit
 from radgs.refine import Estimate, Observation, Refinement, Refiner, RelativePrior, Stage, refine
 from radgs.refine.schedule import POOR_START, align_whole
-from radgs.vertebra_model import VertebraModel
-from radgs.xray import ViewGeometry, XRayView
+from radgs.simulation import XRayPhysics
+from radgs.vertebra import VertebraModel
 
 Poses = dict[str, RigidTransform]
 TakeXRays = Callable[..., tuple[XRayView, ...]]

@@ -7,7 +7,7 @@ import pytest
 
 from radgs.case import Level
 from radgs.phantom import PhantomSpine
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.subject import Subject
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radgs.model_file import SUFFIX, work_folder
+from radgs.geometry import Volume
+from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Patient, ct_fingerprint, load_generic, save_networks
 from radgs.training.base import starting_networks
-from radgs.volume import Volume
 
 CENTRE = np.array([0.0, 0.0, 100.0])
 

@@ -9,16 +9,15 @@ import pytest
 import torch
 
 from radgs.drr import VolumeRenderer
-from radgs.geometry import RigidTransform, mean_distance
-from radgs.recm import COMPACT, RecM
-from radgs.recm.loss import occupancy_target
-from radgs.regm import kabsch
-from radgs.roi import crop_geometry, roi_index_to_ras
-from radgs.training.augment import Exposure
+from radgs.geometry import RigidTransform, Volume, mean_distance
+from radgs.geometry.roi import crop_geometry, roi_index_to_ras
+from radgs.networks.recm import COMPACT, RecM
+from radgs.networks.recm.loss import occupancy_target
+from radgs.networks.regm import kabsch
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, PairSettings, make_pairs
 from radgs.training.subject import Subject
-from radgs.volume import Volume
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ import pytest
 import radgs
 from radgs.case import Level
 from radgs.errors import InputFileError, RadgsError
+from radgs.io.model_header import read_model_summary, work_folder
 from radgs.io.volumes import write_volume
-from radgs.model_file import read_model_summary, work_folder
 from radgs.networks import load_generic, load_networks
 from radgs.phantom import PhantomSpine
 from radgs.training.prepare import SETTINGS, PreparationProgress, PreparationSettings, prepare

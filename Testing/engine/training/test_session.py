@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from radgs.networks import Accuracy, Networks, load_generic, load_networks, new_networks, save_networks
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank
 from radgs.training.session import TrainingSession

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from radgs.networks import Networks, new_networks
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource, TrainingBatch
 from radgs.training.pairs import PairBank
 from radgs.training.step import Phase, StepSettings, losses

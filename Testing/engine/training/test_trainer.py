@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from radgs.networks import Accuracy, Networks, new_networks
-from radgs.training.augment import Exposure
+from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.pairs import PairBank

@@ -32,7 +32,8 @@ class QtProperty:
         return QtCore.QObject.property(instance, self.name)
 
     def __set__(self, instance: QtCore.QObject, value: Any) -> None:
-        if not QtCore.QObject.setProperty(instance, self.name, value):
+        given = list(value) if isinstance(value, tuple) else value  # PythonQt takes any sequence for a list
+        if not QtCore.QObject.setProperty(instance, self.name, given):
             raise AttributeError(f"{type(instance).__name__}.{self.name} cannot be set to {value!r}")
 
 
@@ -57,6 +58,7 @@ def install() -> types.ModuleType:
             cls.__setattr__ = _set_attribute
     QtCore.QObject.name = QtProperty("objectName", None)
     QtWidgets.QDialog.exec_ = QtWidgets.QDialog.exec  # PySide6's own of that name warns that it will go
+    _give_one_path()
     qt = types.ModuleType("qt")
     for module in MODULES:
         vars(qt).update({name: getattr(module, name) for name in dir(module) if not name.startswith("_")})
@@ -74,6 +76,18 @@ def expose_properties(cls: type) -> None:
         there = inspect.getattr_static(cls, name, None)
         if name not in VIRTUAL and not isinstance(there, (QtCore.Property, QtCore.Signal)):
             setattr(cls, name, QtProperty(name, there))
+
+
+def plain_property(kind: type | str, attribute: str, default: Any) -> QtCore.Property:
+    """A stand-in's Qt property that only keeps its value."""
+
+    def get(self: QtCore.QObject) -> Any:
+        return self.__dict__.get(attribute, default)
+
+    def put(self: QtCore.QObject, value: Any) -> None:
+        self.__dict__[attribute] = value
+
+    return QtCore.Property(kind, get, put)
 
 
 def _attribute_getter(original: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
@@ -169,10 +183,15 @@ def _slot(function: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def _accepted(function: Callable[..., Any]) -> int:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return 0
-    if any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
+    """How many arguments PythonQt hands on at most: those that a function or a method names; to all else, every one."""
+    plain = getattr(function, "__func__", function)
+    if not inspect.isfunction(plain) or plain.__code__.co_flags & inspect.CO_VARARGS:
         return 99
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return plain.__code__.co_argcount - inspect.ismethod(function)
+
+
+def _give_one_path() -> None:
+    """PySide6's file dialogs return a path and a filter; PythonQt's return the path."""
+    for name in ("getOpenFileName", "getSaveFileName"):
+        opened = getattr(QtWidgets.QFileDialog, name)
+        setattr(QtWidgets.QFileDialog, name, staticmethod(lambda *given, opened=opened: opened(*given)[0]))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtGui
 
-from slicerhost import widgets
+from slicerhost import file_dialog, widgets
 
 #: Pixels; about what Slicer gives its module panel.
 PANEL_WIDTH = 480
@@ -57,8 +57,15 @@ class ScriptedLoadableModule:
     def __init__(self, parent: ModuleParent) -> None:
         self.parent = parent
         self.moduleName = type(self).__name__
+        slicer.__dict__.setdefault("selfTests", {})[self.moduleName] = self.runTest
         icon = Path(parent.path).parent / "Resources" / "Icons" / f"{self.moduleName}.png"
         parent.icon = QtGui.QIcon(str(icon))
+
+    def runTest(self, msec: int = 100, **keywords: Any) -> None:  # noqa: N802
+        """Runs the module's self-test, of the class that its file defines now."""
+        test = getattr(sys.modules[type(self).__module__], f"{self.moduleName}Test")()
+        test.messageDelay = msec
+        test.runTest(**keywords)
 
 
 class ScriptedLoadableModuleWidget:
@@ -67,16 +74,33 @@ class ScriptedLoadableModuleWidget:
         self.parent = parent
         self.layout = parent.layout()
         self.developerMode = False
+        modules = slicer.app.moduleManager()
+        modules.connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
     def resourcePath(self, name: str) -> str:  # noqa: N802
-        module = getattr(slicer.modules, self.moduleName.lower())
-        return str(Path(module.path).parent / "Resources" / name)
+        return str(Path(slicer.util.modulePath(self.moduleName)).parent / "Resources" / name)
 
     def setup(self) -> None:
         """Adds the developer's buttons, where that mode is on; here it is not."""
 
     def cleanup(self) -> None:
         """Called before the module is unloaded."""
+
+    def onReload(self) -> None:  # noqa: N802
+        """What the developer's button Reload does."""
+        slicer.util.reloadScriptedModule(self.moduleName)
+
+    def onReloadAndTest(self, **keywords: Any) -> None:  # noqa: N802
+        """What the developer's button Reload and Test does."""
+        with slicer.util.tryWithErrorDisplay("Reload and Test failed."):
+            self.onReload()
+            slicer.selfTests[self.moduleName](msec=0, **keywords)
+
+    def _onModuleAboutToBeUnloaded(self, name: str) -> None:  # noqa: N802
+        if name == self.moduleName:
+            self.cleanup()
+            modules = slicer.app.moduleManager()
+            modules.disconnect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
 
 class ScriptedLoadableModuleLogic:
@@ -140,29 +164,34 @@ def load(path: Path) -> Any:
     setattr(slicer.modules, name.lower(), parent)
     setattr(slicer.moduleNames, name, name)
     setattr(slicer.modules, f"{name}Instance", getattr(module, name)(parent))
+    file_dialog.register(module)
     return module
 
 
 def open_panel(module: types.ModuleType) -> Any:
-    """Makes the module's panel, as when a user first opens it, and returns the Python widget."""
+    """Makes the module's panel, as when a user first opens it, and returns the Python widget.
+
+    Raises:
+        RuntimeError: The widget could not be made; why, the failures say.
+    """
     name = module.__name__
     frame = widgets.qSlicerScriptedLoadableModuleWidget()
-    frame.setLayout(QtWidgets.QVBoxLayout())
     frame.setMRMLScene(slicer.mrmlScene)
-    panel = getattr(module, f"{name}Widget")(frame)
-    panel.setup()
-    getattr(slicer.modules, name.lower())._widget = types.SimpleNamespace(self=lambda: panel, frame=frame)
-    setattr(slicer.modules, f"{name}Widget", panel)
+    getattr(slicer.modules, name.lower())._widget = frame
+    if not frame.setPythonSource(module.__file__):
+        raise RuntimeError(f"{name}Widget could not be made")
+    frame.setup()
     frame.resize(PANEL_WIDTH, frame.sizeHint().height())
     frame.show()
-    frame.isEntered = True
-    panel.enter()
-    return panel
+    frame.enter()
+    return frame.self()
 
 
 def close_panel(panel: Any) -> None:
-    """Takes the panel away, as when the application ends or the module is reloaded."""
-    panel.cleanup()
-    panel.parent.deleteLater()
+    """Takes the panel away, as when the application ends."""
+    name, frame = panel.moduleName, panel.parent
+    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(name)
+    frame.deleteLater()
     QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
-    getattr(slicer.modules, panel.moduleName.lower())._widget = None
+    getattr(slicer.modules, name.lower())._widget = None
+    delattr(slicer.modules, f"{name}Widget")

@@ -10,19 +10,10 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from slicerhost.module_frame import qMRMLWidget, qSlicerScriptedLoadableModuleWidget
+from slicerhost.node_selector import qMRMLNodeComboBox
+from slicerhost.path_line_edit import ctkPathLineEdit
 from slicerhost.pythonqt import expose_properties
-
-
-def _plain(kind: type | str, attribute: str, default: Any) -> QtCore.Property:
-    """A Qt property that only keeps its value."""
-
-    def get(self: QtCore.QObject) -> Any:
-        return self.__dict__.get(attribute, default)
-
-    def put(self: QtCore.QObject, value: Any) -> None:
-        self.__dict__[attribute] = value
-
-    return QtCore.Property(kind, get, put)
 
 
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
@@ -113,131 +104,12 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
         self.__dict__["_forcing"] = False
 
 
-class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("currentPathChanged(QString)",)
-    currentPathChanged = QtCore.Signal(str)  # noqa: N815
-    nameFilters = _plain("QStringList", "_nameFilters", [])  # noqa: N815
-    settingKey = _plain(str, "_settingKey", "")  # noqa: N815
-    filters = _plain(int, "_filters", 3)
-    Dirs, Files = 1, 2
-
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._edit, button = QtWidgets.QLineEdit(self), QtWidgets.QToolButton(self)
-        button.setText("...")
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._edit)
-        layout.addWidget(button)
-        self._edit.textChanged.connect(self.currentPathChanged.emit)
-
-    def _get_path(self) -> str:
-        return self._edit.text
-
-    def _set_path(self, path: str) -> None:
-        self._edit.setText(path)
-
-    currentPath = QtCore.Property(str, _get_path, _set_path)  # noqa: N815
-
-    def addCurrentPathToHistory(self) -> None:  # noqa: N802
-        """Remembers the path in the settings; here, nowhere."""
-
-
-class qMRMLWidget(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("mrmlSceneChanged(vtkMRMLScene*)",)
-    mrmlSceneChanged = QtCore.Signal(object)  # noqa: N815
-
-    def mrmlScene(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_scene")
-
-    def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
-        self.__dict__["_scene"] = scene
-        self.mrmlSceneChanged.emit(scene)
-
-
-class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):  # noqa: N801
-    """What the application puts a scripted module's panel into."""
-
-    isEntered = _plain(bool, "_isEntered", False)  # noqa: N815
-
-
-class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("currentNodeChanged(vtkMRMLNode*)", "currentNodeIDChanged(QString)")
-    currentNodeChanged = QtCore.Signal(object)  # noqa: N815
-    currentNodeIDChanged = QtCore.Signal(str)  # noqa: N815
-    nodeTypes = _plain("QStringList", "_nodeTypes", [])  # noqa: N815
-    hideChildNodeTypes = _plain("QStringList", "_hideChildNodeTypes", [])  # noqa: N815
-    noneEnabled = _plain(bool, "_noneEnabled", False)  # noqa: N815
-    addEnabled = _plain(bool, "_addEnabled", True)  # noqa: N815
-    removeEnabled = _plain(bool, "_removeEnabled", True)  # noqa: N815
-    noneDisplay = _plain(str, "_noneDisplay", "None")  # noqa: N815
-
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._box = QtWidgets.QComboBox(self)
-        self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._box)
-        self.setFocusProxy(self._box)
-        self._box.activated.connect(lambda row: self.setCurrentNode(self._offered()[row]))
-
-    def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
-        self.__dict__["_scene"] = scene
-        events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
-        tags = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
-        self.destroyed.connect(lambda: [scene.RemoveObserver(tag) for tag in tags])
-        self._follow_scene()
-
-    def mrmlScene(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_scene")
-
-    def currentNode(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_node")
-
-    def setCurrentNode(self, node: Any) -> None:  # noqa: N802
-        chosen = node if node in self._choices() else None
-        if chosen is not self.currentNode():
-            self.__dict__["_node"] = chosen
-            self.currentNodeChanged.emit(chosen)
-            self._show_choices()
-            self.currentNodeIDChanged.emit(chosen.GetID() if chosen is not None else "")
-
-    def _offered(self) -> list[Any]:
-        """What the list shows, row by row."""
-        return [*([None] if self.noneEnabled else []), *self._choices()]
-
-    def _show_choices(self) -> None:
-        offered = self._offered()
-        self._box.clear()
-        self._box.addItems([self.noneDisplay if node is None else node.GetName() for node in offered])
-        node = self.currentNode()
-        self._box.setCurrentIndex(offered.index(node) if node in offered else -1)
-
-    def nodeCount(self) -> int:  # noqa: N802
-        return len(self._choices())
-
-    def _choices(self) -> list[Any]:
-        scene = self.mrmlScene()
-        if scene is None:
-            return []
-        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
-        return [node for node in nodes if self._offers(node)]
-
-    def _offers(self, node: Any) -> bool:
-        hidden = any(node.IsA(kind) for kind in self.hideChildNodeTypes)
-        return any(node.IsA(kind) for kind in self.nodeTypes) and not hidden and not node.GetHideFromEditors()
-
-    def _follow_scene(self) -> None:
-        """Lets go of a node that has left; without ``noneEnabled``, takes the first there is."""
-        choices = self._choices()
-        if self.currentNode() not in choices:
-            self.setCurrentNode(choices[0] if choices and not self.noneEnabled else None)
-        self._show_choices()
-
+#: Classes that Slicer's own Python files compare with, and that no form of the module may use.
+CTK_NAMES = (
+    *("ctkCheckBox", "ctkCheckablePushButton", "ctkColorPickerButton", "ctkComboBox", "ctkDirectoryButton"),
+    *("ctkDoubleRangeSlider", "ctkDoubleSlider", "ctkDoubleSpinBox", "ctkRangeWidget", "ctkSliderWidget"),
+)
+QMRML_NAMES = ("qMRMLRangeWidget", "qMRMLSliderWidget", "qMRMLSpinBox", "qSlicerWidget")
 
 CTK = (ctkCollapsibleButton, ctkPathLineEdit)
 QMRML = (qMRMLWidget, qMRMLNodeComboBox, qSlicerScriptedLoadableModuleWidget)
@@ -247,7 +119,6 @@ def install(ctk: Any) -> None:
     """Puts the stand-ins where Slicer code looks for them."""
     for cls in (*CTK, *QMRML):
         expose_properties(cls)
-    for cls in CTK:
-        setattr(ctk, cls.__name__, cls)
-    for cls in QMRML:
-        setattr(slicer, cls.__name__, cls)
+    for module, classes, names in ((ctk, CTK, CTK_NAMES), (slicer, QMRML, QMRML_NAMES)):
+        vars(module).update({cls.__name__: cls for cls in classes})
+        vars(module).update({name: type(name, (QtWidgets.QWidget,), {}) for name in names})

@@ -1,0 +1,205 @@
+"""What comes out of a registration: a pose per level, a verdict, and the grounds for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from radgs.errors import InputFileError
+from radgs.geometry import RigidTransform
+from radgs.io.atomic import cannot_write, write_text
+from radgs.io.json_fields import JsonObject, json_text, read_json_object
+from radgs.io.transforms import write_transform
+
+RESULT_SCHEMA = "radgs.result/1"
+
+Verdict = Literal["accept", "check", "reject"]
+
+#: From the best to the worst.
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+StageName = Literal["start", "kabsch", "regm", "refined"]
+
+#: In the order in which they run.
+STAGES: tuple[StageName, ...] = get_args(StageName)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A ground for a verdict: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class LevelResult:
+    """One vertebra's registration.
+
+    Attributes:
+        ct_to_world: The pose found; None when every stage failed.
+        verdict: Whether to trust it.
+        predicted_error_mm: Predicted errors by name, e.g. ``surface_p95``; NaN where one could not be computed.
+        reasons: Grounds for the verdict, and why a stage failed.
+        similarity: Per view, the similarity of X-ray and model at the ``start`` and the ``result``.
+        stages: Pose after each stage of ``STAGES``; None where it failed or did not run.
+        seconds: Time the level took.
+    """
+
+    ct_to_world: RigidTransform | None
+    verdict: Verdict
+    predicted_error_mm: Mapping[str, float] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+    similarity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    stages: Mapping[StageName, RigidTransform | None] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The level as result.json holds it: every stage is named, and a number that is none becomes null."""
+        return {
+            "ct_to_world": _matrix_or_none(self.ct_to_world),
+            "verdict": self.verdict,
+            "predicted_error_mm": {name: _finite_or_none(error) for name, error in self.predicted_error_mm.items()},
+            "reasons": [{"code": reason.code, "message": reason.message} for reason in self.reasons],
+            "similarity": {
+                view: {when: _finite_or_none(value) for when, value in values.items()}
+                for view, values in self.similarity.items()
+            },
+            "stages": {stage: _matrix_or_none(self.stages.get(stage)) for stage in STAGES},
+            "seconds": _finite_or_none(self.seconds),
+        }
+
+    @classmethod
+    def from_json_dict(cls, values: dict[str, Any], source: str) -> LevelResult:
+        """The level that ``to_json_dict`` wrote.
+
+        Args:
+            values: As result.json holds it.
+            source: Where they were found, for messages.
+
+        Raises:
+            InputFileError: A field is missing or of a wrong type.
+            GeometryError: A transform is not rigid.
+        """
+        return _read_level(JsonObject(values, Path(source), "", InputFileError))
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationResult:
+    """What ``radgs.pipeline.register`` returns.
+
+    Attributes:
+        levels: Per level, its result.
+        case_sha256: Of the case's files, where it was read from files.
+        models: The models used, by level or by part.
+        versions: Versions of the engine and its libraries.
+        device: Where it ran, e.g. "cpu".
+    """
+
+    levels: Mapping[str, LevelResult]
+    case_sha256: str | None = None
+    models: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @property
+    def worst_verdict(self) -> Verdict:
+        """The worst verdict of all levels; a result without levels is rejected."""
+        if not self.levels:
+            return "reject"
+        return max((level.verdict for level in self.levels.values()), key=VERDICTS.index)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The result as result.json holds it, schema radgs.result/1."""
+        return {
+            "schema": RESULT_SCHEMA,
+            "frame": "RAS",
+            "unit": "mm",
+            "levels": {name: level.to_json_dict() for name, level in self.levels.items()},
+            "case_sha256": self.case_sha256,
+            "models": dict(self.models),
+            "versions": dict(self.versions),
+            "device": self.device,
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes result.json and, for every level with a pose, ``<level>_ct_to_world.tfm``.
+
+        ``radgs.pipeline.result_folder`` writes them as part of a folder that holds one run.
+
+        Returns:
+            Path of the result.json, which is written last.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
+        folder = Path(folder)
+        path = folder / "result.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            for name in self.levels:  # a level that failed must not find an earlier run's pose beside it
+                (folder / f"{name}_ct_to_world.tfm").unlink(missing_ok=True)
+        except OSError as problem:
+            raise cannot_write(folder, problem) from problem
+        for name, level in self.levels.items():
+            if level.ct_to_world is not None:
+                write_transform(folder / f"{name}_ct_to_world.tfm", level.ct_to_world)
+        write_text(path, json_text(self.to_json_dict()))
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> RegistrationResult:
+        """Reads a result.json, or the one in a folder.
+
+        Raises:
+            InputFileError: Missing, not JSON, another schema, frame or unit, or a field of a wrong type.
+            GeometryError: A transform is not rigid.
+        """
+        path = Path(path)
+        top = read_json_object(path / "result.json" if path.is_dir() else path, RESULT_SCHEMA, InputFileError)
+        for key, expected in (("frame", "RAS"), ("unit", "mm")):
+            if top.text(key) != expected:
+                raise top.fail(key, f'"{expected}"')
+        return cls(
+            levels={name: _read_level(level) for name, level in top.object("levels").members()},
+            case_sha256=top.text("case_sha256") if top.values.get("case_sha256") is not None else None,
+            models=top.object("models").values,
+            versions=top.object("versions").values,
+            device=top.text("device"),
+        )
+
+
+def _read_level(level: JsonObject) -> LevelResult:
+    verdicts: dict[str, Verdict] = {verdict: verdict for verdict in VERDICTS}
+    if level.text("verdict") not in verdicts:
+        raise level.fail("verdict", "one of " + ", ".join(VERDICTS))
+    errors = level.object("predicted_error_mm")
+    stages = level.object("stages")
+    return LevelResult(
+        ct_to_world=_read_pose(level, "ct_to_world"),
+        verdict=verdicts[level.text("verdict")],
+        predicted_error_mm={name: errors.number_or_nan(name) for name in errors.values},
+        reasons=tuple(Reason(reason.text("code"), reason.text("message")) for reason in level.objects("reasons")),
+        similarity={
+            view: {when: values.number_or_nan(when) for when in values.values}
+            for view, values in level.object("similarity").members()
+        },
+        stages={stage: _read_pose(stages, stage) for stage in STAGES},
+        seconds=level.number_or_nan("seconds"),
+    )
+
+
+def _read_pose(holder: JsonObject, key: str) -> RigidTransform | None:
+    return None if holder.values.get(key) is None else holder.rigid(key)
+
+
+def _matrix_or_none(pose: RigidTransform | None) -> list[list[float]] | None:
+    return None if pose is None else pose.matrix.tolist()
+
+
+def _finite_or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

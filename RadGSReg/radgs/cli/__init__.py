@@ -1,0 +1,7 @@
+"""The command line: ``radgs`` and ``python -m radgs``."""
+
+from radgs.cli.commands import app
+
+__all__ = [
+    "app",
+]

@@ -1,0 +1,333 @@
+"""The command line: demo, register, prepare, train, export, benchmark, experiment.
+
+Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
+An export that is done ends with 0; 3 and 4 say which verdict stood in its way.
+Whatever needs torch is imported by the command that uses it, so that ``--help`` and ``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radgs.versions import ENGINE_VERSION
+
+if TYPE_CHECKING:
+    from radgs.case import RegistrationCase
+    from radgs.pipeline import Progress, Registration
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Registers a spine CT to calibrated X-rays, vertebra by vertebra. Research use only, not a medical device.",
+    epilog="Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input.",
+)
+
+DEMO_TRUTH = "The error is scored on the simulated case's known truth, which the registration does not see."
+CASE_TRUTH = "The error is scored on the truth given with the case, which the registration does not see."
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Experiment(StrEnum):
+    """The method's first experiments."""
+
+    reconstruction = "reconstruction"
+    attention = "attention"
+    offsets = "offsets"
+
+
+class Format(StrEnum):
+    """What poses can be exported as."""
+
+    tfm = "tfm"
+    h5 = "h5"
+    txt = "txt"
+    json = "json"
+    csv = "csv"
+    dicom = "dicom"
+    igtl = "igtl"
+
+
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")]
+ModelOption = Annotated[
+    list[Path] | None,
+    typer.Option("--model", help="Networks that `radgs prepare` wrote, one per level; repeatable."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; all else on stderr.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"radgs {ENGINE_VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Registers a spine CT to calibrated X-rays, vertebra by vertebra. Research use only, not a medical device."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("radgs-demo"),
+    device: DeviceOption = Device.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Register L3 of the bundled phantom to its simulated X-rays, and draw the result."""
+    from importlib.resources import as_file, files
+
+    with as_file(files("radgs").joinpath("data", "demo", "case.json")) as case:
+        _register_and_report(case, out, device, as_json, DEMO_TRUTH)
+
+
+@app.command()
+def register(
+    case: Annotated[Path, typer.Argument(help="A case.json, or the folder that holds one.")],
+    out: Annotated[Path, typer.Option(help="Folder for the result.")],
+    model: ModelOption = None,
+    device: DeviceOption = Device.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Register the levels of a case, and draw the result."""
+    _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [])
+
+
+@app.command()
+def prepare(
+    case: Annotated[Path, typer.Argument(help="A case.json, or the folder that holds one; X-rays are not needed.")],
+    level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
+    out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time budget, all in all.")] = 20.0,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            help="Networks to start from; by default those of the nearest vertebra of this CT that were prepared "
+            "beside --out, else the bundled ones."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Chooses simulated pairs and exposures.")] = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Teach the networks one vertebra of one CT. Ctrl-C keeps the best so far; the same command goes on from there."""
+    from radgs.cli.console import ending_well
+
+    with ending_well(as_json=False):
+        from radgs.cli.training_session import prepare_level
+
+        typer.echo(prepare_level(case, level, out, minutes=minutes, base=base, seed=seed, device=device.value))
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    pairs: Annotated[Path, typer.Option(help="Folder for simulated pairs; what is there is used again.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time budget of the training; pairs come on top.")] = 60.0,
+    spines: Annotated[int, typer.Option(min=2, help="How many synthetic patients.")] = 40,
+    config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
+    base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, draws and exposures.")] = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Train generic networks on synthetic spines (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
+    from radgs.cli.console import ending_well
+
+    with ending_well(as_json=False):
+        from radgs.cli.training_session import train_stage_1
+
+        typer.echo(
+            train_stage_1(
+                out,
+                pairs,
+                minutes=minutes,
+                spines=spines,
+                config=config,
+                base=base,
+                seed=seed,
+                device=device.value,
+            )
+        )
+
+
+@app.command()
+def export(
+    result: Annotated[Path, typer.Argument(help="A result.json, or the folder that holds one.")],
+    formats: Annotated[list[Format], typer.Option("--format", help="As what; may be given several times.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+    levels: Annotated[list[str] | None, typer.Option("--level", help="Which level; may be repeated. All.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Export what is to be checked, without being asked.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Export rejected poses too.")] = False,
+    as_json: JsonOption = False,
+    ct_dicom: Annotated[
+        list[Path] | None,
+        typer.Option(help="DICOM file or folder of the CT, for its frame of reference.", rich_help_panel="DICOM"),
+    ] = None,
+    xray_dicom: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same of the X-rays, whose frame the world then is.", rich_help_panel="DICOM"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Receiver's address; with --listen, the own one.", rich_help_panel="OpenIGTLink")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Of the same.", show_default="18944", rich_help_panel="OpenIGTLink"),
+    ] = None,
+    listen: Annotated[bool, typer.Option("--listen", help="Be the server.", rich_help_panel="OpenIGTLink")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay and send every change; never asks.", rich_help_panel="OpenIGTLink")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink")
+    ] = 10.0,
+) -> None:
+    """Hand poses to the next system: as files, or live by OpenIGTLink."""
+    from radgs.cli.console import ending_well
+
+    with ending_well(as_json):
+        from radgs.cli.export_session import ExportRequest, LinkOptions, run_export
+        from radgs.errors import ExportError
+        from radgs.export import Consent
+        from radgs.export.igtl.link import DEFAULT_PORT
+
+        live = Format.igtl in formats
+        if (listen or follow) and not live:
+            raise ExportError("--listen and --follow say nothing to these formats.", "Add --format igtl.")
+        port = DEFAULT_PORT if port is None else port
+        run_export(
+            ExportRequest(
+                result=result,
+                file_formats=tuple(chosen.value for chosen in formats if chosen is not Format.igtl),
+                out=out,
+                levels=tuple(levels or ()),
+                consent=Consent(check=yes, reject=force),
+                ct_dicom=tuple(ct_dicom or ()),
+                xray_dicom=tuple(xray_dicom or ()),
+                link=LinkOptions(host, port, listen, follow, timeout) if live else None,
+                as_json=as_json,
+            )
+        )
+
+
+@app.command()
+def benchmark(
+    out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
+    quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses patients, poses and noise.")] = 0,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials per vertebra; 10, or 2 with --quick.")] = None,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Measure accuracy and verdicts on simulated X-rays of phantoms, with the truth known."""
+    from radgs.cli.console import ProgressBar, ending_well, people_console
+
+    with ending_well(as_json=False):
+        from radgs.evaluation.phantom_benchmark import run_phantom_benchmark
+        from radgs.pipeline.result_folder import prepare_folder
+
+        prepare_folder(out)
+        with ProgressBar(people_console(), "Benchmark") as progress:
+            report = run_phantom_benchmark(
+                out, seed=seed, quick=quick, trials_per_vertebra=trials, device=device.value, progress=progress
+            )
+        typer.echo(report.read_text(encoding="utf-8"))
+        typer.echo(f"Written to {out}.")
+
+
+@app.command()
+def experiment(
+    which: Annotated[Experiment, typer.Argument(help="RecM alone; attention and CAL; clicks off by known distances.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md and the plots.")],
+    steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 600,
+    trials: Annotated[int, typer.Option(min=1, help="Of each known distance.")] = 6,
+    seed: Annotated[int, typer.Option(help="Of the synthetic patient, pairs, weights and noise.")] = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Run one of the method's first experiments on a synthetic vertebra; minutes to a quarter of an hour."""
+    from radgs.cli.console import ProgressBar, ending_well, people_console
+
+    with ending_well(as_json=False):
+        from radgs import experiments
+        from radgs.pipeline.result_folder import prepare_folder
+
+        prepare_folder(out)
+        with ProgressBar(people_console(), "Experiment") as progress:
+            run = {
+                Experiment.reconstruction: partial(experiments.reconstruction_experiment, steps=steps),
+                Experiment.attention: partial(experiments.attention_experiment, steps=steps),
+                Experiment.offsets: partial(experiments.offsets_experiment, trials=trials),
+            }[which]
+            report = run(out, seed=seed, device=device.value, progress=progress)
+        typer.echo(report.read_text(encoding="utf-8"))
+        typer.echo(f"Written to {out}.")
+
+
+def _register_and_report(
+    path: Path, out: Path, device: Device, as_json: bool, truth_note: str, models: Sequence[Path] = ()
+) -> None:
+    from radgs.cli.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
+
+    with ending_well(as_json):
+        from radgs.io.case_file import read_case_file
+        from radgs.pipeline.result_folder import result_folder, write_result_folder
+
+        with result_folder(out) as to_be:
+            with redirect_stdout(sys.stderr):
+                to_be.refuse_inputs([*read_case_file(path).inputs, *models])
+                case, registration = _register(path, device, models)
+            files = write_result_folder(to_be, case, registration)
+        result, errors = registration.result, _true_errors(case, registration)
+        if as_json:
+            paths = {"folder": str(out), "files": [str(file) for file in files]}
+            print_json({**result.to_json_dict(), "paths": paths, "mtre_mm": errors})
+        else:
+            print_summary(result, errors, files, out, truth_note if errors else "")
+        raise typer.Exit(EXIT_OF_VERDICT[result.worst_verdict])
+
+
+def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[RegistrationCase, Registration]:
+    from radgs.cli.console import ProgressBar, people_console
+
+    with ProgressBar(people_console(), "Reading the case") as bar:
+        bar(0.0, "Reading the case")
+        from radgs.case import RegistrationCase
+        from radgs.io.cache_folder import user_cache
+        from radgs.io.content import ContentHashes
+        from radgs.networks import load_prepared
+        from radgs.pipeline import register
+
+        def show(progress: Progress) -> None:
+            message = progress.message.removeprefix(f"{progress.level}: ")
+            bar(progress.fraction, f"{progress.level}: {message}")
+
+        case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
+        return case, register(case, device=device.value, networks=load_prepared(models), progress=show)
+
+
+def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:
+    """Per level with a known truth and a pose, the mTRE in mm."""
+    from radgs.evaluation.metrics import mtre
+
+    errors = {}
+    for name, level in registration.result.levels.items():
+        truth, model = case.truth.get(name), registration.models.get(name)
+        if truth is not None and model is not None and level.ct_to_world is not None:
+            errors[name] = mtre(model.surface, truth, level.ct_to_world)
+    return errors

@@ -1,0 +1,126 @@
+"""``radgs prepare`` and ``radgs train``, as a person at a terminal meets them: progress, Ctrl-C, a last word."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from radgs.cli.console import ProgressBar, people_console
+from radgs.networks import Accuracy, Networks, load_networks
+from radgs.training.base import anatomy_and_base, check_output
+from radgs.training.generic import train_generic
+from radgs.training.prepare import PreparationProgress, prepare
+
+
+def prepare_level(
+    case: Path, level_name: str, out: Path, *, minutes: float, base: Path | None, seed: int, device: str
+) -> str:
+    """Prepares networks for a level of a case; returns what to tell.
+
+    Raises:
+        InputFileError: The case or the base cannot be used.
+        OutputError: The model file cannot be used.
+        CaseError: There is no such level, or its label shows no whole vertebra.
+    """
+    anatomy, level, networks = anatomy_and_base(case, level_name, out, base)
+    with ProgressBar(people_console(), f"Preparing {level_name}") as bar, _interruptible() as interrupted:
+
+        def show(at: PreparationProgress) -> None:
+            bar(min(at.fraction, 1.0), f"{level_name}: {at.message}")
+
+        networks = prepare(
+            anatomy.ct,
+            anatomy.labels,
+            level,
+            networks,
+            out,
+            minutes=minutes,
+            seed=seed,
+            device=device,
+            progress=show,
+            cancelled=interrupted,
+        )
+    return _last_word(networks, out, interrupted())
+
+
+def train_stage_1(
+    out: Path,
+    pairs: Path,
+    *,
+    minutes: float,
+    spines: int,
+    config: str,
+    base: Path | None,
+    seed: int,
+    device: str,
+) -> str:
+    """Trains generic networks; returns what to tell.
+
+    Raises:
+        InputFileError: There is no such configuration, or the base cannot be used.
+        OutputError: The model file cannot be used.
+    """
+    check_output(out, [] if base is None else [base])
+    networks = None if base is None else load_networks(base)
+    with ProgressBar(people_console(), "Training") as bar, _interruptible() as interrupted:
+        networks = train_generic(
+            out,
+            pairs,
+            minutes=minutes,
+            spines=spines,
+            config=config,
+            base=networks,
+            seed=seed,
+            device=device,
+            progress=bar,
+            cancelled=interrupted,
+        )
+    return _last_word(networks, out, interrupted())
+
+
+class _Interrupted:
+    """Whether Ctrl-C, or a signal to end, came: asking ends the work gently; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def __call__(self) -> bool:
+        return self.pressed
+
+    def press(self, number: int, frame: FrameType | None) -> None:
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+
+
+@contextmanager
+def _interruptible() -> Iterator[_Interrupted]:
+    interrupted = _Interrupted()
+    asking = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupted.press) for number in asking}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
+    accuracy = networks.accuracy
+    said = [f"Stopped early; {out} holds the best so far." if interrupted else f"Written to {out}."]
+    if neighbour := networks.record.get("base", {}).get("level"):
+        said.append(f"It went on from the networks of {neighbour}.")
+    if accuracy is not None:
+        said += [_measured(accuracy), *accuracy.diagnoses]
+    return "\n".join(said)
+
+
+def _measured(accuracy: Accuracy) -> str:
+    return (
+        f"On {accuracy.pairs} held-out simulated pairs: SSIM {accuracy.ssim_3d:.3f}, PSNR {accuracy.psnr_3d_db:.1f} dB "
+        f"({accuracy.ssim_inside:.3f} and {accuracy.psnr_inside_db:.1f} dB inside the mask dilated by 3 mm); "
+        f"mTRE {accuracy.kabsch_median_mm:.2f} mm by Kabsch, {accuracy.regm_median_mm:.2f} mm by RegM (medians)."
+    )

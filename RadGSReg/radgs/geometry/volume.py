@@ -1,0 +1,83 @@
+"""A scalar volume and where it stands: array (D, H, W) = (k, j, i) with an explicit index_to_ras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from radgs.geometry.rigid_transform import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels and their place in RAS millimetres.
+
+    Attributes:
+        array: (D, H, W) values, indexed [k, j, i].
+        index_to_ras: (4, 4) homogeneous map from (i, j, k, 1) to RAS mm; voxel centres at integers.
+    """
+
+    array: NDArray
+    index_to_ras: FloatArray
+
+    @property
+    def spacing(self) -> FloatArray:
+        """(3,) voxel spacing along i, j, k in mm."""
+        return np.linalg.norm(self.index_to_ras[:3, :3], axis=0)
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j, k."""
+        depth, height, width = self.array.shape
+        return width, height, depth
+
+    def to_ras(self, indices: ArrayLike) -> FloatArray:
+        """Maps (..., 3) indices (i, j, k) to RAS mm."""
+        return np.asarray(indices, dtype=np.float64) @ self.index_to_ras[:3, :3].T + self.index_to_ras[:3, 3]
+
+    def to_index(self, points: ArrayLike) -> FloatArray:
+        """Maps (..., 3) RAS mm to continuous indices (i, j, k)."""
+        ras_to_index = np.linalg.inv(self.index_to_ras)
+        return np.asarray(points, dtype=np.float64) @ ras_to_index[:3, :3].T + ras_to_index[:3, 3]
+
+    def sample(self, points: ArrayLike, order: int = 1, outside: float = 0.0) -> NDArray:
+        """Values at (..., 3) RAS points by spline interpolation of the given order; ``outside`` beyond the grid."""
+        indices = self.to_index(points)
+        # Rounding must not push a point on the outermost voxel centres off the grid.
+        on_grid = np.clip(indices, 0.0, np.asarray(self.size) - 1.0)
+        indices = np.where(np.abs(indices - on_grid) < 1e-6, on_grid, indices)
+        coordinates = np.moveaxis(np.atleast_2d(indices)[..., ::-1], -1, 0)
+        values = ndimage.map_coordinates(self.array, coordinates, order=order, mode="constant", cval=outside)
+        return values.reshape(indices.shape[:-1])
+
+    def resampled_to(self, grid: Volume, order: int = 1, outside: float = 0.0) -> Volume:
+        """This volume's values on another volume's grid."""
+        k, j, i = np.meshgrid(*(np.arange(n) for n in grid.array.shape), indexing="ij")
+        points = grid.to_ras(np.stack([i, j, k], axis=-1))
+        return Volume(self.sample(points, order=order, outside=outside), grid.index_to_ras)
+
+    def box(self, low: ArrayLike, high: ArrayLike) -> Volume:
+        """The sub-volume with indices low <= (i, j, k) < high, clipped to the grid."""
+        start = np.clip(np.asarray(low, dtype=int), 0, self.size)
+        stop = np.clip(np.asarray(high, dtype=int), 0, self.size)
+        (i0, j0, k0), (i1, j1, k1) = start, stop
+        index_to_ras = self.index_to_ras.copy()
+        index_to_ras[:3, 3] = self.to_ras(start)
+        return Volume(self.array[k0:k1, j0:j1, i0:i1], index_to_ras)
+
+
+def isotropic_grid(centre: ArrayLike, size_mm: ArrayLike, spacing_mm: float) -> Volume:
+    """An empty float32 volume with axes along RAS, centred on a point.
+
+    Args:
+        centre: (3,) RAS mm of the grid's centre.
+        size_mm: Extent along R, A, S in mm (a scalar for a cube).
+        spacing_mm: Voxel size in mm.
+    """
+    counts = np.maximum(1, np.round(np.broadcast_to(np.asarray(size_mm, dtype=float), 3) / spacing_mm).astype(int))
+    index_to_ras = np.diag([spacing_mm, spacing_mm, spacing_mm, 1.0])
+    index_to_ras[:3, 3] = np.asarray(centre, dtype=float) - (counts - 1) / 2 * spacing_mm
+    return Volume(np.zeros(tuple(counts[::-1]), dtype=np.float32), index_to_ras)

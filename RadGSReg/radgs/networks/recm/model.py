@@ -1,0 +1,104 @@
+"""RecM: two X-rays become radiative Gaussians, each voxel knowing which point of the vertebra it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from radgs.gaussians import RadiativeGaussians, voxelize
+from radgs.geometry.roi import roi_grid, roi_index_to_ras
+from radgs.networks.layers import Pointwise, doubled
+from radgs.networks.recm.attention import SpatialAttention
+from radgs.networks.recm.config import RecMConfig
+from radgs.networks.recm.encoder import make_encoder
+from radgs.networks.recm.head import GaussianHead
+from radgs.networks.recm.inputs import ViewBatch, prepared
+from radgs.networks.recm.lifting import lift
+from radgs.networks.recm.volume_net import VolumeNet
+
+#: Units in which coordinates enter and leave the network, mm.
+POSITION_UNIT_MM, CANONICAL_UNIT_MM = 50.0, 15.0
+#: Cutoff of the Gaussians when they are voxelized for RegM, standard deviations.
+VOXELIZE_CUTOFF_SIGMA = 3.5
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What RecM says of B pairs.
+
+    Attributes:
+        logits: (B, D, H, W) occupancy of the vertebra, on the lifted grid.
+        canonical: (B, 3, D, H, W) the point of the vertebra's anatomical frame that a voxel shows, mm.
+        features: (B, C, D, H, W) from which the Gaussians are read.
+        view_features: (B, V, C, h, w) the encoder's maps.
+        attention: (B, V, 1, h, w) how much each place of them counted, 0..2; None without attention.
+    """
+
+    logits: Tensor
+    canonical: Tensor
+    features: Tensor
+    view_features: Tensor
+    attention: Tensor | None
+
+
+class RecM(nn.Module):
+    """Encoder, attention, lifting, 3D network and heads.
+
+    Args:
+        config: Sizes.
+        with_attention: False leaves the attention out (for the ablation).
+    """
+
+    points: Tensor
+
+    def __init__(self, config: RecMConfig, *, with_attention: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        fine, middle, _ = config.volume_channels
+        self.encoder = make_encoder(config)
+        self.attention = SpatialAttention(config.feature_channels) if with_attention else None
+        self.volume_net = VolumeNet(2 * config.feature_channels + 3, config.volume_channels)
+        self.dense_head = Pointwise(fine, 4, bias=True)
+        self.coarse_canonical = Pointwise(middle, 3, bias=True)
+        self.gaussian_head = GaussianHead(fine, config)
+        nn.init.constant_(self.dense_head.linear.bias[:1], -2.0)
+        grid = roi_grid(config.lifted_voxels)
+        k, j, i = torch.meshgrid(*(torch.arange(n) for n in grid.array.shape), indexing="ij")
+        points = torch.from_numpy(grid.to_ras(torch.stack([i, j, k], dim=-1).numpy())).float()
+        self.register_buffer("points", points, persistent=False)
+
+    def forward(self, batch: ViewBatch) -> Prediction:
+        """The factual pass: features under learned attention."""
+        maps = self.encoder(prepared(batch), batch.directions.flatten(0, 1))
+        attention = None if self.attention is None else self.attention(maps)
+        views = batch.images.shape[:2]
+        view_features = maps.unflatten(0, views)
+        shaped = None if attention is None else attention.unflatten(0, views)
+        logits, canonical, features = self._voxels(batch, view_features, shaped)
+        return Prediction(logits, canonical, features, view_features, shaped)
+
+    @torch.no_grad()
+    def counterfactual_logits(self, batch: ViewBatch, view_features: Tensor, attention: Tensor) -> Tensor:
+        """(B, D, H, W) occupancy under another attention (B, V, 1, h, w); nothing is learnt from this pass."""
+        return self._voxels(batch, view_features, attention)[0]
+
+    def gaussians(self, prediction: Prediction, index: int = 0) -> RadiativeGaussians:
+        """One pair's Gaussians, in the ROI frame."""
+        return self.gaussian_head(prediction.logits[index], prediction.features[index], self.points)
+
+    def voxelized(self, gaussians: RadiativeGaussians) -> Tensor:
+        """(D, H, W) attenuation of Gaussians on the configuration's ROI grid, 1/mm; differentiable."""
+        voxels = self.config.voxels
+        return voxelize(gaussians, roi_index_to_ras(voxels), (voxels, voxels, voxels), VOXELIZE_CUTOFF_SIGMA)
+
+    def _voxels(self, batch: ViewBatch, maps: Tensor, attention: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        attended = maps if attention is None else maps * attention
+        lifted = lift(attended, batch.projections, batch.directions, self.points, batch.images.shape[-1])
+        places = (self.points / POSITION_UNIT_MM).permute(3, 0, 1, 2).expand(len(batch), -1, -1, -1, -1)
+        features, middle = self.volume_net(torch.cat([lifted, places], dim=1))
+        dense = self.dense_head(features)
+        # Patients lie about straight: a voxel's own position is a fair first guess of the point it shows.
+        displacement = (dense[:, 1:] + doubled(self.coarse_canonical(middle))) * CANONICAL_UNIT_MM
+        return dense[:, 0], displacement + self.points.permute(3, 0, 1, 2), features

@@ -1,0 +1,34 @@
+"""From lifted features to what every voxel holds: a small 3D U-Net."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from radgs.networks.layers import ResidualBlock, convolution, doubled, normalization
+
+
+class VolumeNet(nn.Module):
+    """A residual 3D U-Net of three resolutions; most of its work is done at half resolution, where it costs an eighth.
+
+    Args:
+        inputs: Channels of the lifted features.
+        widths: Channels at full, half and quarter resolution.
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, int, int]) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.enter = nn.Sequential(convolution(3, inputs, fine, 1, bias=True), nn.SiLU())
+        self.middle_down = ResidualBlock(3, fine, middle, 2)
+        self.coarse = nn.Sequential(ResidualBlock(3, middle, coarse, 2), ResidualBlock(3, coarse, coarse))
+        self.to_middle = convolution(3, coarse, middle, 1)
+        self.middle_up = ResidualBlock(3, middle, middle)
+        self.to_fine = convolution(3, middle, fine, 1)
+        self.fine_up = nn.Sequential(convolution(3, fine, fine), normalization(fine), nn.SiLU())
+
+    def forward(self, lifted: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, inputs, D, H, W) to features at full resolution (B, fine, ...) and at half (B, middle, ...)."""
+        fine = self.enter(lifted)
+        middle = self.middle_down(fine)
+        middle = self.middle_up(middle + doubled(self.to_middle(self.coarse(middle))))
+        return self.fine_up(fine + doubled(self.to_fine(middle))), middle

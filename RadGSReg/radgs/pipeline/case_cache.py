@@ -1,0 +1,112 @@
+"""What a process that stays keeps from one registration to the next: volumes read and vertebra models built."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radgs.case import Level, RegistrationCase
+from radgs.errors import InputFileError
+from radgs.geometry import FloatArray, Volume
+from radgs.io.cache_folder import CacheFolder
+from radgs.io.content import ContentHashes
+from radgs.io.volumes import read_ct, read_labels
+from radgs.overlay.arrays import Pictured
+from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
+from radgs.vertebra import VertebraModel, start_centre
+
+#: The lumbar spine, and no more: with the CT around it ready to be rendered, a model takes up to hundreds of megabytes.
+MOST_MODELS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A volume, what the files it came from hash to, and what its voxels and their place do."""
+
+    sha256: str
+    volume: Volume
+    fingerprint: str
+
+
+class CaseCache:
+    """Remembers the volumes of the last case, and the vertebra models of the last few vertebrae.
+
+    A volume is read again when its files hold something else. A model belongs to the content of CT and label map, not
+    to their paths, and to a level's name and label.
+
+    Args:
+        cache: Remembers for other processes what unchanged files hash to.
+    """
+
+    def __init__(self, cache: CacheFolder | None = None) -> None:
+        self._hashes = ContentHashes(cache)
+        self._read: dict[str, _Read] = {}
+        self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy, FloatArray] | None = None
+        self._models: OrderedDict[tuple[str, str, str, int], VertebraModel] = OrderedDict()
+
+    def load(self, path: Path) -> RegistrationCase:
+        """Reads and validates a case, without reading again a CT or label map that has not changed.
+
+        Raises:
+            RadgsError: The case cannot be used; the message says why and what to do.
+        """
+        return RegistrationCase.load(
+            path,
+            ct_reader=lambda file: self._volume("ct", file, read_ct),
+            label_reader=lambda file: self._volume("labels", file, read_labels),
+            hashes=self._hashes,
+        )
+
+    def models(self, case: RegistrationCase) -> dict[str, VertebraModel]:
+        """The models known already, by level; ``case`` is the one loaded last."""
+        known = {level.name: self._models.get((*self._spine(), level.name, level.label)) for level in case.levels}
+        return {name: model for name, model in known.items() if model is not None}
+
+    def keep(self, models: dict[str, VertebraModel]) -> None:
+        """Remembers models of the case loaded last."""
+        for model in models.values():
+            key = (*self._spine(), model.level.name, model.level.label)
+            self._models[key] = model
+            self._models.move_to_end(key)
+        while len(self._models) > MOST_MODELS:
+            self._models.popitem(last=False)
+
+    def anatomy(self, case: RegistrationCase, level: Level) -> tuple[Pictured, FloatArray]:
+        """What pictures need of a level of the case loaded last, and the centre (3,) of its vertebral body, CT's RAS.
+
+        The level's model serves where there is one; otherwise what is made in its place is kept for the last vertebra.
+        """
+        model = self.models(case).get(level.name)
+        if model is not None:
+            return model, model.centre
+        key = (*self._spine(), level.name, level.label)
+        if self._drawn is None or self._drawn[0] != key:
+            anatomy = drawn_anatomy(case.ct, case.labels, level)
+            self._drawn = key, anatomy, start_centre(case.labels, level.label)
+        return self._drawn[1:]
+
+    def _spine(self) -> tuple[str, str]:
+        return self._read["ct"].fingerprint, self._read["labels"].fingerprint
+
+    def _volume(self, role: str, path: Path, reader: Callable[[Path], Volume]) -> Volume:
+        sha256 = self._hashes.of(path)
+        known = self._read.get(role)
+        if known is None or known.sha256 != sha256:
+            volume = reader(path)
+            if self._hashes.of(path) != sha256:
+                raise InputFileError(f"{path} changed while it was read.", "Wait until it is written, then go on.")
+            known = self._read[role] = _Read(sha256, volume, _fingerprint(volume))
+        return known.volume
+
+
+def _fingerprint(volume: Volume) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((volume.array.shape, volume.array.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(volume.index_to_ras).tobytes())
+    digest.update(np.ascontiguousarray(volume.array).data)
+    return digest.hexdigest()

@@ -1,0 +1,249 @@
+"""Judging a pose: how large its error may be, whether the images single it out, whether it is where the user pointed.
+
+A residual is not an accuracy: on X-rays full of ribs and bowel a wrong pose can leave a small one. The verdict rests on
+several grounds that fail differently, and "check" or "reject" always says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from radgs.case import Reason, Verdict
+from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
+from radgs.refine import OtherLevel, Refinement
+from radgs.refine.matching import GAIN_REACH_MM, Match
+from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
+from radgs.threads import map_concurrently, one_thread
+from radgs.vertebra import VertebraModel
+
+#: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
+ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
+#: Gradient correlation on the vertebra, worst view.
+ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
+#: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
+ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
+#: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
+ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
+#: RegM may differ from the result by this many times what 95 % of its poses were off by in training; and by this much
+#: at least, mm.
+DISAGREEMENT_FACTOR, LEAST_DISAGREEMENT_MM = 2.0, 4.0
+#: Further from the click than this fraction of the distance between neighbouring bodies, the level is in doubt.
+LEVEL_DOUBT_PITCHES = 0.4
+#: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
+ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
+
+#: The scale at which similarities are compared, mm, and how many of refinement's pixels show as much together.
+SIMILARITY_SIGMA_MM, SIMILARITY_BINNING = 2.0, 2
+#: Wrong poses: this many, displaced by this much (mean over the surface), within the reach of a careful eye's doubt.
+WRONG_POSES = 24
+WRONG_POSE_MM = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known about a refined pose.
+
+    Attributes:
+        surface_p95_mm: 95th percentile over surface and pose uncertainty of the predicted error.
+        similarity_start, similarity_result: (V,) gradient correlation on the vertebra's pixels.
+        distinction: Mean rise of the unexplained gradient energy at wrong poses, as a fraction of the result's.
+        beaten_by: Fraction of wrong poses that leave no more unexplained.
+        articulation_mm: Mean surface distance between the pose and that of the CT as scanned.
+        from_click_mm: Distance of the body's centre from where the user placed it.
+        pitch_mm: Distance between neighbouring bodies.
+        other_level: What a start one level above or below leads to.
+        network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
+        network_usual_mm: What to expect of that distance.
+    """
+
+    surface_p95_mm: float
+    similarity_start: NDArray[np.float64]
+    similarity_result: NDArray[np.float64]
+    distinction: float
+    beaten_by: float
+    articulation_mm: float
+    from_click_mm: float
+    pitch_mm: float
+    other_level: OtherLevel
+    network_mm: float = float("nan")
+    network_usual_mm: float = float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPose:
+    """A pose that the networks found before refinement, and how far off such poses usually are (95 %), mm."""
+
+    ct_to_world: RigidTransform
+    usual_p95_mm: float
+
+
+@torch.no_grad()
+@one_thread()
+def gather_evidence(
+    refinement: Refinement, model: VertebraModel, seed: int = 0, network: NetworkPose | None = None
+) -> Evidence:
+    """Measures everything the verdict rests on.
+
+    Args:
+        refinement: The pose to be judged, and what led to it.
+        model: The vertebra.
+        seed: Of the wrong poses that are tried.
+        network: The networks' pose, where there is one: found on another way, it should agree.
+    """
+    result = refinement.ct_to_world
+    observation = refinement.observation.binned(SIMILARITY_BINNING)
+    bodies, poses = refinement.bodies, refinement.final.poses
+    filters = observation.gradient_filters(SIMILARITY_SIGMA_MM / observation.pixel_mm)
+
+    def gradients(images: torch.Tensor) -> torch.Tensor:
+        return observation.gradients(images, filters)
+
+    target = gradients(observation.images)
+
+    def image(pose_of_body: Sequence[RigidTransform], which: Sequence[int]) -> torch.Tensor:
+        parts = [torch.stack([bodies[i].render(pose_of_body[i], g) for g in observation.geometries]) for i in which]
+        return torch.stack(parts).sum(dim=0)
+
+    surroundings = image(poses, range(1, len(bodies)))
+    vertebra = image(poses, [0])
+    on_vertebra = (observation.valid > 0.99) * (vertebra.abs() > SILHOUETTE_THRESHOLD)
+    match = Match(target, on_vertebra, GAIN_REACH_MM / observation.pixel_mm, shared_samples=1.0)
+
+    found = gradients(surroundings + vertebra)
+    started = gradients(image([refinement.start] * len(bodies), range(len(bodies))))
+    weight = match.robust_weight(found)
+    unexplained = match.cost(found, weight)
+
+    def unexplained_at(pose: RigidTransform) -> float:
+        return match.cost(gradients(surroundings + image([pose], [0])), weight)
+
+    centre = result.apply(model.centre)
+    elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
+    wrong = np.array(map_concurrently(unexplained_at, elsewhere))
+    return Evidence(
+        surface_p95_mm=predicted_surface_error(refinement.final.information, model.surface - model.centre, seed),
+        similarity_start=match.correlation(started),
+        similarity_result=match.correlation(found),
+        distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
+        beaten_by=float((wrong <= unexplained).mean()),
+        articulation_mm=mean_distance(model.surface, refinement.whole.poses[0], result),
+        from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(model.centre))),
+        pitch_mm=model.pitch_mm,
+        other_level=refinement.other_level,
+        network_mm=float("nan") if network is None else mean_distance(model.surface, network.ct_to_world, result),
+        network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
+    )
+
+
+def predicted_surface_error(information: NDArray[np.float64], lever_arms: FloatArray, seed: int = 0) -> float:
+    """95th percentile of the surface's displacement (mm) under the pose's covariance.
+
+    Args:
+        information: (6, 6) inverse covariance of the twist about the body's centre, in units of ``TWIST_SCALE``.
+        lever_arms: (N, 3) surface points relative to that centre, mm.
+        seed: Of the sampling.
+    """
+    if not np.isfinite(information).all():
+        return float("inf")
+    try:
+        root = np.linalg.cholesky(np.linalg.inv(information + 1e-9 * np.eye(6)))
+    except np.linalg.LinAlgError:
+        return float("inf")
+    twists = np.random.default_rng(seed).normal(size=(256, 6)) @ root.T * TWIST_SCALE
+    points = lever_arms[:: max(1, len(lever_arms) // 200)]
+    displacement = np.cross(twists[:, None, :3], points[None]) + twists[:, None, 3:]
+    return float(np.percentile(np.linalg.norm(displacement, axis=-1), 95))
+
+
+def wrong_poses(
+    pose: RigidTransform, centre: FloatArray, surface: FloatArray, rng: np.random.Generator
+) -> list[RigidTransform]:
+    """Poses around a pose whose surface is displaced by ``WRONG_POSE_MM`` on average, in random directions."""
+    poses = []
+    for _ in range(WRONG_POSES):
+        twist = unit(rng.normal(size=6)) * TWIST_SCALE
+        candidate = pose.rotated_about(centre, twist[:3], twist[3:])
+        scale = WRONG_POSE_MM / mean_distance(surface, pose, candidate)
+        poses.append(pose.rotated_about(centre, twist[:3] * scale, twist[3:] * scale))
+    return poses
+
+
+def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reason, ...]]:
+    """The verdict, and a reason for every ground on which it is not "accept"."""
+    findings: list[tuple[Verdict, Reason]] = []
+
+    def weigh(value: float, accept: float, reject: float, code: str, message: str) -> None:
+        """Larger is worse; equal to ``accept`` still passes."""
+        if not value <= accept:
+            findings.append(("reject" if not value <= reject else "check", Reason(code, message)))
+
+    weigh(
+        evidence.surface_p95_mm,
+        ACCEPT_P95_MM,
+        REJECT_P95_MM,
+        "uncertain",
+        f"The images leave the pose uncertain: the vertebra's surface may be off by {evidence.surface_p95_mm:.1f} mm.",
+    )
+    worst = int(np.argmin(evidence.similarity_result))
+    lowest = float(evidence.similarity_result[worst])
+    weigh(
+        -lowest,
+        -ACCEPT_SIMILARITY,
+        -REJECT_SIMILARITY,
+        "dissimilar",
+        f"The model explains view {views[worst]} poorly: gradient correlation {lowest:.2f} on the vertebra.",
+    )
+    weigh(
+        -evidence.distinction,
+        -ACCEPT_DISTINCTION,
+        -REJECT_DISTINCTION,
+        "indistinct",
+        f"The pose barely stands out: moved by {WRONG_POSE_MM:.0f} mm, the vertebra leaves only "
+        f"{evidence.distinction:.0%} more of the X-rays unexplained.",
+    )
+    weigh(
+        evidence.beaten_by,
+        0.0,
+        0.1,
+        "beaten",
+        f"{evidence.beaten_by:.0%} of poses {WRONG_POSE_MM:.0f} mm away match the X-rays no worse.",
+    )
+    weigh(
+        evidence.articulation_mm,
+        ACCEPT_ARTICULATION_MM,
+        REJECT_ARTICULATION_MM,
+        "articulation",
+        f"The vertebra moved {evidence.articulation_mm:.1f} mm against the rest of the CT.",
+    )
+    weigh(
+        evidence.from_click_mm,
+        LEVEL_DOUBT_PITCHES * evidence.pitch_mm,
+        np.inf,
+        "level",
+        f"The result lies {evidence.from_click_mm:.0f} mm from the start, where the next level is "
+        f"{evidence.pitch_mm:.0f} mm away: confirm the level.",
+    )
+    weigh(
+        evidence.other_level.advantage,
+        ACCEPT_OTHER_LEVEL,
+        REJECT_OTHER_LEVEL,
+        "other_level",
+        f"The X-rays fit better with the vertebra one level {evidence.other_level.name}: confirm the level.",
+    )
+    if np.isfinite(evidence.network_mm):
+        weigh(
+            evidence.network_mm,
+            max(LEAST_DISAGREEMENT_MM, DISAGREEMENT_FACTOR * evidence.network_usual_mm),
+            np.inf,
+            "disagreement",
+            f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
+        )
+    if not findings:
+        return "accept", ()
+    verdict: Verdict = "reject" if any(level == "reject" for level, _ in findings) else "check"
+    return verdict, tuple(reason for _, reason in findings)

@@ -1,0 +1,233 @@
+"""The whole story: two X-rays and a CT go in, a judged pose per vertebra comes out.
+
+RecM reconstructs the vertebra as radiative Gaussians, the voxelizer makes a volume of them, Kabsch and RegM bring the
+CT onto it, refinement matches the pose to the X-rays themselves, and the result is judged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+
+import numpy as np
+import torch
+
+from radgs.case import Level, LevelResult, Reason, RegistrationCase, RegistrationResult
+from radgs.errors import RadgsError
+from radgs.geometry import RigidTransform
+from radgs.networks import Networks, Reconstruction, load_generic
+from radgs.networks.reconstruction import reconstruct_level
+from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
+from radgs.refine import refine
+from radgs.versions import versions
+from radgs.vertebra import VertebraModel, build_vertebra_model, start_centre
+
+#: Share of a level's progress that preparing its model takes; the rest is registration.
+PREPARATION_SHARE = 0.7
+#: Where refinement and judgement begin on the same scale.
+REFINE_FROM, JUDGE_FROM = 0.73, 0.95
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a registration stands.
+
+    Attributes:
+        level: The vertebra being worked on.
+        stage: "model", "reconstruct", "refine" or "judge".
+        fraction: Of the whole registration, 0 to 1.
+        message: For people.
+    """
+
+    level: str
+    stage: str
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A result, with what led to it.
+
+    Attributes:
+        result: Poses and verdicts.
+        models: Vertebra models by level: they serve overlays and further registrations.
+        reconstructions: What the networks saw, by level; missing where a vertebra has no anatomical frame.
+    """
+
+    result: RegistrationResult
+    models: dict[str, VertebraModel]
+    reconstructions: dict[str, Reconstruction] = field(default_factory=dict)
+
+
+def register(
+    case: RegistrationCase,
+    *,
+    device: str = "auto",
+    models: Mapping[str, VertebraModel] | None = None,
+    networks: Mapping[str, Networks] | None = None,
+    keep: Callable[[dict[str, VertebraModel]], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Registration:
+    """Registers every level of a case.
+
+    Args:
+        case: CT, labels, calibrated X-rays and a start per level.
+        device: "auto", "cpu" or "cuda".
+        models: Vertebra models of this CT made earlier, by level; missing ones are built.
+        networks: Networks prepared for this patient, by level; elsewhere the bundled generic ones serve.
+        keep: Given each level's model as soon as it is there, so that it outlives a registration cut short.
+        progress: Told where things stand.
+
+    Raises:
+        RadgsError: The case cannot be registered as it is; the message says why and what to do.
+    """
+    case.validate()
+    torch_device = choose_device(device)
+    models = dict(models or {})
+    chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
+    for level in case.levels:
+        if chosen[level.name].patient is not None:  # refused before the work, not after it
+            made = models.get(level.name)
+            centre = start_centre(case.labels, level.label) if made is None else made.centre
+            chosen[level.name].check_fits(case.ct, level, centre)
+    results: dict[str, LevelResult] = {}
+    reconstructions: dict[str, Reconstruction] = {}
+    report = progress or _ignore
+    for index, level in enumerate(case.levels):
+
+        def tell(stage: str, fraction: float, message: str, level: Level = level, index: int = index) -> None:
+            report(Progress(level.name, stage, (index + fraction) / len(case.levels), message))
+
+        tell("model", 0.0, f"taking the CT apart around {level.name}")
+        if level.name not in models:
+            models[level.name] = build_vertebra_model(
+                case.ct,
+                case.labels,
+                level,
+                partial(_tell_fitting, tell),
+            )
+        model = models[level.name] = models[level.name].to(torch_device)
+        if keep is not None:
+            keep({level.name: model})
+        results[level.name], reconstruction = register_level(case, model, chosen[level.name].to(torch_device), tell)
+        if reconstruction is not None:
+            reconstructions[level.name] = reconstruction
+    result = RegistrationResult(
+        levels=results,
+        case_sha256=case.sha256,
+        models={name: chosen[name].description for name in results},
+        versions=versions(),
+        device=str(torch_device),
+    )
+    return Registration(result, models, reconstructions)
+
+
+@cache
+def generic_networks() -> Networks:
+    """The bundled networks, read once."""
+    return load_generic()
+
+
+def register_level(
+    case: RegistrationCase,
+    model: VertebraModel,
+    networks: Networks,
+    tell: Callable[[str, float, str], None] = lambda stage, fraction, message: None,
+) -> tuple[LevelResult, Reconstruction | None]:
+    """One vertebra, from the start that the user gave to a judged pose.
+
+    Args:
+        case: The case, validated.
+        model: The vertebra.
+        networks: RecM and RegM, on the model's device.
+        tell: Called with stage, fraction of this level, and a message.
+    """
+    began = time.perf_counter()
+    start = case.start_pose(model.level.name, model.centre)
+
+    tell("reconstruct", PREPARATION_SHARE, "reconstructing the vertebra from the X-rays")
+    reconstruction = reconstruct_level(networks, case.views, model, start.apply(model.centre))
+    kabsch, regm = _network_poses(reconstruction, model)
+
+    def refining(done: float, message: str) -> None:
+        tell("refine", REFINE_FROM + (JUDGE_FROM - REFINE_FROM) * done, message)
+
+    proposals = [pose for pose in (regm, kabsch) if pose is not None]
+    refinement = refine(case.views, model, start, refining, proposals=proposals)
+    tell("judge", JUDGE_FROM, "judging the result")
+    evidence = gather_evidence(refinement, model, network=_network_pose(regm, networks))
+    names = [view.name for view in case.views]
+    verdict, reasons = judge(evidence, names)
+    tell("judge", 1.0, f"{model.level.name}: {verdict}")
+    result = LevelResult(
+        ct_to_world=refinement.ct_to_world,
+        verdict=verdict,
+        predicted_error_mm={"surface_p95": evidence.surface_p95_mm},
+        reasons=(*reasons, *_why_stages_are_missing(reconstruction)),
+        similarity=_similarities(evidence, names),
+        stages={"start": start, "kabsch": kabsch, "regm": regm, "refined": refinement.ct_to_world},
+        seconds=time.perf_counter() - began,
+    )
+    return result, reconstruction
+
+
+def _network_poses(
+    reconstruction: Reconstruction | None, model: VertebraModel
+) -> tuple[RigidTransform | None, RigidTransform | None]:
+    """The ct_to_world of Kabsch and of RegM, where there are any."""
+    if reconstruction is None or model.frame_to_ct is None:
+        return None, None
+    found, frame = reconstruction, model.frame_to_ct
+    return found.ct_to_world(found.kabsch, frame), found.ct_to_world(found.regm, frame)
+
+
+def _network_pose(regm: RigidTransform | None, networks: Networks) -> NetworkPose | None:
+    """RegM's pose with what is known of its errors; generic networks, which never saw this patient, bear no witness."""
+    if regm is None or networks.patient is None or networks.accuracy is None:
+        return None
+    return NetworkPose(regm, networks.accuracy.regm_p95_mm)
+
+
+def _why_stages_are_missing(reconstruction: Reconstruction | None) -> tuple[Reason, ...]:
+    """A failed stage is null in the result, and has a reason."""
+    if reconstruction is None:
+        message = "The label has no posterior elements, so the networks had no frame to work in; the clicks were used."
+        return (Reason("no_frame", message),)
+    if reconstruction.kabsch is None:
+        message = "The networks saw no vertebra where the clicks are; the clicks were used."
+        return (Reason("no_reconstruction", message),)
+    return ()
+
+
+def _tell_fitting(tell: Callable[[str, float, str], None], done: float) -> None:
+    tell("model", PREPARATION_SHARE * done, "fitting radiative Gaussians")
+
+
+def _ignore(_: Progress) -> None:
+    """Progress that nobody watches."""
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device to compute on.
+
+    Raises:
+        RadgsError: The name is unknown, or there is no such device.
+    """
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise RadgsError(f'There is no device called "{wanted}".', "Choose auto, cpu or cuda.")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RadgsError(
+            "PyTorch finds no CUDA device here.", "Choose auto or cpu, or install a CUDA build of PyTorch."
+        )
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _similarities(evidence: Evidence, views: list[str]) -> dict[str, dict[str, float]]:
+    pairs = np.column_stack([evidence.similarity_start, evidence.similarity_result])
+    return {
+        view: {"start": float(before), "result": float(after)}
+        for view, (before, after) in zip(views, pairs, strict=True)
+    }

@@ -1,0 +1,1 @@
+"""The engine as a process of its own, which another program asks by lines of JSON: ``python -m radgs.worker``."""

@@ -1,0 +1,133 @@
+"""What a worker does when it is asked: register, overlay, prepare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from radgs.worker.requests import Message, flag, minutes, path, poses, prepared_networks, text
+
+if TYPE_CHECKING:
+    from radgs.pipeline.case_cache import CaseCache
+
+
+class Job(Protocol):
+    """A request being served, as its command sees it."""
+
+    def report(self, level: str, stage: str, fraction: float, message: str, **more: Any) -> None:
+        """Tells where the request stands."""
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Within it, a cancellation ends the work at once, between two instructions."""
+
+    def cancelled(self) -> bool:
+        """Whether a cancellation came; outside ``interruptible`` the command asks, and ends gently."""
+
+
+#: What a command does, as people are told when it is cancelled.
+NOUNS = {"register": "registration", "overlay": "drawing", "prepare": "preparation"}
+
+
+class Commands:
+    """The commands by name, and what they keep from one request to the next."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Callable[[Message, Job], Message]] = {
+            "register": self._register,
+            "overlay": self._overlay,
+            "prepare": self._prepare,
+        }
+
+    @cached_property
+    def _cache(self) -> CaseCache:
+        from radgs.io.cache_folder import user_cache
+        from radgs.pipeline.case_cache import CaseCache
+
+        return CaseCache(user_cache())
+
+    def _register(self, request: Message, job: Job) -> Message:
+        from radgs.io.case_file import read_case_file
+        from radgs.pipeline import Progress, register
+        from radgs.pipeline.result_folder import result_folder, write_result_folder
+
+        case_path, out = path(request, "case"), path(request, "out")
+        overlays = flag(request, "overlays", False)
+
+        def tell(progress: Progress) -> None:
+            job.report(progress.level, progress.stage, progress.fraction, progress.message)
+
+        moments = [time.perf_counter()]
+        with result_folder(out) as to_be:
+            device, networks = text(request, "device", "auto"), prepared_networks(request)
+            with job.interruptible():
+                job.report("", "read", 0.0, "reading the case")
+                to_be.refuse_inputs([*read_case_file(case_path).inputs, *map(Path, request.get("models", []))])
+                case = self._cache.load(case_path)
+                moments.append(time.perf_counter())
+                known = self._cache.models(case)
+                registration = register(
+                    case, device=device, models=known, networks=networks, keep=self._cache.keep, progress=tell
+                )
+            moments.append(time.perf_counter())
+            files = write_result_folder(to_be, case, registration, overlays=overlays)
+        moments.append(time.perf_counter())
+        seconds = [after - before for before, after in pairwise(moments)]
+        return {
+            "folder": str(out),
+            "files": [str(file) for file in files],
+            "verdict": registration.result.worst_verdict,
+            "models_reused": sorted(known),
+            "seconds": dict(zip(("read", "register", "write"), seconds, strict=True)),
+        }
+
+    def _overlay(self, request: Message, job: Job) -> Message:
+        from radgs.overlay.pictures import save_pictures
+
+        case_path, out = path(request, "case"), path(request, "out")
+        name, shown = text(request, "level"), poses(request)
+        with job.interruptible():
+            job.report(name, "read", 0.0, "reading the case")
+            case = self._cache.load(case_path)
+            level = case.level(name)
+            job.report(name, "draw", 0.2, "drawing the CT as X-rays")
+            anatomy, centre = self._cache.anatomy(case, level)
+            start = shown.pop("start", None) or case.start_pose(name, centre)
+            files = save_pictures(out, name, anatomy, case.views, {"start": start, **shown})
+        return {"folder": str(out), "files": [str(file) for file in files]}
+
+    def _prepare(self, request: Message, job: Job) -> Message:
+        from radgs.io.model_header import work_folder
+        from radgs.training.base import anatomy_and_base
+        from radgs.training.prepare import PreparationProgress, prepare
+
+        case_path, out = path(request, "case"), path(request, "out")
+        name, budget = text(request, "level"), minutes(request)
+        device, base_path = text(request, "device", "auto"), request.get("base")
+
+        def tell(at: PreparationProgress) -> None:
+            accuracy = None if at.accuracy is None else asdict(at.accuracy)
+            job.report(name, at.stage, at.fraction, at.message, seconds_left=at.seconds_left, accuracy=accuracy)
+
+        with job.interruptible():
+            job.report(name, "read", 0.0, "reading the case", seconds_left=60.0 * budget, accuracy=None)
+            base = None if base_path is None else path(request, "base")
+            anatomy, level, networks = anatomy_and_base(case_path, name, out, base)
+        prepared = prepare(
+            anatomy.ct,
+            anatomy.labels,
+            level,
+            networks,
+            out,
+            minutes=budget,
+            device=device,
+            progress=tell,
+            cancelled=job.cancelled,
+        )
+        accuracy = None if prepared.accuracy is None else asdict(prepared.accuracy)
+        return {"model": str(out), "level": name, "finished": not work_folder(out).exists(), "accuracy": accuracy}

@@ -1,0 +1,134 @@
+"""A result goes to files and comes back; what failed is null, and JSON stays JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from radgs.case import LevelResult, Reason, RegistrationResult, Verdict
+from radgs.errors import InputFileError
+from radgs.geometry import RigidTransform
+
+START = RigidTransform.from_rotation_vector([0.0, 0.0, 0.1], [1.0, 2.0, 3.0])
+POSE = RigidTransform.from_rotation_vector([0.3, -0.2, 0.1], [10.0, -20.0, 30.0])
+
+
+@pytest.fixture
+def result() -> RegistrationResult:
+    good = LevelResult(
+        ct_to_world=POSE,
+        verdict="accept",
+        predicted_error_mm={"surface_p95": 0.8},
+        similarity={"AP": {"start": 0.1, "result": 0.7}},
+        stages={"start": START, "refined": POSE},
+        seconds=1.9,
+    )
+    failed = LevelResult(
+        ct_to_world=None,
+        verdict="reject",
+        predicted_error_mm={"surface_p95": math.nan},
+        reasons=(Reason("refinement-failed", "The refinement diverged: keep the C-arm still – and take new X-rays."),),
+        similarity={"AP": {"start": 0.1, "result": math.inf}},
+        stages={"start": START},
+    )
+    return RegistrationResult(
+        levels={"L3": good, "L4": failed},
+        case_sha256="ab" * 32,
+        models={"L3": "patient.radgs.safetensors"},
+        versions={"radgs": "0.1.0"},
+        device="cpu",
+    )
+
+
+def test_a_saved_result_reads_back_the_same(result: RegistrationResult, tmp_path: Path) -> None:
+    read = RegistrationResult.load(result.save(tmp_path / "out"))
+    good, failed = read.levels["L3"], read.levels["L4"]
+    assert good.ct_to_world is not None
+    np.testing.assert_allclose(good.ct_to_world.matrix, POSE.matrix, atol=1e-12)
+    assert (good.verdict, good.predicted_error_mm, good.seconds) == ("accept", {"surface_p95": 0.8}, 1.9)
+    assert good.similarity == {"AP": {"start": 0.1, "result": 0.7}}
+    assert good.stages["kabsch"] is None
+    assert good.stages["refined"] is not None
+    assert failed.ct_to_world is None
+    assert failed.reasons == result.levels["L4"].reasons
+    assert math.isnan(failed.predicted_error_mm["surface_p95"])
+    assert (read.case_sha256, read.models, read.versions, read.device) == (
+        result.case_sha256,
+        result.models,
+        result.versions,
+        result.device,
+    )
+
+
+def test_the_file_is_the_schema_to_the_letter(result: RegistrationResult, tmp_path: Path) -> None:
+    def refuse(constant: str) -> float:
+        raise AssertionError(f"{constant} is no JSON")
+
+    values = json.loads(result.save(tmp_path).read_text(encoding="utf-8"), parse_constant=refuse)
+    assert values["schema"] == "radgs.result/1"
+    assert (values["frame"], values["unit"]) == ("RAS", "mm")
+    assert set(values) == {"schema", "frame", "unit", "levels", "case_sha256", "models", "versions", "device"}
+    level = values["levels"]["L4"]
+    assert set(level) == {"ct_to_world", "verdict", "predicted_error_mm", "reasons", "similarity", "stages", "seconds"}
+    assert list(level["stages"]) == ["start", "kabsch", "regm", "refined"]
+    assert level["ct_to_world"] is None
+    assert level["predicted_error_mm"] == {"surface_p95": None}
+    assert level["similarity"] == {"AP": {"start": 0.1, "result": None}}
+    np.testing.assert_allclose(values["levels"]["L3"]["stages"]["start"], START.matrix)
+
+
+def test_every_level_with_a_pose_has_a_transform_file(result: RegistrationResult, tmp_path: Path) -> None:
+    (tmp_path / "L4_ct_to_world.tfm").write_text("from an earlier run")
+    result.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["L3_ct_to_world.tfm", "result.json"]
+    resampling = SimpleITK.ReadTransform(str(tmp_path / "L3_ct_to_world.tfm"))
+    flip = np.array([-1.0, -1.0, 1.0])
+    in_ct = np.array([7.0, -3.0, 40.0])
+    np.testing.assert_allclose(resampling.TransformPoint((flip * POSE.apply(in_ct)).tolist()), flip * in_ct, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [
+        (["accept", "accept"], "accept"),
+        (["accept", "check"], "check"),
+        (["check", "reject", "accept"], "reject"),
+        ([], "reject"),
+    ],
+)
+def test_the_worst_level_speaks_for_the_result(verdicts: list[Verdict], worst: Verdict) -> None:
+    levels = {f"L{n}": LevelResult(POSE, verdict) for n, verdict in enumerate(verdicts)}
+    assert RegistrationResult(levels).worst_verdict == worst
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"schema": "radgs.result/2"}, "radgs.result/1"),
+        ({"frame": "LPS"}, "'frame' should be \"RAS\""),
+        ({"unit": "m"}, "'unit'"),
+        ({"levels": []}, "'levels' should be an object"),
+        ({"levels": {"L3": {"verdict": "perfect"}}}, "'levels.L3.verdict' should be one of accept, check, reject"),
+    ],
+)
+def test_another_kind_of_file_is_refused(
+    result: RegistrationResult, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    path = result.save(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(InputFileError, match=said):
+        RegistrationResult.load(path)
+
+
+def test_the_documented_example_is_a_result(tmp_path: Path) -> None:
+    documentation = (Path(__file__).parents[3] / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    (tmp_path / "result.json").write_text(documentation.split("```json result\n")[1].split("```")[0])
+    level = RegistrationResult.load(tmp_path).levels["L3"]
+    assert level.ct_to_world is not None
+    np.testing.assert_allclose(level.ct_to_world.apply([1.0, 2.0, 3.0]), [8.0, 21.0, 33.0])
+    assert level.stages["kabsch"] is None

@@ -1,0 +1,81 @@
+"""Volumes: where voxels stand, and what is read between them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from radgs.geometry import RigidTransform, Volume, isotropic_grid
+
+turns = arrays(np.float64, 3, elements=st.floats(-1.7, 1.7))
+spacings = arrays(np.float64, 3, elements=st.floats(0.3, 5.0))
+points = arrays(np.float64, (5, 3), elements=st.floats(-300, 300))
+
+
+def oblique(turn: np.ndarray, spacing: np.ndarray, left_handed: bool = False) -> np.ndarray:
+    steps = np.diag([*spacing, 1.0]) @ np.diag([1.0, 1.0, -1.0 if left_handed else 1.0, 1.0])
+    return RigidTransform.from_rotation_vector(turn, [12.0, -40.0, 7.0]).matrix @ steps
+
+
+@given(turns, spacings, st.booleans(), points)
+def test_index_and_ras_undo_each_other_in_any_orientation(
+    turn: np.ndarray, spacing: np.ndarray, left_handed: bool, places: np.ndarray
+) -> None:
+    volume = Volume(np.zeros((4, 5, 6)), oblique(turn, spacing, left_handed))
+    np.testing.assert_allclose(volume.to_ras(volume.to_index(places)), places, atol=1e-8)
+    np.testing.assert_allclose(volume.spacing, spacing)
+    assert volume.size == (6, 5, 4)
+
+
+def ramp_volume(turn: np.ndarray) -> Volume:
+    """Values that are a linear function of RAS: 2 R - 3 A + S + 5."""
+    index_to_ras = oblique(turn, np.array([1.0, 1.5, 2.0]))
+    k, j, i = np.indices((9, 10, 11))
+    empty = Volume(np.zeros((9, 10, 11)), index_to_ras)
+    return Volume(empty.to_ras(np.stack([i, j, k], axis=-1)) @ [2.0, -3.0, 1.0] + 5.0, index_to_ras)
+
+
+@given(turns, arrays(np.float64, (6, 3), elements=st.floats(0.0, 1.0)))
+def test_linear_interpolation_reads_a_ramp_exactly_in_any_orientation(turn: np.ndarray, fractions: np.ndarray) -> None:
+    volume = ramp_volume(turn)
+    places = volume.to_ras(fractions * (np.array(volume.size) - 1))
+    np.testing.assert_allclose(volume.sample(places), places @ [2.0, -3.0, 1.0] + 5.0, atol=1e-9)
+
+
+def test_beyond_the_grid_the_outside_value_is_read() -> None:
+    volume = ramp_volume(np.zeros(3))
+    assert volume.sample(volume.to_ras([-2.0, 4.0, 4.0]), outside=-1000.0) == -1000.0
+
+
+def test_a_box_keeps_every_voxel_in_its_place() -> None:
+    volume = ramp_volume(np.array([0.2, 0.1, -0.4]))
+    box = volume.box([2, 3, 1], [100, 7, 5])
+    assert box.size == (9, 4, 4)
+    assert box.array[1, 2, 3] == volume.array[2, 5, 5]
+    np.testing.assert_allclose(box.to_ras([3, 2, 1]), volume.to_ras([5, 5, 2]))
+
+
+def test_resampling_to_its_own_grid_changes_nothing() -> None:
+    volume = ramp_volume(np.array([0.2, 0.1, -0.4]))
+    np.testing.assert_allclose(volume.resampled_to(volume).array, volume.array, atol=1e-9)
+
+
+def test_resampling_to_another_grid_keeps_values_at_their_places() -> None:
+    volume = ramp_volume(np.array([0.2, 0.1, -0.4]))
+    grid = isotropic_grid(volume.to_ras([5, 4, 4]), 3.0, 0.75)
+    k, j, i = np.indices(grid.array.shape)
+    expected = grid.to_ras(np.stack([i, j, k], axis=-1)) @ [2.0, -3.0, 1.0] + 5.0
+    np.testing.assert_allclose(volume.resampled_to(grid).array, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "spacing", "voxels"), [(128.0, 2.0, (64, 64, 64)), ([30.0, 20.0, 10.0], 1.0, (30, 20, 10))]
+)
+def test_an_isotropic_grid_is_centred_along_ras(size: object, spacing: float, voxels: tuple[int, int, int]) -> None:
+    grid = isotropic_grid([5.0, -6.0, 7.0], size, spacing)  # type: ignore[arg-type]
+    assert grid.size == voxels
+    np.testing.assert_allclose(grid.to_ras((np.array(voxels) - 1) / 2), [5.0, -6.0, 7.0])
+    np.testing.assert_allclose(grid.index_to_ras[:3, :3], np.eye(3) * spacing)

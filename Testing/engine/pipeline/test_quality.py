@@ -1,0 +1,110 @@
+"""A verdict rests on grounds that fail differently, and says which failed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import chi
+
+from radgs.geometry import RigidTransform, mean_distance
+from radgs.pipeline.quality import (
+    ACCEPT_P95_MM,
+    WRONG_POSE_MM,
+    WRONG_POSES,
+    Evidence,
+    judge,
+    predicted_surface_error,
+    wrong_poses,
+)
+from radgs.refine import OtherLevel
+
+SPHERE = np.random.default_rng(0).normal(size=(2000, 3))
+SPHERE = 25.0 * SPHERE / np.linalg.norm(SPHERE, axis=1, keepdims=True)
+
+GOOD = Evidence(
+    surface_p95_mm=0.8,
+    similarity_start=np.array([0.2, 0.3]),
+    similarity_result=np.array([0.9, 0.85]),
+    distinction=0.5,
+    beaten_by=0.0,
+    articulation_mm=1.5,
+    from_click_mm=6.0,
+    pitch_mm=35.0,
+    other_level=OtherLevel(0.0, "above"),
+)
+
+
+def test_good_evidence_is_accepted_without_reasons():
+    assert judge(GOOD, ["AP", "LAT"]) == ("accept", ())
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "verdict"),
+    [
+        ({"surface_p95_mm": ACCEPT_P95_MM + 0.1}, "uncertain", "check"),
+        ({"surface_p95_mm": 9.0}, "uncertain", "reject"),
+        ({"surface_p95_mm": float("inf")}, "uncertain", "reject"),
+        ({"surface_p95_mm": float("nan")}, "uncertain", "reject"),
+        ({"similarity_result": np.array([0.9, 0.5])}, "dissimilar", "check"),
+        ({"similarity_result": np.array([0.1, 0.9])}, "dissimilar", "reject"),
+        ({"similarity_result": np.array([np.nan, 0.9])}, "dissimilar", "reject"),
+        ({"distinction": 0.05}, "indistinct", "check"),
+        ({"distinction": -0.1}, "indistinct", "reject"),
+        ({"beaten_by": 0.05}, "beaten", "check"),
+        ({"beaten_by": 0.5}, "beaten", "reject"),
+        ({"articulation_mm": 8.0}, "articulation", "check"),
+        ({"articulation_mm": 20.0}, "articulation", "reject"),
+        ({"other_level": OtherLevel(0.05, "below")}, "other_level", "check"),
+        ({"other_level": OtherLevel(0.2, "below")}, "other_level", "reject"),
+        ({"network_mm": 4.5, "network_usual_mm": 1.5}, "disagreement", "check"),
+        ({"network_mm": 30.0, "network_usual_mm": 6.0}, "disagreement", "check"),
+    ],
+)
+def test_each_ground_alone_withholds_acceptance_and_is_named(change, code, verdict):
+    found, reasons = judge(replace(GOOD, **change), ["AP", "LAT"])
+    assert found == verdict
+    assert [reason.code for reason in reasons] == [code]
+
+
+def test_the_view_that_matches_worst_is_named():
+    _, reasons = judge(replace(GOOD, similarity_result=np.array([0.9, 0.5])), ["AP", "LAT"])
+    assert "LAT" in reasons[0].message
+
+
+def test_a_result_nearly_half_a_level_from_the_click_asks_for_the_level_and_is_never_accepted():
+    verdict, reasons = judge(replace(GOOD, from_click_mm=0.41 * GOOD.pitch_mm), ["AP", "LAT"])
+    assert verdict == "check"
+    assert reasons[0].code == "level"
+    assert "confirm the level" in reasons[0].message
+
+
+def test_the_worst_ground_decides():
+    verdict, reasons = judge(replace(GOOD, from_click_mm=30.0, beaten_by=1.0), ["AP", "LAT"])
+    assert verdict == "reject"
+    assert {reason.code for reason in reasons} == {"level", "beaten"}
+
+
+def test_predicted_error_of_a_pure_shift_is_that_of_its_distribution():
+    """Shifts of 0.5 mm per axis and no rotation: lengths follow a chi distribution with three degrees of freedom."""
+    information = np.diag([1e12] * 3 + [1 / 0.5**2] * 3)
+    assert predicted_surface_error(information, SPHERE) == pytest.approx(0.5 * chi(3).ppf(0.95), rel=0.08)
+
+
+def test_predicted_error_of_a_rotation_grows_with_the_distance_from_the_centre():
+    information = np.diag([1.0] * 3 + [1e12] * 3)
+    near, far = predicted_surface_error(information, SPHERE), predicted_surface_error(information, 2 * SPHERE)
+    assert far == pytest.approx(2 * near, rel=1e-6)
+
+
+def test_without_information_the_predicted_error_is_huge():
+    assert predicted_surface_error(np.zeros((6, 6)), SPHERE) > 1000
+    assert predicted_surface_error(np.full((6, 6), np.nan), SPHERE) == np.inf
+
+
+def test_wrong_poses_are_as_wrong_as_they_say_and_all_different():
+    pose = RigidTransform.from_rotation_vector([0.1, 0.2, 0.3], [5, 6, 7])
+    wrong = wrong_poses(pose, pose.apply(np.zeros(3)), SPHERE, np.random.default_rng(1))
+    distances = [mean_distance(SPHERE, pose, other) for other in wrong]
+    assert len(wrong) == WRONG_POSES
+    assert np.allclose(distances, WRONG_POSE_MM, rtol=0.02)
+    assert len({tuple(np.round(other.matrix.ravel(), 6)) for other in wrong}) == WRONG_POSES

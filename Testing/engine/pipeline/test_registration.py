@@ -1,0 +1,111 @@
+"""From a case to a judged pose: the whole chain on a small phantom."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from radgs.case import InitialPose, RegistrationCase
+from radgs.errors import CaseError, RadgsError
+from radgs.evaluation.metrics import mtre
+from radgs.geometry import Volume
+from radgs.phantom import make_spine
+from radgs.pipeline import Progress, Registration, choose_device, register
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
+from radgs.vertebra import VertebraModel
+
+LEVEL = "L3"
+
+
+@pytest.fixture(scope="module")
+def case() -> RegistrationCase:
+    spine = make_spine(11, spacing_mm=2.0)
+    anatomy = ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
+    settings = SimulationSettings(detector_pixels=192)
+    simulated = simulate_case(anatomy, LEVEL, np.random.default_rng(5), settings)
+    return replace(simulated, ct=Volume(simulated.ct.array.astype(np.float32), simulated.ct.index_to_ras))
+
+
+@pytest.fixture(scope="module")
+def progress_seen() -> list[Progress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def registration(case: RegistrationCase, progress_seen: list[Progress]) -> Registration:
+    return register(case, device="cpu", progress=progress_seen.append)
+
+
+@pytest.fixture(scope="module")
+def model(registration: Registration) -> VertebraModel:
+    return registration.models[LEVEL]
+
+
+def test_two_clicks_lead_to_the_vertebras_pose(case, registration, model):
+    level = registration.result.levels[LEVEL]
+    assert mtre(model.surface, case.truth[LEVEL], level.stages["start"]) > 3.0
+    assert mtre(model.surface, case.truth[LEVEL], level.ct_to_world) < 1.0
+
+
+def test_a_good_pose_is_not_rejected_and_its_error_is_within_twice_what_was_predicted(case, registration, model):
+    level = registration.result.levels[LEVEL]
+    assert level.verdict in ("accept", "check")
+    error = mtre(model.surface, case.truth[LEVEL], level.ct_to_world)
+    assert error < 2.0 * level.predicted_error_mm["surface_p95"]
+
+
+def test_similarity_rises_in_every_view(registration):
+    for values in registration.result.levels[LEVEL].similarity.values():
+        assert values["result"] > values["start"]
+
+
+def test_every_stage_has_its_pose_and_the_networks_are_named(registration):
+    stages = registration.result.levels[LEVEL].stages
+    assert stages["kabsch"] is not None
+    assert stages["regm"] is not None
+    assert "generic" in registration.result.models[LEVEL]
+    assert np.array_equal(stages["refined"].matrix, registration.result.levels[LEVEL].ct_to_world.matrix)
+
+
+def test_progress_rises_from_nothing_to_all_and_names_each_stage(registration, progress_seen):
+    fractions = [update.fraction for update in progress_seen]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0
+    assert fractions[-1] == 1.0
+    assert {update.stage for update in progress_seen} == {"model", "reconstruct", "refine", "judge"}
+
+
+def test_a_model_made_earlier_gives_the_same_pose_again(case, registration):
+    again = register(case, device="cpu", models=registration.models)
+    assert again.models[LEVEL] is registration.models[LEVEL]
+    first, second = registration.result.levels[LEVEL].ct_to_world, again.result.levels[LEVEL].ct_to_world
+    assert np.allclose(first.matrix, second.matrix, atol=1e-4)
+
+
+def test_xrays_of_something_else_are_not_accepted(case, registration):
+    """The lateral image upside down: no pose of this vertebra explains it."""
+    turned = replace(case.views[1], image=np.ascontiguousarray(case.views[1].image[::-1]))
+    result = register(replace(case, views=(case.views[0], turned)), device="cpu", models=registration.models).result
+    assert result.levels[LEVEL].verdict != "accept"
+    assert result.levels[LEVEL].reasons
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_click_on_the_next_level_is_never_accepted_and_the_level_is_asked_for(case, registration, model, step):
+    """Whether the result stays on the level above or below that was clicked, or comes back."""
+    clicked = case.truth[LEVEL].apply(model.centre + model.level_offsets[step])
+    clicks = {view.name: tuple(view.geometry.project(clicked)) for view in case.views}
+    moved = replace(case, initial={LEVEL: InitialPose(clicks)})
+    level = register(moved, device="cpu", models=registration.models).result.levels[LEVEL]
+    assert level.verdict != "accept"
+    assert {reason.code for reason in level.reasons} & {"level", "other_level"}
+
+
+def test_a_case_without_a_start_is_refused(case):
+    with pytest.raises(CaseError, match=LEVEL):
+        register(replace(case, initial={}), device="cpu")
+
+
+def test_an_unknown_device_is_refused_with_the_choices():
+    with pytest.raises(RadgsError, match="auto, cpu or cuda"):
+        choose_device("tpu")
