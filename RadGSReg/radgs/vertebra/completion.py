@@ -145,7 +145,7 @@ def _coarse(values: NDArray[np.float32], seen: BoolArray, factor: int) -> tuple[
 
 
 def _seen(grid: Volume, unknown: BoolArray, fine: Volume, factor: int) -> BoolArray:
-    """Voxels of ``fine``, in blocks of ``factor``, that neither unknown voxels nor what lies off the grid has a part in."""
+    """Voxels of ``fine``, in blocks of ``factor``, in which nothing unknown and nothing off the grid has a part."""
     known = np.ones(unknown.shape, dtype=np.uint8)
     if unknown.any():
         reach = np.maximum(1, np.ceil(factor * fine.spacing / 2 / grid.spacing)).astype(int)[::-1]
