@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, unit
+from radgs.geometry import RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.simulation.xray_physics import XRayPhysics, expose, line_integrals_from_intensity
 
 FieldShape = Literal["blades", "rotated blades", "round"]
@@ -210,14 +210,14 @@ def with_calibration_error(geometry: ViewGeometry, world: World, rng: np.random.
 
 
 def shown_ct(
-    ct: Volume, labels: Volume, centre: FloatArray, around: Sequence[int], world: World
+    ct: Volume, labels: Volume, sought: int, around: Sequence[int], world: World
 ) -> tuple[Volume, Volume]:
     """The CT and the labels as the world's scan shows them.
 
     Args:
         ct: Hounsfield units, all of the anatomy.
         labels: Label map on any grid.
-        centre: (3,) of the vertebra sought, CT RAS mm.
+        sought: Label of the vertebra, about whose middle a square or circle lies.
         around: Labels of the vertebra and of its neighbours.
         world: What is different.
     """
@@ -231,6 +231,8 @@ def shown_ct(
         points = labels.to_ras(voxels)
         low, high = points.min(axis=0) - STACK_MARGIN_MM, points.max(axis=0) + STACK_MARGIN_MM
     else:
+        voxels = labels.to_ras(np.argwhere(labels.array == sought)[:, ::-1])
+        centre = (voxels.min(axis=0) + voxels.max(axis=0)) / 2
         half = np.array([world.extent_mm / 2, world.extent_mm / 2, 1e4])
         low, high = centre - half, centre + half
     corners = ct.to_index(np.array(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij")).reshape(3, -1).T)
