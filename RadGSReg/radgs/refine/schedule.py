@@ -179,11 +179,10 @@ def intensity_tells_more(views: Sequence[XRayView], model: VertebraModel, whole:
     """Whether the aligned CT resembles the X-rays more in intensity, as under a haze, than in line integrals."""
     centre = whole.poses[0].apply(model.centre)
     seen = _seen(views, model, centre, COARSE_PIXELS)
-    scores = [
-        support(_whole_refiner(seen.seen_in_intensity(in_intensity), model, centre).run(whole, COMPARE))
-        for in_intensity in (False, True)
-    ]
-    return scores[1] > scores[0] + CLEARLY_MORE
+    refiner = _whole_refiner(seen, model, centre)  # renders once: both comparisons share its body and the poses
+    in_lines = support(refiner.run(whole, COMPARE))
+    refiner.observation = seen.seen_in_intensity(True)
+    return support(refiner.run(whole, COMPARE)) > in_lines + CLEARLY_MORE
 
 
 def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: RigidTransform) -> OtherLevel:

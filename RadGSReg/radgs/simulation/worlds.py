@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.simulation.xray_physics import XRayPhysics, expose, line_integrals_from_intensity
 
@@ -92,6 +93,17 @@ WORLDS: dict[str, World] = {
     "mixture": _MIXTURE,
     "mixture-ct-150": replace(_MIXTURE, extent="square"),
 }
+
+
+def world_named(name: str) -> World:
+    """The world of that name.
+
+    Raises:
+        InputFileError: There is none.
+    """
+    if name not in WORLDS:
+        raise InputFileError(f'There is no world "{name}".', f"Choose one of {', '.join(WORLDS)}, or all.")
+    return WORLDS[name]
 
 
 def take_xray(
@@ -209,9 +221,7 @@ def with_calibration_error(geometry: ViewGeometry, world: World, rng: np.random.
     return ViewGeometry(source, moved.matrix @ geometry.detector_to_ras, geometry.shape)
 
 
-def shown_ct(
-    ct: Volume, labels: Volume, sought: int, around: Sequence[int], world: World
-) -> tuple[Volume, Volume]:
+def shown_ct(ct: Volume, labels: Volume, sought: int, around: Sequence[int], world: World) -> tuple[Volume, Volume]:
     """The CT and the labels as the world's scan shows them.
 
     Args:
