@@ -10,7 +10,7 @@ import SimpleITK
 
 from radgs.errors import InputFileError, RadgsError
 from radgs.io.calibrations.reading import calibration_kind
-from radgs.io.dicom_xrays import is_dicom
+from radgs.io.dicom_files import is_dicom
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".nrrd", ".mha", ".mhd", ".nii", ".nii.gz", ".npy")
 CALIBRATION_SUFFIXES = (".txt", ".csv", ".yml", ".yaml", ".json")
