@@ -6,6 +6,7 @@ Slicer reads this file each time it starts: it imports no numerical library.
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import vtk
 from slicer import vtkMRMLLinearTransformNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
@@ -88,4 +89,8 @@ def parameters_of(node: Any) -> RadGSRegParameterNode:
     for name, is_usable in USABLE.items():
         if node.HasParameter(name) and not is_usable(node.GetParameter(name)):
             node.UnsetParameter(name)
+    # VTK calls the observer that came first last, and the wrapper's own observers take note of what others have
+    # written: they must not be it, or whoever listens to the node would find old values.
+    if not node.HasObserver(vtk.vtkCommand.ModifiedEvent):
+        node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: None)
     return RadGSRegParameterNode(node)

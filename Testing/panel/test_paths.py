@@ -63,9 +63,9 @@ def test_an_existing_model_can_be_chosen_by_typing_and_in_the_dialog(
     assert (models(a_panel), ui.modelFileEdit.currentPath) == ({}, "")
     asked = []
 
-    def answer(*arguments: Any) -> Any:
+    def answer(*arguments: Any) -> str:
         asked.append(arguments)
-        return str(a_model), ""
+        return str(a_model)
 
     monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", answer)
     ui.modelFileEdit.browse()
