@@ -184,7 +184,7 @@ def draw_field(shape: tuple[int, ...], shapes: Sequence[FieldShape], rng: np.ran
     """(H, W) where a field of a shape drawn from those named lets the beam through; everywhere, where none is named."""
     if not shapes:
         return np.ones(shape, dtype=bool)
-    kind = shapes[rng.integers(len(shapes))]
+    kind = shapes[int(rng.integers(len(shapes)))]
     rows, columns = np.meshgrid(*(np.linspace(-0.5, 0.5, n) for n in shape), indexing="ij")
     if kind == "round":
         row, column = rng.uniform(-0.02, 0.02, 2)
@@ -237,19 +237,18 @@ def shown_ct(ct: Volume, labels: Volume, sought: int, around: Sequence[int], wor
         near = ndimage.binary_dilation(np.isin(labels.resampled_to(ct, order=0).array, around))
         return Volume(np.where(near, ct.array, np.float32(PADDING_HU)), ct.index_to_ras), labels
     if world.extent == "stack":
-        voxels = np.argwhere(np.isin(labels.array, around))[:, ::-1]
-        points = labels.to_ras(voxels)
+        points = labels.to_ras(np.argwhere(np.isin(labels.array, around))[:, ::-1])
         low, high = points.min(axis=0) - STACK_MARGIN_MM, points.max(axis=0) + STACK_MARGIN_MM
     else:
-        voxels = labels.to_ras(np.argwhere(labels.array == sought)[:, ::-1])
-        centre = (voxels.min(axis=0) + voxels.max(axis=0)) / 2
+        vertebra = labels.to_ras(np.argwhere(labels.array == sought)[:, ::-1])
+        centre = (vertebra.min(axis=0) + vertebra.max(axis=0)) / 2
         half = np.array([world.extent_mm / 2, world.extent_mm / 2, 1e4])
         low, high = centre - half, centre + half
     corners = ct.to_index(np.array(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij")).reshape(3, -1).T)
     part = ct.box(np.round(corners.min(axis=0)), np.round(corners.max(axis=0)) + 1)
     if world.extent == "circle":
         k, j, i = np.meshgrid(*(np.arange(n) for n in part.array.shape), indexing="ij")
-        offset = part.to_ras(np.stack([i, j, k], axis=-1)) - centre
-        inside = np.hypot(offset[..., 0], offset[..., 1]) < world.extent_mm / 2
+        away = part.to_ras(np.stack([i, j, k], axis=-1)) - (low + high) / 2
+        inside = np.hypot(away[..., 0], away[..., 1]) < world.extent_mm / 2
         part = Volume(np.where(inside, part.array, np.float32(PADDING_HU)), part.index_to_ras)
     return part, Volume(labels.resampled_to(part, order=0).array.astype(labels.array.dtype), part.index_to_ras)
