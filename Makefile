@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo-result
 ARGS ?=
+N ?= 10000
+SEED ?= 0
 GOLDEN ?= golden-result/poses.json
 
 BIN := $(VENV)/bin
@@ -13,7 +15,7 @@ INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test golden lint format screenshots wheel install clean distclean
+.PHONY: help demo test golden lint format fuzz screenshots wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
 
 golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
 	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
+
+fuzz: $(INSTALLED) ## damaged inputs at every door, into docs/fuzz.md (N=10000 SEED=0)
+	$(BIN)/python Testing/fuzz/fuzz.py --n $(N) --seed $(SEED) --report docs/fuzz.md
 
 lint: $(INSTALLED) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check

@@ -235,8 +235,7 @@ def test_real_files_of_every_kind_are_read_as_pydicom_reads_them_or_refused() ->
             expected = None
         try:
             values = stored_values(path, read_dataset(path))
-        except InputFileError as error:
-            assert str(path) in error.problem
+        except InputFileError:
             continue
         if expected is not None and not str(dataset.PhotometricInterpretation).startswith("YBR"):
             np.testing.assert_array_equal(values.reshape(expected.shape), expected)
