@@ -20,6 +20,14 @@ MOST_HEADER_BYTES = 100_000_000
 ADVICE = "Name a file that radgs prepare or radgs train wrote."
 
 
+def there_is(path: Path) -> bool:
+    """Whether a path leads to something; one that is longer than the system allows leads nowhere."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class ModelSummary:
     """What a model's header says.
@@ -35,9 +43,9 @@ class ModelSummary:
     minutes: float | None
 
 
-def work_folder(model: Path) -> Path:
-    """Where an unfinished preparation of a model file keeps its pairs and its checkpoint."""
-    return model.with_name(model.name + ".work")
+def work_folder(model: Path, seed: int = 0) -> Path:
+    """Where an unfinished preparation of a model file keeps its pairs and its checkpoint; each seed has a folder."""
+    return model.with_name(f"{model.name}.work" + (f"-seed{seed}" if seed else ""))
 
 
 def read_model_summary(path: Path) -> ModelSummary:
@@ -46,7 +54,7 @@ def read_model_summary(path: Path) -> ModelSummary:
     Raises:
         InputFileError: It is missing, or no model file.
     """
-    if not path.is_file():
+    if not (there_is(path) and path.is_file()):
         raise InputFileError(f"The model {path} is missing.", ADVICE)
     try:
         header = json.loads(_metadata(path)["radgs"])
