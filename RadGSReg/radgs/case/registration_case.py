@@ -21,7 +21,7 @@ class LabelledCT:
     """What is known before any X-ray is taken: enough to prepare networks for a vertebra.
 
     Attributes:
-        ct: float32 Hounsfield units.
+        ct: Hounsfield units, int16 or float32.
         labels: Label map, whole numbers, possibly on another grid than the CT.
         levels: The vertebrae that the case names.
     """
