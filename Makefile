@@ -13,10 +13,10 @@ INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test golden lint format screenshots wheel install clean distclean
+.PHONY: help demo test test-panel golden lint format screenshots wheel install clean distclean
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in demo-result/
 	@rm -f $(OUT)/result.json
@@ -24,6 +24,10 @@ demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in de
 
 test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+test-panel: $(INSTALLED) ## test the panel with Slicer's own Python files: SLICER_SOURCE=PATH names Slicer's source tree
+	@test -d "$(SLICER_SOURCE)/Base/Python/slicer" || { echo "SLICER_SOURCE names no source tree of 3D Slicer: git clone --depth 1 --branch 5.10 https://github.com/Slicer/Slicer, then make test-panel SLICER_SOURCE=Slicer" >&2; exit 1; }
+	SLICER_SOURCE="$(abspath $(SLICER_SOURCE))" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal Testing/host Testing/mrml Testing/panel $(ARGS)
 
 golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
 	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
@@ -37,8 +41,9 @@ format: $(INSTALLED) ## let ruff format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-screenshots: $(INSTALLED) ## picture every state of the Slicer panel, into docs/pictures/panel/
-	$(BIN)/python Testing/panel/screenshots.py
+screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
+	$(BIN)/python Testing/panel/screenshots.py light
+	$(BIN)/python Testing/panel/screenshots.py dark
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist

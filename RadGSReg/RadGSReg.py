@@ -1,5 +1,6 @@
 """The scripted module as Slicer loads it: what it is called, its panel and its self-test."""
 
+import sys
 from pathlib import Path
 
 import slicer
@@ -60,20 +61,68 @@ def loadSampleData(source=None):
         logic.cleanup()
 
 
+def forgetPackages():
+    """Forgets the module's packages, so that a reload, which by itself reads this file alone, reads theirs too."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("RadGSRegLib", "radgs")]:
+        del sys.modules[name]
+
+
+class RadGSRegFileDialog:
+    """Takes a case.json, or a folder that holds one, that is dropped onto the application's window.
+
+    Slicer finds the class by its name (Base/QTGUI/qSlicerScriptedFileDialog.h), and asks it when something is dragged.
+    """
+
+    def __init__(self, qSlicerFileDialog):
+        self.qSlicerFileDialog = qSlicerFileDialog
+        qSlicerFileDialog.fileType = _("RadGS-Reg case")
+        qSlicerFileDialog.description = _("Load as a RadGS-Reg case")
+        qSlicerFileDialog.action = slicer.qSlicerFileDialog.Read
+        self.case = None
+
+    def isMimeDataAccepted(self):
+        """Says whether there is a case among what is dragged."""
+        from RadGSRegLib.case_drop import case_among, dropped_paths
+
+        self.case = case_among(dropped_paths(self.qSlicerFileDialog.mimeData()))
+        self.qSlicerFileDialog.acceptMimeData(self.case is not None)
+
+    def dropEvent(self):
+        """Loads the case once the drop is over: until then the program that it comes from is made to wait."""
+        import qt
+
+        case, self.case = self.case, None
+        if case is not None:
+            qt.QTimer.singleShot(0, lambda: showCase(case))
+
+    def execDialog(self):
+        """There is no dialog to show: the case was named by the drop."""
+        return True
+
+
+def showCase(path):
+    """Opens the module with a case as its inputs."""
+    slicer.util.selectModule("RadGSReg")
+    slicer.util.getModuleWidget("RadGSReg").loadCase(path)
+
+
 class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel; ``RadGSRegLib.panel`` fills it with life."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
+        self.ui = self.logic = self.panel = None
 
     def setup(self):
         """Called by Slicer when the panel is opened for the first time."""
-        from RadGSRegLib.panel import Panel
+        from RadGSRegLib.slicer_version import show_where_too_old
 
         ScriptedLoadableModuleWidget.setup(self)
+        if show_where_too_old(self.layout):
+            return
+        from RadGSRegLib.panel import Panel
+
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/RadGSReg.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
@@ -82,24 +131,39 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = Panel(self.ui, self.logic)
         scene = slicer.mrmlScene
         # While a scene goes or comes, the parameters speak of nodes that are not there.
-        for event in (scene.StartCloseEvent, scene.StartImportEvent):
-            self.addObserver(scene, event, lambda *_: self.panel.leave())
+        self.addObserver(scene, scene.StartCloseEvent, lambda *_: self.panel.close_scene())
+        self.addObserver(scene, scene.StartImportEvent, lambda *_: self.panel.leave())
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, lambda *_: self._reenter())
+        if self.parent.isEntered:  # reloaded while it is shown: nobody will call enter
+            self.enter()
 
     def enter(self):
         """Called each time the user opens the module."""
-        self.panel.enter()
+        if self.panel is not None:
+            self.panel.enter()
+
+    def loadCase(self, path):
+        """Makes a case.json, or the folder that holds one, the inputs; what is wrong with it is said in the panel."""
+        self.panel.load_case(path)
 
     def exit(self):
         """Called each time the user goes to another module."""
-        self.panel.leave()
+        if self.panel is not None:
+            self.panel.leave()
 
     def cleanup(self):
-        """Called when the application ends, and before the module is reloaded."""
+        """Called when the application ends, and before the module is reloaded; also where ``setup`` failed."""
         self.removeObservers()
-        self.panel.leave()
-        self.logic.cleanup()
+        if self.panel is not None:
+            self.panel.leave()
+        if self.logic is not None:
+            self.logic.cleanup()
+
+    def onReload(self):
+        """Called by the developer's Reload, and by Reload and Test: reads the module's packages again too."""
+        forgetPackages()
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def _reenter(self):
         if self.parent.isEntered:

@@ -14,8 +14,15 @@ TESTING = Path(__file__).resolve().parent
 sys.path += [str(TESTING / "benchmarks"), str(TESTING / "host")]
 
 import real_ct_data  # noqa: E402
+import without_engine  # noqa: E402
 from navigation import navigation, pyigtl  # noqa: E402, F401
 from slicer_fixtures import a_demo_case, a_launcher, a_logic, a_scene, host, the_module  # noqa: E402, F401
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where the engine's libraries are not installed, what needs them is skipped."""
+    if without_engine.needed():
+        config.pluginmanager.register(without_engine.WithoutEngine())
 
 
 @pytest.fixture(scope="session")

@@ -142,9 +142,40 @@ def test_the_icons_are_128_pixels_square(icon: str) -> None:
     assert struct.unpack(">II", header[16:24]) == (128, 128)
 
 
-def test_the_icon_the_catalogue_shows_is_a_file_of_the_tree() -> None:
-    address = cmake_metadata()["ICONURL"]
-    assert (PROJECT / address.split("/main/", 1)[1]).is_file()
+def test_what_the_catalogue_shows_are_pictures_of_the_tree() -> None:
+    screenshots = cmake_metadata()["SCREENSHOTURLS"].split()
+    assert screenshots
+    for address in (cmake_metadata()["ICONURL"], *screenshots):
+        raw, path = address.split("/main/", 1)
+        assert raw == "https://raw.githubusercontent.com/RadGSReg/RadGSReg"
+        assert (PROJECT / path).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_extensions_index_can_take_the_entry() -> None:
+    """What its own checks ask (scripts/check_description_files.py), as far as the tree can answer."""
+    file = PROJECT / "RadGSReg.json"
+    entry, cmake = json.loads(text_of(file)), text_of(PROJECT / "CMakeLists.txt")
+    assert b"\r" not in file.read_bytes()
+    assert entry["scm_url"].startswith(("https://", "git://"))
+    assert re.findall(r"project\(\s*(\w+)", cmake) == [file.stem]
+    assert not file.stem.lower().startswith("slicer")
+    assert entry["category"] == "Registration"  # one of those that the index knows
+    assert (PROJECT / "LICENSE").is_file()
+
+
+def test_the_extensions_page_says_what_the_index_asks() -> None:
+    readme = text_of(PROJECT / "README.md")
+    for asked in (
+        "# RadGSReg",
+        "## The extension's module",
+        "## Limitations",
+        "Patents:",
+        "Apache-2.0",
+        "arXiv",
+        "![",
+        "make demo",
+    ):
+        assert asked in readme, asked
 
 
 def test_one_version_is_told_everywhere() -> None:

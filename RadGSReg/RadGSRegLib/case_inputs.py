@@ -22,8 +22,10 @@ class CaseInputs:
         xrays: Two X-ray volumes or more, each with its source.
         device: "auto", "cpu" or "cuda".
         model_files: Files of trained models, handed to the engine.
-        transform_name: What a level's transform is called; "{level}" stands for the level's name.
-        reconstruction_name: What a level's reconstructed volume is called.
+        transform_name: What a level's transform is called, when it is made; "{level}" stands for the level's name.
+        reconstruction_name: What a level's reconstructed volume is called, when it is made.
+        output_transform: The linear transform that takes a single level's pose; the level's own where it is None.
+        output_volume: The volume that takes its reconstruction; a new one where it is None.
     """
 
     ct: Any
@@ -34,6 +36,8 @@ class CaseInputs:
     model_files: tuple[Path, ...] = field(default=())
     transform_name: str = "{level}CTToWorld"
     reconstruction_name: str = "{level} reconstruction"
+    output_transform: Any = None
+    output_volume: Any = None
 
     def missing(self) -> list[str]:
         """What is still to be chosen, each as a phrase; empty when a registration can start."""

@@ -8,7 +8,14 @@ import slicer
 
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform
-from RadGSRegLib.node_contract import CT_ROLE, FORMER_PARENT_ROLE, LEVEL_ATTRIBUTE, VERTEBRA_ROLE
+from RadGSRegLib.node_contract import (
+    ATTRIBUTES_OF_A_LEVEL,
+    CT_ROLE,
+    FORMER_PARENT_ROLE,
+    LEVEL_ATTRIBUTE,
+    ROLES_OF_A_LEVEL,
+    VERTEBRA_ROLE,
+)
 from RadGSRegLib.placement import add_transform, set_pose
 from RadGSRegLib.segments import surface
 
@@ -46,16 +53,40 @@ def active_level(ct: Any) -> str | None:
     return parent.GetAttribute(LEVEL_ATTRIBUTE) if is_level_transform(parent) else None
 
 
-def put_level(ct: Any, level: str, pose: RigidTransform) -> Any:
-    """Gives a level of a CT its pose, and returns its transform, made where there is none yet."""
-    transform = level_transforms(ct).get(level)
+def put_level(ct: Any, level: str, pose: RigidTransform, name: str = "", into: Any = None) -> Any:
+    """Gives a level of a CT its pose, and returns its transform, made where there is none yet.
+
+    Args:
+        ct: The CT.
+        level: The level's name.
+        pose: Its ``ct_to_world``.
+        name: What the transform is called when it is made.
+        into: The linear transform that is the level's from now on; the one it had becomes a plain transform.
+    """
+    former = level_transforms(ct).get(level)
+    transform = into or former
     if transform is None:
-        transform = add_transform(f"{level}CTToWorld", pose)
-        transform.SetAttribute(LEVEL_ATTRIBUTE, level)
-        transform.SetNodeReferenceID(CT_ROLE, ct.GetID())
+        transform = add_transform(name or f"{level}CTToWorld", pose)
     else:
         set_pose(transform, pose)
+    transform.SetAttribute(LEVEL_ATTRIBUTE, level)
+    transform.SetNodeReferenceID(CT_ROLE, ct.GetID())
+    if former is not None and former is not transform:
+        _hand_over(former, transform)
     return transform
+
+
+def _hand_over(former: Any, heir: Any) -> None:
+    """What belongs to a level goes to the transform that is the level's now; the former keeps pose and name alone."""
+    for role in ROLES_OF_A_LEVEL:
+        heir.SetNodeReferenceID(role, former.GetNodeReferenceID(role))
+        former.SetNodeReferenceID(role, None)
+    for attribute in ATTRIBUTES_OF_A_LEVEL:
+        former.RemoveAttribute(attribute)
+    former.SetNodeReferenceID(CT_ROLE, None)
+    for node in slicer.util.getNodesByClass("vtkMRMLTransformableNode"):
+        if node.GetParentTransformNode() is former:
+            node.SetAndObserveTransformNodeID(heir.GetID())
 
 
 def put_vertebra(transform: Any, segmentation: Any, identifier: str) -> Any:

@@ -41,6 +41,16 @@ RECONSTRUCTION_ROLE = "RadGSReg.reconstruction"
 RECONSTRUCTED_GAUSSIANS_ROLE = "RadGSReg.reconstructedGaussians"
 ATTENTION_ROLE = "RadGSReg.attention"
 
+#: What goes along when another transform becomes a level's.
+ROLES_OF_A_LEVEL = (
+    VERTEBRA_ROLE,
+    GAUSSIANS_ROLE,
+    RECONSTRUCTION_ROLE,
+    RECONSTRUCTED_GAUSSIANS_ROLE,
+    ATTENTION_ROLE,
+)
+ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, ORIGIN_ATTRIBUTE, ACCEPTED_ATTRIBUTE)
+
 
 def click_role(level: str, view: str) -> str:
     """On the parameter node: the one-point fiducial that marks a level's vertebral body in a view."""

@@ -38,6 +38,27 @@ class NodeWatch(VTKObservationMixin):
         self._changed()
 
 
+class SceneWatch(VTKObservationMixin):
+    """Tells when a node comes into a scene or leaves it.
+
+    Args:
+        changed: Called, often several times in a row; while it is called a node may still lack its data.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def start(self, scene: Any) -> None:
+        """Observes a scene."""
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
+            self.addObserver(scene, event, lambda *_: self._changed())
+
+    def stop(self) -> None:
+        """Observes nothing."""
+        self.removeObservers()
+
+
 def _what_to_observe(node: Any) -> list[tuple[Any, tuple[int, ...]]]:
     found = [(node, (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent))]
     if node.IsA("vtkMRMLMarkupsNode"):

@@ -10,16 +10,22 @@ import vtk
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib.node_watch import NodeWatch
+from RadGSRegLib import acceptance, confirmation
+from RadGSRegLib.levels import level_transforms
+from RadGSRegLib.node_watch import NodeWatch, SceneWatch
+from RadGSRegLib.readiness import can_click, inputs_to_do
+from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.advanced import AdvancedSection
 from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.dependencies import DependenciesSection
 from RadGSRegLib.sections.export import ExportSection
+from RadGSRegLib.sections.folding import Folding, Progress
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
 from RadGSRegLib.sections.patient_model import PatientModelSection
 from RadGSRegLib.sections.results import ResultsSection
+from RadGSRegLib.sections.texts import error_text, without_long_words
 from RadGSRegLib.sections.visual_qa import VisualQaSection
 
 #: Top to bottom.
@@ -35,6 +41,10 @@ SECTIONS = (
     ExportSection,
     AdvancedSection,
 )
+
+
+#: How long the status bar shows the end of something.
+ANNOUNCEMENT_MS = 10000
 
 
 class Panel:
@@ -53,8 +63,9 @@ class Panel:
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.connect("timeout()", self.refresh)
-        self._watched = NodeWatch(self._soon.start)
+        self._watched, self._scene = NodeWatch(self._soon.start), SceneWatch(self._soon.start)
         self.sections = [make(ui, logic, self) for make in SECTIONS]
+        self._folding = Folding(ui, self.refresh)
 
     def enter(self) -> None:
         """Takes up the scene's parameters, made where there are none."""
@@ -63,6 +74,9 @@ class Panel:
         self.parameters = self._logic.getParameterNode()
         gui = self.parameters.connectGui(self._ui)
         self._tags = gui, self.parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.refresh())
+        self._scene.start(slicer.mrmlScene)
+        for section in self.sections:
+            section.take_up()
         self.refresh()
 
     def leave(self) -> None:
@@ -71,6 +85,7 @@ class Panel:
             return
         self._soon.stop()
         self._watched.watch([])
+        self._scene.stop()
         for section in self.sections:
             section.let_go()
         gui, observer = self._tags
@@ -79,22 +94,51 @@ class Panel:
         self.parameters = self._tags = None
         self.say("")
 
+    def close_scene(self) -> None:
+        """Lets go of everything before the scene is closed, open or not."""
+        self.leave()
+        for section in self.sections:
+            section.forget_patient()
+        self._folding.start_over()
+
     def refresh(self) -> None:
         """Has every section follow again; for what changes without the parameter node's knowing."""
         if self.parameters is None or slicer.mrmlScene.IsBatchProcessing():
             return  # half a scene would have sections let go of what is still to come
         self._watched.watch(self._logic.nodesToWatch())
+        self._folding.follow(self._progress())  # first, because what opens shows more than it should
         for section in self.sections:
             section.follow(self.parameters)
 
+    def _progress(self) -> Progress:
+        parameters, inputs = self.parameters, self._logic.inputs()
+        transforms = {} if parameters.ct is None else level_transforms(parameters.ct)
+        return Progress(
+            can_click=can_click(inputs),
+            complete=confirmation.is_confirmed(parameters) and not inputs_to_do(inputs, parameters),
+            looking=any(section.looking for section in self.sections),
+            has_results=any(result_of(transform) is not None for transform in transforms.values()),
+            accepted=any(acceptance.is_accepted(transform) for transform in transforms.values()),
+        )
+
+    def load_case(self, path: Any) -> None:
+        """Makes a case.json, or the folder that holds one, the inputs; what is wrong with it is said."""
+        inputs = next(section for section in self.sections if isinstance(section, InputsSection))
+        inputs.load(path)
+
     def say(self, text: str) -> None:
         """Shows a line of rich text under the Apply button; an empty one takes it away."""
-        self._ui.messageLabel.text = text
+        self._ui.messageLabel.text = without_long_words(text)
+        self._ui.messageLabel.toolTip = text
         self._ui.messageLabel.setVisible(bool(text))
 
     def say_error(self, error: RadgsError) -> None:
         """Shows what is wrong, and the way out."""
-        self.say(f"<b>{error.problem}</b><br>{error.remedy}")
+        self.say(error_text(error))
+
+    def announce(self, text: str) -> None:
+        """Says in the application's status bar that something has come to its end."""
+        slicer.util.showStatusMessage(_("RadGS-Reg: {what}").format(what=text), ANNOUNCEMENT_MS)
 
     def confirm(self, question: str) -> bool:
         """Asks the user in a dialog; True for yes."""

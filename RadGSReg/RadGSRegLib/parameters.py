@@ -6,7 +6,8 @@ Slicer reads this file each time it starts: it imports no numerical library.
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+import vtk
+from slicer import vtkMRMLLinearTransformNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 #: Where the engine may compute, as its own ``device`` has it.
@@ -30,8 +31,10 @@ class RadGSRegParameterNode:
         confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
         xray1: An X-ray, with its source.
         xray2: Another, from another direction.
-        transformName: What a level's transform is called; "{level}" stands for its name.
-        reconstructionName: What a level's reconstructed volume is called.
+        outputTransform: Takes the pose of a single level; None: the level's own, made where there is none.
+        outputVolume: Takes its reconstruction; None: a new one.
+        transformName: What a level's transform is called when it is made; "{level}" stands for its name.
+        reconstructionName: What a level's reconstructed volume is called when it is made.
         models: File of the model prepared for this patient, by level, where one is to serve.
         preparationMinutes: Time budget of a preparation.
         device: Where the engine computes; "auto" takes a GPU where there is one.
@@ -48,6 +51,8 @@ class RadGSRegParameterNode:
     confirmedLevels: str
     xray1: vtkMRMLScalarVolumeNode
     xray2: vtkMRMLScalarVolumeNode
+    outputTransform: vtkMRMLLinearTransformNode
+    outputVolume: vtkMRMLScalarVolumeNode
     transformName: str = "{level}CTToWorld"
     reconstructionName: str = "{level} reconstruction"
     models: dict[str, str]
@@ -84,4 +89,8 @@ def parameters_of(node: Any) -> RadGSRegParameterNode:
     for name, is_usable in USABLE.items():
         if node.HasParameter(name) and not is_usable(node.GetParameter(name)):
             node.UnsetParameter(name)
+    # VTK calls the observer that came first last, and the wrapper's own observers take note of what others have
+    # written: they must not be it, or whoever listens to the node would find old values.
+    if not node.HasObserver(vtk.vtkCommand.ModifiedEvent):
+        node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: None)
     return RadGSRegParameterNode(node)

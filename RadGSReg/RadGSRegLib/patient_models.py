@@ -9,7 +9,10 @@ from typing import Any
 import slicer
 
 from radgs.errors import CaseError, InputFileError, RadgsError
-from radgs.io.model_header import SUFFIX, ModelSummary, read_model_summary
+from radgs.io.model_header import SUFFIX, ModelSummary, read_model_summary, there_is
+
+#: Characters of a CT's name in a file's, which file systems keep short.
+LONGEST_NAME = 100
 
 WAY_OUT = "Choose another file under Patient model, prepare one, or register with none."
 
@@ -25,7 +28,7 @@ def model_path(parameters: Any, level: str) -> Path | None:
     if not text:
         return None
     path, scene = Path(text), scene_folder()
-    if not path.is_file() and scene is not None and (scene / path.name).is_file():
+    if not there_is(path) and scene is not None and there_is(scene / path.name):
         return scene / path.name
     return path
 
@@ -72,7 +75,7 @@ def model_problem(parameters: Any, level: str) -> RadgsError | None:
 def model_name(ct: Any, level: str) -> str:
     """What the file of a level's new model is called."""
     name = "" if ct is None else re.sub(r"[^\w .-]", "_", ct.GetName()).strip(" .")
-    return f"{name or 'CT'} {level}{SUFFIX}"
+    return f"{name[:LONGEST_NAME].strip(' .') or 'CT'} {level}{SUFFIX}"
 
 
 def proposed_folder() -> Path:

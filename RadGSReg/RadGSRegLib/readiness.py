@@ -34,6 +34,11 @@ def what_to_do(inputs: CaseInputs, parameters: Any) -> list[str]:
 
 def what_is_missing(inputs: CaseInputs, parameters: Any) -> list[str]:
     """What has to be chosen or placed, the user's word for the levels aside."""
+    return inputs_to_do(inputs, parameters) or _about_clicks(inputs, parameters.parameterNode)
+
+
+def inputs_to_do(inputs: CaseInputs, parameters: Any) -> list[str]:
+    """What has to be chosen before there is something to click."""
     todo = []
     if not in_scene(inputs.ct):
         todo.append(_("Choose a CT"))
@@ -52,7 +57,12 @@ def what_is_missing(inputs: CaseInputs, parameters: Any) -> list[str]:
         for outputs, name in ((_("transforms"), inputs.transform_name), (_("volumes"), inputs.reconstruction_name))
         if "{level}" not in name
     ]
-    return todo or _about_clicks(inputs, parameters.parameterNode)
+    return todo
+
+
+def can_click(inputs: CaseInputs) -> bool:
+    """Whether there are levels, and two X-rays to mark them in."""
+    return bool(inputs.segments) and sum(in_scene(xray) for xray in inputs.xrays) >= 2
 
 
 def geometry_problem(xray: Any) -> RadgsError | None:

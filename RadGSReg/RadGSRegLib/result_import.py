@@ -65,8 +65,13 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         if outcome.ct_to_world is None:
             _forget_former_pose(inputs, level, outcome)
             continue
-        transform = put_level(inputs.ct, level, outcome.ct_to_world)
-        transform.SetName(name_of(inputs.transform_name, level))
+        transform = put_level(
+            inputs.ct,
+            level,
+            outcome.ct_to_world,
+            name_of(inputs.transform_name, level),
+            inputs.output_transform if in_scene(inputs.output_transform) else None,
+        )
         _put_result(transform, outcome)
         keep_origin(transform, origin, inputs.ct, inputs.xrays)
         refer_as_registration(transform, inputs.ct, inputs.xrays)
@@ -75,17 +80,9 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])
         yield None
         shown = [transform, vertebra]
-        for role, suffix, show in FILES_OF_A_LEVEL:
-            path = folder / f"{level}{suffix}"
-            remove(transform.GetNodeReference(role))  # what an earlier registration of the level left there
-            if path.is_file():
-                node = show(path, level)
-                node.SetAttribute(LEVEL_ATTRIBUTE, level)
-                if role == RECONSTRUCTION_ROLE:
-                    node.SetName(name_of(inputs.reconstruction_name, level))
-                transform.SetNodeReferenceID(role, node.GetID())
-                shown.append(node)
-                yield None
+        for node in _files_of_a_level(folder, inputs, level, transform):
+            shown.append(node)
+            yield None
         gaussians = transform.GetNodeReference(GAUSSIANS_ROLE)
         if gaussians is not None:
             gaussians.SetAndObserveTransformNodeID(transform.GetID())
@@ -96,6 +93,24 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     sources = [source for xray in xrays if (source := xray.GetNodeReference(SOURCE_ROLE)) is not None]
     show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", [*xrays, *sources])
     yield result
+
+
+def _files_of_a_level(folder: Path, inputs: CaseInputs, level: str, transform: Any) -> Iterator[Any]:
+    """Shows the files of a level that there are, in place of what an earlier registration left; yields each node."""
+    for role, suffix, show in FILES_OF_A_LEVEL:
+        path, former = folder / f"{level}{suffix}", transform.GetNodeReference(role)
+        into = inputs.output_volume if role == RECONSTRUCTION_ROLE and in_scene(inputs.output_volume) else None
+        if former is not into or not path.is_file():
+            remove(former)
+        if not path.is_file():
+            continue
+        if role == RECONSTRUCTION_ROLE:
+            node = show_reconstruction(path, name_of(inputs.reconstruction_name, level), into)
+        else:
+            node = show(path, level)
+        node.SetAttribute(LEVEL_ATTRIBUTE, level)
+        transform.SetNodeReferenceID(role, node.GetID())
+        yield node
 
 
 def name_of(pattern: str, level: str) -> str:
@@ -127,15 +142,27 @@ def result_of(transform: Any) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
-def show_reconstruction(path: Path, level: str) -> Any:
-    """Shows a reconstruction, world RAS and HU-like, as a volume rendered by one of Slicer's CT presets."""
+def show_reconstruction(path: Path, name: str, into: Any = None) -> Any:
+    """Shows a reconstruction, world RAS and HU-like, as a volume rendered by one of Slicer's CT presets.
+
+    Args:
+        path: The file.
+        name: What the volume is called when it is made.
+        into: The volume that takes it, image, place and all; a new one where it is None.
+    """
     volume = read_volume(path)
-    node = slicer.util.addVolumeFromArray(
-        volume.array.astype(np.float32), ijkToRAS=volume.index_to_ras, name=f"{level} reconstruction"
-    )
+    array = volume.array.astype(np.float32)
+    if into is None:
+        node = slicer.util.addVolumeFromArray(array, ijkToRAS=volume.index_to_ras, name=name)
+    else:
+        node = into
+        slicer.util.updateVolumeFromArray(node, array)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.index_to_ras))
+        node.SetAndObserveTransformNodeID(None)  # it stands in the world
+        node.CreateDefaultDisplayNodes()
     _show_bone_alone(node.GetDisplayNode())
     rendering = slicer.modules.volumerendering.logic()
-    display = rendering.CreateDefaultVolumeRenderingNodes(node)
+    display = rendering.GetFirstVolumeRenderingDisplayNode(node) or rendering.CreateDefaultVolumeRenderingNodes(node)
     presets = (rendering.GetPresetByName(name) for name in RENDERING_PRESETS)
     preset = next((preset for preset in presets if preset is not None), None)
     if preset is not None:

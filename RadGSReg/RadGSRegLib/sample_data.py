@@ -9,6 +9,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from RadGSRegLib.slicer_version import is_too_old
+
 MODULE_FOLDER = Path(__file__).resolve().parent.parent
 DEMO_FOLDER = MODULE_FOLDER / "radgs" / "data" / "demo"
 THUMBNAIL = MODULE_FOLDER / "Resources" / "Icons" / "RadGSRegPhantom.png"
@@ -21,12 +23,14 @@ FILES = (("ct.nii.gz", "CT", "VolumeFile"), ("labels.nii.gz", "Vertebrae", "Segm
 
 
 def register_sample_data(load: Callable[[Any], None]) -> None:
-    """Adds the phantom to Sample Data; where that module is absent, does nothing.
+    """Adds the phantom to Sample Data; where that module is absent or 3D Slicer too old, does nothing.
 
     Args:
         load: Brings the whole case into the scene; called with the source when the user presses the phantom's button.
             The same function every time: Sample Data knows by it that the phantom is there already.
     """
+    if is_too_old():
+        return
     try:
         from SampleData import SampleDataLogic
     except ImportError:

@@ -20,18 +20,19 @@ CT_VIEW = "Green"
 ORIENTATIONS = ("Sagittal", "Coronal", "Axial")
 
 
-def show_xrays(xrays: Sequence[Any], ct: Any = None) -> None:
+def show_xrays(xrays: Sequence[Any], ct: Any = None, opacity: float = 0.5) -> None:
     """Shows each X-ray in a slice view that lies in its film, and the CT in the third, as far as there are such views.
 
     Args:
         xrays: X-ray volumes, at most as many as there are views for them.
         ct: The CT; None leaves its view as it is.
+        opacity: Of a DRR that comes to lie over its X-ray.
     """
     for tag, xray in zip(XRAY_VIEWS, xrays, strict=False):
         view, layers = slice_view(tag)
         if view is not None:
             layers.SetBackgroundVolumeID(xray.GetID())
-            layers.SetForegroundVolumeID(None if (drr := drr_of(xray)) is None else drr.GetID())
+            _lay(layers, drr_of(xray), opacity)
             _lie_in_film(view, xray)
             _fit(view)
     view, layers = slice_view(CT_VIEW)
@@ -50,11 +51,31 @@ def are_shown(xrays: Sequence[Any]) -> bool:
 
 
 def lay_over(background: Any, foreground: Any, opacity: float) -> None:
-    """Lays a volume over another in every slice view that shows the other; None takes away what lies there."""
-    layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
-    for layer in (layer for layer in layers if layer.GetBackgroundVolumeID() == background.GetID()):
-        layer.SetForegroundVolumeID(None if foreground is None else foreground.GetID())
+    """Lays a volume over another in every slice view that shows the other; None takes away what lies there.
+
+    Where it lies already, its opacity is the user's, who may have set it at the view.
+    """
+    for layer in _layers_over(background):
+        _lay(layer, foreground, opacity)
+
+
+def blend(background: Any, foreground: Any, opacity: float) -> None:
+    """Sets how much of a volume is mixed into another, wherever it lies over it."""
+    for layer in _layers_over(background):
+        if layer.GetForegroundVolumeID() == foreground.GetID():
+            layer.SetForegroundOpacity(opacity)
+
+
+def _lay(layer: Any, foreground: Any, opacity: float) -> None:
+    identifier = None if foreground is None else foreground.GetID()
+    if layer.GetForegroundVolumeID() != identifier:
+        layer.SetForegroundVolumeID(identifier)
         layer.SetForegroundOpacity(opacity)
+
+
+def _layers_over(background: Any) -> list[Any]:
+    layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return [layer for layer in layers if layer.GetBackgroundVolumeID() == background.GetID()]
 
 
 def show_xrays_in_3d(shown: bool) -> None:

@@ -1,5 +1,15 @@
 """How verdicts look."""
 
-#: Dark enough to be read on white, and told apart with every kind of colour vision; the words say the same.
-VERDICT_COLOURS = {"accept": "#1b7837", "check": "#b35806", "reject": "#b2182b"}
+from __future__ import annotations
+
+from typing import Any
+
+from RadGSRegLib.theme import colour
+
 VERDICT_SIGNS = {"accept": "✓", "check": "?", "reject": "✗"}
+KINDS = {"accept": "good", "check": "doubt", "reject": "bad"}
+
+
+def verdict_colour(verdict: str, widget: Any) -> str:
+    """A verdict's colour, for words on a widget's own background."""
+    return colour(KINDS[verdict], widget)

@@ -200,9 +200,11 @@ def _set_click(parameter_node: Any, level: str, volume: Any, geometry: ViewGeome
         raise GeometryError(
             f"A point behind the source of {view_name(volume)} cannot be seen in it.", "Click on the X-ray itself."
         )
+    volume.SetAttribute(VIEW_ATTRIBUTE, view_name(volume))  # the click goes by it, whatever the volume is called later
     role = click_role(level, view_name(volume))
     remove(parameter_node.GetNodeReference(role))
     fiducial = add_point(f"{level} in {view_name(volume)}", geometry.pixel_to_ras(pixel))
+    fiducial.GetDisplayNode().SetVisibility3D(False)  # there the clicks of neighbouring levels lie on each other
     parameter_node.SetNodeReferenceID(role, fiducial.GetID())
     return fiducial
 

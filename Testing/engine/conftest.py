@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ import pytest
 from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, isotropic_grid, unit
 from radgs.phantom import PhantomSpine, make_spine
-from radgs.simulation import ArticulatedAnatomy
-from radgs.vertebra import VertebraModel, build_vertebra_model
+
+if TYPE_CHECKING:  # these need torch, and many tests do not
+    from radgs.simulation import ArticulatedAnatomy
+    from radgs.vertebra import VertebraModel
 
 #: Where the block that plays the vertebra stands in its CT, RAS mm.
 BLOCK_CENTRE = np.array([10.0, 20.0, 30.0])
@@ -74,6 +76,8 @@ def phantom_spine() -> PhantomSpine:
 @pytest.fixture(scope="session")
 def phantom_anatomy(phantom_spine: PhantomSpine) -> ArticulatedAnatomy:
     """The phantom taken apart into L1 to L5 and the rest."""
+    from radgs.simulation import ArticulatedAnatomy
+
     return ArticulatedAnatomy(phantom_spine.ct, phantom_spine.labels, phantom_spine.levels)
 
 
@@ -86,6 +90,8 @@ def preparation_progress() -> list[float]:
 @pytest.fixture(scope="session")
 def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]) -> VertebraModel:
     """What the engine knows of the phantom's L3; takes seconds."""
+    from radgs.vertebra import build_vertebra_model
+
     level = Level("L3", phantom_spine.levels["L3"])
     return build_vertebra_model(phantom_spine.ct, phantom_spine.labels, level, preparation_progress.append)
 

@@ -38,6 +38,16 @@ def test_a_value_that_no_widget_could_show_gives_way_to_the_default(node: Any, n
     assert node.GetParameter(name) == str(kept)
 
 
+def test_whoever_listens_finds_what_another_has_written(node: Any, a_scene: Any) -> None:
+    parameters, told = parameters_of(node), []
+    parameters.AddObserver("ModifiedEvent", lambda *_: told.append((parameters.ct, parameters.device)))
+    another = parameters_of(node)
+    another.ct = ct = a_scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    another.device = "cpu"
+    assert told[0] == (ct, "auto")
+    assert told[-1] == (ct, "cpu")
+
+
 def test_a_script_cannot_set_what_the_panel_could_not_show(node: Any) -> None:
     parameters = parameters_of(node)
     for name, value in (("device", "tpu"), ("preparationMinutes", 0), ("streamPort", 70000)):

@@ -11,6 +11,12 @@ def place_button(panel: Any, row: int, column: int) -> Any:
     return panel.ui.clicksTable.cellWidget(row, column)
 
 
+def to_do(panel: Any) -> str:
+    """The next thing that is missing, as the line below Apply says it; empty where nothing is."""
+    label = panel.ui.applyHintLabel
+    return label.text.split(" (")[0] if label.isVisible() else ""
+
+
 def interaction() -> Any:
     return slicer.app.applicationLogic().GetInteractionNode()
 

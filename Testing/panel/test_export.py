@@ -228,8 +228,9 @@ def test_a_saved_scene_brings_ticks_format_and_levels_back(
     a_scene.Clear(0)
     assert ui.exportButton.text == "Nothing has been registered yet"
     a_scene.ReadFromMRB(bundle)
-    assert (ui.exportButton.text, ui.exportFormatComboBox.currentData) == ("Export L3", "csv")
+    assert (ui.exportButton.text, ui.exportFormatComboBox.currentData) == ("Choose a folder", "csv")
     assert ui.streamPortSpinBox.value == 23456
+    ui.exportFolderEdit.currentPath = str(tmp_path / "out")
     user.press(ui.exportButton)
     exported = np.loadtxt(tmp_path / "out" / "L3_ct_to_world.csv", delimiter=",")
     np.testing.assert_allclose(exported, L3.matrix, atol=1e-12)

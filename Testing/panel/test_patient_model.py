@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from placing import to_do
 
 MODEL = "patient.radgs.safetensors"
 
@@ -41,7 +42,7 @@ def test_a_model_that_cannot_be_used_stops_apply_until_there_is_none(a_panel: An
     assert a_panel.logic.getParameterNode().models == {"L3": "/nowhere/" + MODEL}
     assert "is missing" in ui.modelLabel.text
     assert "register with none" in ui.modelLabel.text
-    assert (ui.applyButton.text, ui.applyButton.enabled) == ("Choose another model for L3, or none", False)
+    assert (to_do(a_panel), ui.applyButton.enabled) == ("Choose another model for L3, or none", False)
     user.press(ui.noModelButton)
     assert a_panel.logic.getParameterNode().models == {}
     assert ui.modelFileEdit.currentPath == ""
@@ -68,7 +69,7 @@ def test_a_preparation_cancelled_at_once_can_be_resumed(
     assert (ui.prepareButton.text, ui.prepareButton.enabled) == ("Cancel, keep the best so far", True)
     assert ui.preparationProgressBar.isVisible()
     assert not ui.minutesSpinBox.enabled
-    assert (ui.applyButton.text, ui.applyButton.enabled) == ("Wait for the preparation", False)
+    assert (to_do(a_panel), ui.applyButton.enabled) == ("Wait for the preparation", False)
     host.wait_until(lambda: "taking the CT apart" in ui.preparationLabel.text, 60)
     assert ui.preparationProgressBar.format == "20:00 left"
     user.press(ui.prepareButton)

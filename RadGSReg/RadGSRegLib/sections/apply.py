@@ -1,4 +1,4 @@
-"""Apply: one button that says what is missing, starts, and stops; progress; and what came of it in a line."""
+"""Apply: one button that starts and stops; a line that says what is missing; progress; and what came of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from radgs.errors import RadgsError
 from RadGSRegLib.readiness import what_to_do
 from RadGSRegLib.registration_run import RunListener
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.verdicts import VERDICT_COLOURS
+from RadGSRegLib.theme import style
+from RadGSRegLib.verdicts import verdict_colour
 
 #: Steps of the progress bar.
 STEPS = 1000
@@ -27,26 +28,38 @@ class ApplySection(Section):
         self.ui.applyButton.connect("clicked(bool)", self._press)
 
     def follow(self, parameters: Any) -> None:
-        """The button says what it does, or the next thing that is missing; its tooltip says the rest."""
+        """The button says what it does, the line below it the next thing that is missing, and its tooltip the rest."""
         button = self.ui.applyButton
         self.ui.progressBar.setVisible(self.logic.running)
         if self.logic.running:
+            self._hint([])
             button.text = _("Cancelling...") if self._cancelling else _("Cancel")
             button.enabled = not self._cancelling
             button.toolTip = _("Stop within two seconds; what is in the scene stays as it is")
             return
+        button.text = _("Apply")
         if self.logic.preparing:
-            button.enabled, button.text = False, _("Wait for the preparation")
+            button.enabled = False
             button.toolTip = _(
                 "One engine does both: see Patient model, where it can be cancelled and keeps the best so far"
             )
+            self._hint([_("Wait for the preparation")])
             return
         todo = what_to_do(self.logic.inputs(), parameters)
         button.enabled = not todo
-        button.text = todo[0] if todo else _("Apply")
         button.toolTip = (
             _("Still to do: {things}").format(things="; ".join(todo)) if todo else _("Register the confirmed levels")
         )
+        self._hint(todo)
+
+    def _hint(self, todo: list[str]) -> None:
+        label = self.ui.applyHintLabel
+        label.setVisible(bool(todo))
+        label.styleSheet = style("doubt", self.ui.applyButton)
+        if todo:
+            more = _("{first} ({count} more to do)").format(first=todo[0], count=len(todo) - 1)
+            label.text = more if len(todo) > 1 else todo[0]
+            label.toolTip = "\n".join(todo)
 
     def _press(self) -> None:
         if self.logic.running:
@@ -72,17 +85,19 @@ class ApplySection(Section):
 
     def _show_result(self, result: RegistrationResult) -> None:
         self._cancelling = False
-        self.panel.say("<br>".join(_line(level, outcome) for level, outcome in result.levels.items()))
+        self.panel.say("<br>".join(self._line(level, outcome) for level, outcome in result.levels.items()))
+        verdicts = ", ".join(f"{level} {outcome.verdict}" for level, outcome in result.levels.items())
+        self.panel.announce(_("registered: {verdicts}").format(verdicts=verdicts))
         self.panel.refresh()
 
     def _show_failure(self, error: RadgsError) -> None:
         self._cancelling = False
         self.panel.say_error(error)
+        self.panel.announce(error.problem)
         self.panel.refresh()
 
-
-def _line(level: str, outcome: LevelResult) -> str:
-    """A level's verdict; where there is no pose, which leaves no node in the scene, also why."""
-    verdict = f'<b style="color: {VERDICT_COLOURS[outcome.verdict]}">{outcome.verdict}</b>'
-    why = "" if outcome.ct_to_world is not None else " ".join(reason.message for reason in outcome.reasons)
-    return f"{level}: {verdict}. {why}".strip()
+    def _line(self, level: str, outcome: LevelResult) -> str:
+        """A level's verdict; where there is no pose, which leaves no node in the scene, also why."""
+        colour = verdict_colour(outcome.verdict, self.ui.applyButton)
+        why = "" if outcome.ct_to_world is not None else " ".join(reason.message for reason in outcome.reasons)
+        return f'{level}: <b style="color: {colour}">{outcome.verdict}</b>. {why}'.strip()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from RadGSRegLib.dependencies import Libraries
 from RadGSRegLib.sections.section import Section
+from RadGSRegLib.sections.texts import put_text
 
 
 class DependenciesSection(Section):
@@ -37,8 +37,8 @@ class DependenciesSection(Section):
         self.panel.say("")
         self.ui.installButton.enabled = False
         try:
-            with slicer.util.WaitCursor():
-                loaded = self.logic.installDependencies(self._tell)
+            # No waiting cursor: pip's progress and PyTorch's questions are dialogs, which would be under it.
+            loaded = self.logic.installDependencies(self._tell)
         except RadgsError as error:
             self.panel.say_error(error)
         else:
@@ -49,7 +49,7 @@ class DependenciesSection(Section):
         self.panel.refresh()
 
     def _tell(self, line: str) -> None:
-        self.ui.dependenciesLabel.text = line
+        put_text(self.ui.dependenciesLabel, line)
 
 
 def _what_is_missing(libraries: Libraries) -> str:

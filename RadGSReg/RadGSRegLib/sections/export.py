@@ -15,11 +15,14 @@ from radgs.errors import RadgsError
 from radgs.export import FILE_FORMATS, Consent
 from RadGSRegLib.export_files import FileExport, dicom_files, export_levels
 from RadGSRegLib.export_scene import KeptLevel, of_other_xrays
+from RadGSRegLib.path_edits import PatientPaths, on_change, typed_folder
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_live import LiveRows
 from RadGSRegLib.sections.export_texts import exported_text, level_line, obstacle_lines
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.verdicts import VERDICT_COLOURS
+from RadGSRegLib.sections.texts import error_text, without_long_words
+from RadGSRegLib.theme import colour
+from RadGSRegLib.verdicts import verdict_colour
 
 
 class ExportSection(Section):
@@ -31,19 +34,22 @@ class ExportSection(Section):
         self._levels: dict[str, KeptLevel] = {}
         for known in FILE_FORMATS:
             ui.exportFormatComboBox.addItem(_(known.title), known.name)
-        for folder in (ui.exportFolderEdit, ui.ctDicomEdit, ui.xrayDicomEdit):
+        folders = (ui.exportFolderEdit, ui.ctDicomEdit, ui.xrayDicomEdit)
+        for folder in folders:
             folder.filters = ctk.ctkPathLineEdit.Dirs
+        self._paths = PatientPaths(folders)
         self._gate = ExportGate(ui, self._chosen_now, self.panel.refresh)
         self._live = LiveRows(ui, self.logic, self._gate, self._say_error, self.panel.refresh)
         ui.exportLevelsList.connect("itemChanged(QListWidgetItem*)", lambda item: self._tick())
         ui.exportFormatComboBox.connect("currentIndexChanged(int)", lambda index: self._choose_format())
-        ui.exportFolderEdit.connect("currentPathChanged(QString)", lambda path: self.panel.refresh())
+        on_change(ui.exportFolderEdit, self.panel.refresh)
         ui.ctDicomCheckBox.connect("toggled(bool)", lambda checked: self.panel.refresh())
         ui.restoreLevelsButton.connect("clicked(bool)", self._restore)
         ui.exportButton.connect("clicked(bool)", self._press)
 
     def follow(self, parameters: Any) -> None:
         """Shows the CT's levels as they are now, and what the buttons do with the ticked ones."""
+        self._paths.follow(parameters.ct)
         self._levels = self.logic.registeredLevels(parameters.ct)
         chosen = self._chosen()
         self._show_levels(chosen)
@@ -53,6 +59,10 @@ class ExportSection(Section):
         why_not = self._why_not(chosen)
         self._show_button(chosen, why_not)
         self._live.follow(parameters.ct, chosen, why_not)
+
+    def forget_patient(self) -> None:
+        """The folders are those of the patient."""
+        self._paths.forget()
 
     def let_go(self) -> None:
         """Forgets the levels, a question about them, and what was said."""
@@ -80,9 +90,10 @@ class ExportSection(Section):
                 item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
                 levels.addItem(item)
         for row, (level, kept) in enumerate(self._levels.items()):
-            item, colour = levels.item(row), VERDICT_COLOURS["reject" if kept.obstacle else kept.result.verdict]
+            item = levels.item(row)
+            shown = colour("bad", levels) if kept.obstacle else verdict_colour(kept.result.verdict, levels)
             item.setText(level_line(kept))
-            item.setForeground(qt.QBrush(qt.QColor(colour)))
+            item.setForeground(qt.QBrush(qt.QColor(shown)))
             item.setCheckState(qt.Qt.Checked if level in ticked else qt.Qt.Unchecked)
         levels.setFixedHeight(max(len(self._levels), 1) * max(levels.sizeHintForRow(0), 20) + 6)
         levels.blockSignals(blocked)
@@ -130,7 +141,9 @@ class ExportSection(Section):
         return next((reason for holds, reason in reasons if holds), None)
 
     def _show_button(self, chosen: list[KeptLevel], why_not: str | None) -> None:
-        why_not = why_not or (None if self.ui.exportFolderEdit.currentPath else _("Choose a folder"))
+        if why_not is None and typed_folder(self.ui.exportFolderEdit) is None:
+            typed = bool(self.ui.exportFolderEdit.currentPath.strip())
+            why_not = _("Give the folder's full path") if typed else _("Choose a folder")
         button = self.ui.exportButton
         button.enabled = why_not is None
         button.text = why_not or _("Export {levels}").format(levels=", ".join(kept.level for kept in chosen))
@@ -159,31 +172,37 @@ class ExportSection(Section):
         self._gate.ask(chosen, _("export {levels}").format(levels=names), self._export)
 
     def _export(self, consent: Consent) -> None:
-        parameters = self.panel.parameters
+        parameters, folder = self.panel.parameters, typed_folder(self.ui.exportFolderEdit)
+        if folder is None:  # it was emptied while the question was open
+            self.panel.refresh()
+            return
         try:
             with slicer.util.WaitCursor():
-                exported = export_levels(parameters.ct, self._chosen_now(), self._how(parameters, consent))
+                exported = export_levels(parameters.ct, self._chosen_now(), self._how(parameters, consent, folder))
         except RadgsError as error:
             self._say_error(error)
             return
-        self.ui.exportFolderEdit.addCurrentPathToHistory()
         self._say(exported_text(exported))
+        self.panel.announce(
+            _("{levels} exported").format(levels=", ".join(pose.level for pose in exported.shipment.poses))
+        )
 
-    def _how(self, parameters: Any, consent: Consent) -> FileExport:
+    def _how(self, parameters: Any, consent: Consent, folder: Path) -> FileExport:
         ui = self.ui
         known = dicom_files(parameters.ct)
         typed = (Path(ui.ctDicomEdit.currentPath),) if ui.ctDicomEdit.currentPath and not known else ()
         return FileExport(
-            folder=Path(ui.exportFolderEdit.currentPath),
-            formats=(parameters.exportFormat,),
+            folder=folder,
+            formats=(ui.exportFormatComboBox.currentData,),
             consent=consent,
             ct_dicom=known if known and ui.ctDicomCheckBox.checked else typed,
             xray_dicom=(Path(ui.xrayDicomEdit.currentPath),) if ui.xrayDicomEdit.currentPath else (),
         )
 
     def _say_error(self, error: RadgsError) -> None:
-        self._say(f"<b>{error.problem}</b><br>{error.remedy}")
+        self._say(error_text(error))
 
     def _say(self, text: str) -> None:
-        self.ui.exportedLabel.text = text
+        self.ui.exportedLabel.text = without_long_words(text)
+        self.ui.exportedLabel.toolTip = text
         self.ui.exportedLabel.setVisible(bool(text))

@@ -13,6 +13,7 @@ from RadGSRegLib.export_scene import KeptLevel
 from RadGSRegLib.export_stream import StreamState
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_texts import state_text
+from RadGSRegLib.sections.texts import without_long_words
 
 
 class LiveRows:
@@ -87,7 +88,8 @@ class LiveRows:
 
     def _show(self, state: StreamState) -> None:
         text = state_text(state)
-        self._ui.streamStateLabel.text = text
+        self._ui.streamStateLabel.text = without_long_words(text)
+        self._ui.streamStateLabel.toolTip = text
         self._ui.streamStateLabel.setVisible(bool(text))
         if self._running != self._logic.stream.running:
             self._changed()

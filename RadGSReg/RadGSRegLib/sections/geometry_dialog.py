@@ -33,6 +33,7 @@ class GeometryDialog:
         form = qt.QFormLayout(self.dialog)
         self.name = qt.QLineEdit(xray_nodes.view_name(xray))
         self.name.objectName = "viewNameEdit"
+        self.name.toolTip = _("What the X-ray is called in the case; its clicks go by this name")
         form.addRow(_("Name:"), self.name)
         self.pixel_type = qt.QComboBox()
         self.pixel_type.objectName = "pixelTypeComboBox"
@@ -64,6 +65,10 @@ class GeometryDialog:
             return False
         return self._apply()
 
+    def delete(self) -> None:
+        """Takes the dialog away; its parent would keep it as long as the panel lives."""
+        self.dialog.deleteLater()
+
     def _apply(self) -> bool:
         source = np.array([box.value for box in self.source])
         former = self._xray.GetNodeReference(SOURCE_ROLE)
@@ -82,4 +87,5 @@ class GeometryDialog:
         box.objectName = f"source{axis}SpinBox"
         box.setRange(-FARTHEST, FARTHEST)
         box.setDecimals(3)
+        box.toolTip = _("Position of the focal spot in the frame of the X-rays, RAS mm")
         return box

@@ -12,8 +12,8 @@ from RadGSRegLib import xray_nodes
 from RadGSRegLib.placement import in_scene
 from RadGSRegLib.readiness import geometry_problem
 from RadGSRegLib.sections.section import PanelServices
-
-RED = "color: #b2182b"
+from RadGSRegLib.sections.texts import put_text
+from RadGSRegLib.theme import style
 
 
 class GeometryLine:
@@ -40,14 +40,14 @@ class GeometryLine:
         can_change = self._xray is not None and not self._logic.running
         self._load_button.enabled = self._edit_button.enabled = can_change
         if self._xray is None:
-            self._label.text, self._label.styleSheet = _("No X-ray is chosen"), "color: gray"
+            self._label.text, self._label.styleSheet = _("No X-ray is chosen"), style("faint", self._load_button)
             return
         problem = geometry_problem(self._xray)
-        self._label.styleSheet = "" if problem is None else RED
-        self._label.text = describe_geometry(self._xray) if problem is None else problem.problem
-        self._label.toolTip = _("Where source and detector stand, and how that is known")
+        self._label.styleSheet = "" if problem is None else style("bad", self._load_button)
+        self._label.toolTip = _("Where the geometry comes from, and the distance from source to detector")
         if problem is not None:
             self._label.toolTip = problem.remedy
+        put_text(self._label, describe_geometry(self._xray) if problem is None else problem.problem)
 
     def _load(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
@@ -69,13 +69,17 @@ class GeometryLine:
     def _edit(self) -> None:
         from RadGSRegLib.sections.geometry_dialog import GeometryDialog
 
-        if GeometryDialog(self._xray, self._edit_button).exec_():
-            self._panel.refresh()
+        dialog = GeometryDialog(self._xray, self._edit_button)
+        try:
+            if dialog.exec_():
+                self._panel.refresh()
+        finally:
+            dialog.delete()
 
 
 def describe_geometry(xray: Any) -> str:
-    """Where an X-ray's geometry comes from, and its distance from source to detector."""
+    """Where an X-ray's geometry comes from, and its distance from source to detector (SDD)."""
     geometry = xray_nodes.geometry_of(xray)
     origin = xray_nodes.geometry_origin(xray) or _("source placed by hand")
-    sdd = _("source {sdd:.0f} mm from the detector").format(sdd=geometry.source_to_detector_mm)
+    sdd = _("SDD {sdd:.0f} mm").format(sdd=geometry.source_to_detector_mm)
     return f"{origin}; {sdd}"

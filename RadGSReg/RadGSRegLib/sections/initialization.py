@@ -15,6 +15,7 @@ from RadGSRegLib.click_placement import ClickPlacement
 from RadGSRegLib.placement import in_scene
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.slice_views import show_xrays
+from RadGSRegLib.theme import colour
 
 
 class InitializationSection(Section):
@@ -94,7 +95,7 @@ class InitializationSection(Section):
         item = qt.QTableWidgetItem("–" if gap is None else _("{gap:.1f} mm").format(gap=gap))
         item.setToolTip(_("How far the rays of the two clicks miss each other"))
         if gap is not None and gap > MAXIMUM_CLICK_GAP_MM:
-            item.setForeground(qt.QBrush(qt.QColor("#b2182b")))
+            item.setForeground(qt.QBrush(qt.QColor(colour("bad", self.ui.clicksTable))))
             item.setToolTip(_("Too far: click the same vertebra's body in both X-rays, or check the geometry"))
         self.ui.clicksTable.setItem(row, 1 + len(xrays), item)
 

@@ -10,9 +10,14 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from RadGSRegLib import confirmation
+from RadGSRegLib.fitting import fits_as_ct, fits_as_xray, offer, offer_all
 from RadGSRegLib.sections.geometry_line import GeometryLine
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.segments import level_choices
+from RadGSRegLib.theme import style
+
+#: Modules that make a segmentation of the vertebrae, the best first: name among ``slicer.modules``, and title.
+SEGMENTERS = {"totalsegmentator": "TotalSegmentator", "segmenteditor": "Segment Editor"}
 
 
 class InputsSection(Section):
@@ -21,8 +26,9 @@ class InputsSection(Section):
     def connect(self) -> None:
         """Connects the widgets that the form does not bind to a parameter itself."""
         ui = self.ui
-        ui.demoButton.connect("clicked(bool)", lambda: self._load(self.logic.demoCase()))
-        ui.loadButton.connect("clicked(bool)", lambda: self._load(ui.caseFileEdit.currentPath))
+        ui.demoButton.connect("clicked(bool)", lambda: self.load(self.logic.demoCase()))
+        ui.loadCaseButton.connect("clicked(bool)", self._choose_case)
+        ui.segmentButton.connect("clicked(bool)", self._open_segmenter)
         ui.levelsList.connect("itemChanged(QListWidgetItem*)", self._tick)
         ui.confirmLevelsCheckBox.connect("clicked(bool)", self._confirm)
         self._lines = [
@@ -30,6 +36,11 @@ class InputsSection(Section):
             GeometryLine(ui.geometry2Label, ui.loadGeometry2Button, ui.editGeometry2Button, self.logic, self.panel),
         ]
         self._shown: dict[str, str] = {}
+
+    def let_go(self) -> None:
+        """Offers every node again."""
+        for selector in (self.ui.ctSelector, self.ui.xray1Selector, self.ui.xray2Selector):
+            offer_all(selector)
 
     def follow(self, parameters: Any) -> None:
         """Shows levels, confirmation and geometry; lets go of ticks whose segment has gone or changed its level."""
@@ -41,6 +52,10 @@ class InputsSection(Section):
         if parameters.confirmedLevels and not confirmation.is_confirmed(parameters):
             confirmation.withdraw(parameters)
             return
+        offer(self.ui.ctSelector, parameters.ct, fits_as_ct)
+        offer(self.ui.xray1Selector, parameters.xray1, fits_as_xray)
+        offer(self.ui.xray2Selector, parameters.xray2, fits_as_xray)
+        self._show_segmentation_hint(parameters)
         self._show_levels(parameters, choices)
         self._show_confirmation(parameters)
         for line, xray in zip(self._lines, (parameters.xray1, parameters.xray2), strict=True):
@@ -51,7 +66,24 @@ class InputsSection(Section):
     def _inputs(self) -> list[Any]:
         ui = self.ui
         selectors = [ui.ctSelector, ui.segmentationSelector, ui.xray1Selector, ui.xray2Selector]
-        return [*selectors, ui.levelsList, ui.caseFileEdit, ui.loadButton, ui.demoButton]
+        return [*selectors, ui.levelsList, ui.loadCaseButton, ui.demoButton, ui.segmentButton]
+
+    def _show_segmentation_hint(self, parameters: Any) -> None:
+        """What is needed where there is a CT and no segmentation, and a way to the module that makes one."""
+        needed = parameters.ct is not None and parameters.segmentation is None
+        segmenter = next((title for name, title in SEGMENTERS.items() if hasattr(slicer.modules, name)), None)
+        self.ui.segmentationHintRow.setVisible(needed)
+        self.ui.segmentationHintLabel.setVisible(needed)
+        self.ui.segmentButton.setVisible(needed and segmenter is not None)
+        self.ui.segmentationHintLabel.text = _("Needed: the vertebrae, a segment each, named like L3 or vertebrae_L3")
+        self.ui.segmentationHintLabel.toolTip = _("Drawn on this CT; vertebrae that touch the level belong in it too")
+        if segmenter is not None:
+            self.ui.segmentButton.text = _("{module}...").format(module=segmenter)
+
+    def _open_segmenter(self) -> None:
+        name = next((name for name in SEGMENTERS if hasattr(slicer.modules, name)), None)
+        if name is not None:
+            slicer.util.selectModule(getattr(slicer.modules, name).name)
 
     def _show_levels(self, parameters: Any, choices: dict[str, str]) -> None:
         levels = self.ui.levelsList
@@ -81,7 +113,8 @@ class InputsSection(Section):
         confirmed = confirmation.is_confirmed(parameters)
         box.enabled = bool(levels) and parameters.ct is not None and not self.logic.running
         box.checked = confirmed
-        box.styleSheet = "" if confirmed or not box.enabled else "font-weight: bold; color: #b35806"
+        urgent = "font-weight: bold; " + style("doubt", self.ui.levelsList)
+        box.styleSheet = "" if confirmed or not box.enabled else urgent
         if parameters.segmentation is None:
             box.text = _("Choose a segmentation first")
         elif not levels:
@@ -91,6 +124,8 @@ class InputsSection(Section):
         else:
             text = _("I confirm: {levels} is meant") if len(levels) == 1 else _("I confirm: {levels} are meant")
             box.text = text.format(levels=", ".join(levels))
+        withdrawn = _("Only you can know which vertebra is meant. Another CT, segmentation or level withdraws it.")
+        box.toolTip = f"{box.text}.\n{withdrawn}"
 
     def _confirm(self, checked: bool) -> None:
         parameters = self.panel.parameters
@@ -101,7 +136,13 @@ class InputsSection(Section):
         else:
             confirmation.withdraw(parameters)
 
-    def _load(self, path: Any) -> None:
+    def _choose_case(self) -> None:
+        path = qt.QFileDialog.getOpenFileName(self.ui.loadCaseButton, _("Load a case"), "", _("Cases (*.json)"))
+        if path:
+            self.load(path)
+
+    def load(self, path: Any) -> None:
+        """Brings a case.json, or the folder that holds one, into the scene, and makes it the inputs."""
         try:
             inputs = self.logic.loadCase(path)
         except RadgsError as error:

@@ -10,10 +10,12 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from RadGSRegLib import acceptance
+from RadGSRegLib.judgement_undo import Judgement, judgement_of
 from RadGSRegLib.levels import active_level, level_transforms
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.verdicts import VERDICT_COLOURS, VERDICT_SIGNS
+from RadGSRegLib.theme import SELECTION
+from RadGSRegLib.verdicts import VERDICT_SIGNS, verdict_colour
 
 #: Headings; what stands behind them is in the tooltips.
 COLUMNS = {
@@ -42,9 +44,17 @@ class ResultsSection(Section):
             last = column == len(COLUMNS) - 1
             mode = qt.QHeaderView.Stretch if last else qt.QHeaderView.ResizeToContents
             table.horizontalHeader().setSectionResizeMode(column, mode)
+        table.styleSheet = SELECTION
         table.connect("itemSelectionChanged()", self._select)
         self.ui.acceptButton.connect("clicked(bool)", self._accept)
         self.ui.revertButton.connect("clicked(bool)", self._revert)
+        self.ui.undoButton.connect("clicked(bool)", self._undo)
+        #: What Undo comes back to, and what it takes back.
+        self._before: tuple[Judgement, str] | None = None
+
+    def let_go(self) -> None:
+        """Forgets what could be undone."""
+        self._before = None
 
     def follow(self, parameters: Any) -> None:
         """Shows the results of the CT's levels; the selected row is the level that the CT follows."""
@@ -60,7 +70,7 @@ class ResultsSection(Section):
         table.setRowCount(len(self._results))
         for row, (level, (transform, result)) in enumerate(self._results.items()):
             for column, text in enumerate([*_texts(level, result), self._state(level, transform)]):
-                table.setItem(row, column, _item(text, result["verdict"] if column == 1 else None))
+                table.setItem(row, column, self._item(text, result["verdict"] if column == 1 else None))
         active = active_level(self.panel.parameters.ct)
         if active in self._results:
             table.selectRow(list(self._results).index(active))
@@ -90,10 +100,23 @@ class ResultsSection(Section):
             else _("CT and segmentation stand where they were before any registration")
         )
         transform, result = self._results.get(level, (None, None))
+        self._show_undo()
         why_not = self._why_not_to_accept(level, transform, result)
         accept.enabled = why_not is None
         accept.text = _("Accept {level}").format(level=level) if level else _("Accept")
         accept.toolTip = why_not or _("Mark the pose of {level} as judged and good").format(level=level)
+
+    def _show_undo(self) -> None:
+        if self._before is not None and not self._before[0].holds():
+            self._before = None  # another result, another judgement
+        button = self.ui.undoButton
+        button.enabled = self._before is not None and not self.logic.running
+        button.text = _("Undo") if self._before is None else _("Undo {deed}").format(deed=self._before[1])
+        button.toolTip = (
+            _("There is no Accept or Revert to take back")
+            if self._before is None
+            else _("Back to how it was before {deed}").format(deed=self._before[1])
+        )
 
     def _why_not_to_accept(self, level: str | None, transform: Any, result: Any) -> str | None:
         if self.logic.running:
@@ -132,10 +155,13 @@ class ResultsSection(Section):
         _transform, result = self._results[level]
         if result["verdict"] == "check" and not self.panel.confirm(_question(level, result)):
             return
+        before = judgement_of(ct, level)
         try:
             acceptance.accept(ct, level)
         except RadgsError as error:
             self.panel.say_error(error)
+        else:
+            self._before = before, _("Accept {level}").format(level=level)
         self.panel.refresh()
 
     def _revert(self) -> None:
@@ -144,9 +170,34 @@ class ResultsSection(Section):
             return
         level = active_level(inputs.ct)
         if level in self._results:
+            self._before = judgement_of(inputs.ct, level), _("Revert")
             acceptance.withdraw_acceptance(self._results[level][0])
         self.logic.revert(inputs)
         self.panel.refresh()
+
+    def _undo(self) -> None:
+        inputs, (judgement, _deed) = self.logic.inputs(), self._before
+        self._before = None
+        if inputs.segmentation is not None:
+            judgement.restore(inputs.segmentation)
+        self.panel.refresh()
+
+    def _item(self, text: str, verdict: str | None) -> Any:
+        item = qt.QTableWidgetItem(text)
+        if verdict is not None:
+            # A patch beside the word, because a selected row takes the word's own colour away.
+            colour = qt.QColor(verdict_colour(verdict, self.ui.resultsTable))
+            patch = qt.QPixmap(12, 12)
+            patch.fill(colour)
+            icon = qt.QIcon()
+            for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
+                icon.addPixmap(patch, mode)
+            item.setIcon(icon)
+            item.setForeground(qt.QBrush(colour))
+            font = item.font()
+            font.setBold(True)
+            item.setFont(font)
+        return item
 
 
 def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
@@ -189,20 +240,3 @@ def _question(level: str, result: dict[str, Any]) -> str:
     reasons = " ".join(reason["message"] for reason in result["reasons"])
     text = _("The pose of {level} is to be checked: {reasons}\n\nHave you compared the outline with both X-rays?")
     return text.format(level=level, reasons=reasons)
-
-
-def _item(text: str, verdict: str | None) -> Any:
-    item = qt.QTableWidgetItem(text)
-    if verdict is not None:
-        # A patch beside the word, because a selected row takes the word's own colour away.
-        patch = qt.QPixmap(12, 12)
-        patch.fill(qt.QColor(VERDICT_COLOURS[verdict]))
-        icon = qt.QIcon()
-        for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
-            icon.addPixmap(patch, mode)
-        item.setIcon(icon)
-        item.setForeground(qt.QBrush(qt.QColor(VERDICT_COLOURS[verdict])))
-        font = item.font()
-        font.setBold(True)
-        item.setFont(font)
-    return item

@@ -23,6 +23,9 @@ class PanelServices(Protocol):
     def say_error(self, error: RadgsError) -> None:
         """Shows what is wrong, and the way out."""
 
+    def announce(self, text: str) -> None:
+        """Says in the application's status bar that something has come to its end."""
+
     def confirm(self, question: str) -> bool:
         """Asks the user in a dialog; True for yes."""
 
@@ -39,6 +42,9 @@ class Section:
         panel: What the panel does for it.
     """
 
+    #: Whether the user has something in it to look at.
+    looking = False
+
     def __init__(self, ui: Any, logic: Any, panel: PanelServices) -> None:
         self.ui, self.logic, self.panel = ui, logic, panel
         self.connect()
@@ -46,12 +52,18 @@ class Section:
     def connect(self) -> None:
         """Connects the section's widgets."""
 
+    def take_up(self) -> None:
+        """The module was opened: parameters and scene are there."""
+
     def follow(self, parameters: Any) -> None:
         """Shows what the parameters say.
 
         Args:
             parameters: A ``RadGSRegParameterNode``.
         """
+
+    def forget_patient(self) -> None:
+        """Forgets what was typed for a patient whose scene is about to be closed, also while the module is not open."""
 
     def let_go(self) -> None:
         """Lets go of everything in the scene: the module is left, or the scene is about to be closed."""

@@ -19,10 +19,14 @@ from RadGSRegLib.placement import in_scene
 from RadGSRegLib.readiness import what_is_missing
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.slice_views import are_shown, are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
+from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
+from RadGSRegLib.slice_views import are_shown, are_xrays_in_3d, blend, lay_over, show_xrays, show_xrays_in_3d
 
 #: Side of a picture, pixels: two fit into Slicer's panel.
 PICTURE_SIZE = 208
+
+#: How far a key moves the slider between X-ray and DRR, per cent.
+BLEND_STEP = 10
 
 #: How much of the reconstruction is mixed into the CT's slices.
 RECONSTRUCTION_OPACITY = 0.5
@@ -40,17 +44,33 @@ class VisualQaSection(Section):
         self._why = ""
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
-        ui.drawButton.connect("clicked(bool)", self._draw)
+        ui.drawButton.connect("clicked(bool)", self._press_draw)
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
-        ui.blendSlider.connect("valueChanged(int)", self._show_pictures)
+        ui.blendSlider.connect("valueChanged(int)", self._blend)
         ui.startRadioButton.connect("toggled(bool)", self._choose_pose)
         ui.outlineCheckBox.connect("toggled(bool)", self._show_pictures)
         ui.xraysIn3DCheckBox.connect("clicked(bool)", self._show_xrays_in_3d)
         ui.reconstructionCheckBox.connect("clicked(bool)", self._show_reconstruction)
+        self._shortcuts = Shortcuts(
+            {
+                BEFORE_AFTER: self._swap_before_and_after,
+                MORE_XRAY: lambda: self._mix_in(-BLEND_STEP),
+                MORE_DRR: lambda: self._mix_in(BLEND_STEP),
+            }
+        )
+        for button in (ui.startRadioButton, ui.resultRadioButton):
+            button.toolTip = f"{button.toolTip} ({BEFORE_AFTER})"
+        ui.blendSlider.toolTip = f"{ui.blendSlider.toolTip} ({MORE_XRAY}, {MORE_DRR})"
+
+    def take_up(self) -> None:
+        """The keys work."""
+        self._shortcuts.install()
 
     def let_go(self) -> None:
-        """Forgets the pictures, which are of a scene that may go."""
+        """Forgets the pictures, which are of a scene that may go; the keys are free again."""
+        self._shortcuts.remove()
         self._pictures = self._drawn = self._asked = self._failed = None
+        self.looking = False
 
     def follow(self, parameters: Any) -> None:
         """Shows the pictures while they are those of the scene; a new result is drawn without being asked for."""
@@ -109,7 +129,11 @@ class VisualQaSection(Section):
 
     def _draw_start(self) -> None:
         self.ui.startRadioButton.checked = True
+        self._press_draw()
+
+    def _press_draw(self) -> None:
         self._draw()
+        self.panel.refresh()  # the section opens
 
     def _draw(self) -> None:
         parameters, inputs = self.panel.parameters, self.logic.inputs()
@@ -123,6 +147,7 @@ class VisualQaSection(Section):
             self.panel.say_error(RadgsError(f"{level} is not among the levels ticked.", "Tick it, then draw."))
             return
         asked = self._asked = self._what_to_draw(parameters)
+        self.looking = True  # and goes on: pictures that have gone are drawn again in this section
         self._failed = None
         self.logic.draw(
             inputs,
@@ -142,7 +167,7 @@ class VisualQaSection(Section):
             self.ui.resultRadioButton.checked = True
         xrays = self.logic.inputs().xrays
         if not are_shown(xrays):  # views that the user has moved within are left as they are
-            show_xrays(xrays, self.panel.parameters.ct)
+            show_xrays(xrays, self.panel.parameters.ct, self._share)
         self._choose_pose()
         self._show_reconstruction(self.ui.reconstructionCheckBox.checked)
         self.panel.refresh()
@@ -157,6 +182,16 @@ class VisualQaSection(Section):
         before = self.ui.startRadioButton.checked or self._pictures is None or not self._pictures.has("result")
         return "start" if before else "result"
 
+    def _swap_before_and_after(self) -> None:
+        """What the key does: nothing where there is only the start."""
+        other = self.ui.resultRadioButton if self.ui.startRadioButton.checked else self.ui.startRadioButton
+        if self._pictures is not None and other.enabled:
+            other.checked = True
+
+    def _mix_in(self, step: int) -> None:
+        if self.ui.blendSlider.enabled:
+            self.ui.blendSlider.value = self.ui.blendSlider.value + step
+
     def _choose_pose(self) -> None:
         self._put_drrs()
         self._show_pictures()
@@ -167,7 +202,21 @@ class VisualQaSection(Section):
             return
         for xray in self.logic.inputs().xrays:
             path, binned = self._pictures.whole_drr(xray_nodes.view_name(xray), self._pose())
-            put_drr(xray, self._pictures.level, path, binned)
+            drr = put_drr(xray, self._pictures.level, path, binned)
+            lay_over(xray, drr, self._share)
+
+    @property
+    def _share(self) -> float:
+        """How much of the DRR is mixed in, 0 to 1."""
+        return self.ui.blendSlider.value / self.ui.blendSlider.maximum
+
+    def _blend(self) -> None:
+        """The slider moves the slice views along; nothing else sets their opacity once the DRRs lie there."""
+        if self._pictures is not None and self.panel.parameters is not None:
+            for xray in self.logic.inputs().xrays:
+                if (drr := drr_of(xray)) is not None:
+                    blend(xray, drr, self._share)
+        self._show_pictures()
 
     def _show_state(self, wanted: Any, missing: str | None) -> None:
         ui, label = self.ui, self.ui.visualQaLabel
@@ -195,7 +244,6 @@ class VisualQaSection(Section):
 
     def _show_pictures(self) -> None:
         ui, pictures = self.ui, self._pictures
-        share = ui.blendSlider.value / ui.blendSlider.maximum
         labels = (ui.pictureLabel1, ui.pictureLabel2)
         for label in labels:
             label.setVisible(pictures is not None)
@@ -205,11 +253,9 @@ class VisualQaSection(Section):
         for label, xray in zip(labels, xrays, strict=False):
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
-                picture = pictures.mixed(view, self._pose(), share, ui.outlineCheckBox.checked, PICTURE_SIZE)
+                picture = pictures.mixed(view, self._pose(), self._share, ui.outlineCheckBox.checked, PICTURE_SIZE)
                 label.setPixmap(picture)
                 label.toolTip = view
-            if drr_of(xray) is not None:
-                lay_over(xray, drr_of(xray), share)
 
     def _show_3d(self, parameters: Any) -> None:
         ui = self.ui

@@ -19,6 +19,14 @@ MOST_HEADER_BYTES = 100_000_000
 ADVICE = "Name a file that radgs prepare or radgs train wrote."
 
 
+def there_is(path: Path) -> bool:
+    """Whether a path leads to something; one that is longer than the system allows leads nowhere."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class ModelSummary:
     """What a model's header says.
@@ -45,7 +53,7 @@ def read_model_summary(path: Path) -> ModelSummary:
     Raises:
         InputFileError: It is missing, or no model file.
     """
-    if not path.is_file():
+    if not (there_is(path) and path.is_file()):
         raise InputFileError(f"The model {path} is missing.", ADVICE)
     try:
         header = json.loads(_metadata(path)["radgs"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
 from radgs.geometry import Volume
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.raster import LPS_TO_RAS
 
 #: Takes some ten milliseconds on a slow disk.
 PIECE_BYTES = 8 * 2**20

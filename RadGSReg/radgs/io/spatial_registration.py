@@ -27,7 +27,7 @@ from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.io.dicom_series import PATIENT, STUDY, Instance
 from radgs.io.dicom_versions import write_dicom_file
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.raster import LPS_TO_RAS
 
 
 @dataclass(frozen=True)

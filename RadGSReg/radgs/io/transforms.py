@@ -13,7 +13,7 @@ import SimpleITK
 
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.raster import LPS_TO_RAS
 
 
 def write_transform(path: Path, ct_to_world: RigidTransform) -> None:

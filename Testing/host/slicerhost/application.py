@@ -17,7 +17,19 @@ import slicer.util
 import slicer_core.MRMLCore
 from PySide6 import QtCore, QtWidgets
 
-from slicerhost import forms, packaging, parameter_node, pythonqt, scripted_module, slicer_source, widgets
+from slicerhost import (
+    file_dialog,
+    forms,
+    main_window,
+    node_selector,
+    packaging,
+    parameter_node,
+    pythonqt,
+    scripted_module,
+    slicer_source,
+    theme,
+    widgets,
+)
 from slicerhost.failures import Failures
 from slicerhost.scene import SceneParts, make_scene
 from slicerhost.user import User
@@ -44,6 +56,7 @@ class Application(QtCore.QObject):
         self.temporaryPath = str(folder)
         self.defaultScenePath = str(folder / "Documents")
         self.applicationName = "Slicer"
+        self.majorVersion, self.minorVersion = 5, 10
 
     def applicationLogic(self) -> Any:  # noqa: N802
         return self._parts.application_logic
@@ -63,6 +76,9 @@ class Application(QtCore.QObject):
 
     def testingEnabled(self) -> bool:  # noqa: N802
         return True
+
+    def topLevelWidgets(self) -> list[QtWidgets.QWidget]:  # noqa: N802
+        return QtWidgets.QApplication.topLevelWidgets()
 
     def layoutManager(self) -> None:  # noqa: N802
         """There are no views."""
@@ -112,6 +128,11 @@ class Host:
         scripted_module.close_panel(panel)
 
     @staticmethod
+    def use_theme(name: str) -> None:
+        """Shows everything in Slicer's "light" or "dark" theme."""
+        theme.use(name)
+
+    @staticmethod
     def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Runs the event loop until a condition holds.
 
@@ -134,9 +155,11 @@ def start() -> Host:
     qt, ctk = pythonqt.install(), types.ModuleType("ctk")
     qt.QUiLoader = forms.StrictUiLoader
     sys.modules.update(qt=qt, ctk=ctk, MRMLCorePython=slicer_core.MRMLCore)
+    node_selector.install()
     widgets.install(ctk)
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["slicerhost"])
     _use_own_settings(folder)
+    theme.use("light")
     failures = Failures()
     failures.install()
     parts = make_scene(folder)
@@ -146,6 +169,8 @@ def start() -> Host:
     slicer.modules, slicer.moduleNames = types.ModuleType("slicer.modules"), types.ModuleType("slicer.moduleNames")
     for name, logic in parts.module_logics.items():
         setattr(slicer.modules, name.lower(), ModuleHandle(logic))
+    file_dialog.install()
+    parts.kept.append(main_window.install())
     scripted_module.install()
     packaging.install()
     parameter_node.install()

@@ -154,9 +154,9 @@ class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
         if not self.filters & self.Files:
             path = dialog.getExistingDirectory(self, "Select a directory...", self.currentPath)
         elif self.filters & self.Writable:
-            path = dialog.getSaveFileName(self, "Select a file to save ", self.currentPath, names)[0]
+            path = dialog.getSaveFileName(self, "Select a file to save ", self.currentPath, names)
         else:
-            path = dialog.getOpenFileName(self, "Open a file", self.currentPath, names)[0]
+            path = dialog.getOpenFileName(self, "Open a file", self.currentPath, names)
         if path:
             self.currentPath = path
 

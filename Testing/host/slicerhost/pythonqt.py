@@ -58,6 +58,7 @@ def install() -> types.ModuleType:
             cls.__setattr__ = _set_attribute
     QtCore.QObject.name = QtProperty("objectName", None)
     QtWidgets.QDialog.exec_ = QtWidgets.QDialog.exec  # PySide6's own of that name warns that it will go
+    _give_one_path()
     qt = types.ModuleType("qt")
     for module in MODULES:
         vars(qt).update({name: getattr(module, name) for name in dir(module) if not name.startswith("_")})
@@ -182,10 +183,15 @@ def _slot(function: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 
 def _accepted(function: Callable[..., Any]) -> int:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return 0
-    if any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
+    """How many arguments PythonQt hands on at most: those that a function or a method names; to all else, every one."""
+    plain = getattr(function, "__func__", function)
+    if not inspect.isfunction(plain) or plain.__code__.co_flags & inspect.CO_VARARGS:
         return 99
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return plain.__code__.co_argcount - inspect.ismethod(function)
+
+
+def _give_one_path() -> None:
+    """PySide6's file dialogs return a path and a filter; PythonQt's return the path."""
+    for name in ("getOpenFileName", "getSaveFileName"):
+        opened = getattr(QtWidgets.QFileDialog, name)
+        setattr(QtWidgets.QFileDialog, name, staticmethod(lambda *given, opened=opened: opened(*given)[0]))

@@ -12,7 +12,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtGui
 
-from slicerhost import widgets
+from slicerhost import file_dialog, widgets
 
 #: Pixels; about what Slicer gives its module panel.
 PANEL_WIDTH = 480
@@ -164,6 +164,7 @@ def load(path: Path) -> Any:
     setattr(slicer.modules, name.lower(), parent)
     setattr(slicer.moduleNames, name, name)
     setattr(slicer.modules, f"{name}Instance", getattr(module, name)(parent))
+    file_dialog.register(module)
     return module
 
 

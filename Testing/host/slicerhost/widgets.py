@@ -11,8 +11,9 @@ import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from slicerhost.module_frame import qMRMLWidget, qSlicerScriptedLoadableModuleWidget
+from slicerhost.node_selector import qMRMLNodeComboBox
 from slicerhost.path_line_edit import ctkPathLineEdit
-from slicerhost.pythonqt import expose_properties, plain_property
+from slicerhost.pythonqt import expose_properties
 
 
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
@@ -101,82 +102,6 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801
         self.__dict__["_forcing"] = True
         child.setVisible(not self._get_collapsed() and child.property("visibilityToParent") is not False)
         self.__dict__["_forcing"] = False
-
-
-class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
-    STAND_IN = True
-    SIGNALS = ("currentNodeChanged(vtkMRMLNode*)", "currentNodeIDChanged(QString)")
-    currentNodeChanged = QtCore.Signal(object)  # noqa: N815
-    currentNodeIDChanged = QtCore.Signal(str)  # noqa: N815
-    nodeTypes = plain_property("QStringList", "_nodeTypes", [])  # noqa: N815
-    hideChildNodeTypes = plain_property("QStringList", "_hideChildNodeTypes", [])  # noqa: N815
-    noneEnabled = plain_property(bool, "_noneEnabled", False)  # noqa: N815
-    addEnabled = plain_property(bool, "_addEnabled", True)  # noqa: N815
-    removeEnabled = plain_property(bool, "_removeEnabled", True)  # noqa: N815
-    noneDisplay = plain_property(str, "_noneDisplay", "None")  # noqa: N815
-
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._box = QtWidgets.QComboBox(self)
-        self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._box)
-        self.setFocusProxy(self._box)
-        self._box.activated.connect(lambda row: self.setCurrentNode(self._offered()[row]))
-
-    def setMRMLScene(self, scene: Any) -> None:  # noqa: N802
-        self.__dict__["_scene"] = scene
-        events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
-        tags = [scene.AddObserver(event, lambda *_: self._follow_scene()) for event in events]
-        self.destroyed.connect(lambda: [scene.RemoveObserver(tag) for tag in tags])
-        self._follow_scene()
-
-    def mrmlScene(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_scene")
-
-    def currentNode(self) -> Any:  # noqa: N802
-        return self.__dict__.get("_node")
-
-    def setCurrentNode(self, node: Any) -> None:  # noqa: N802
-        chosen = node if node in self._choices() else None
-        if chosen is not self.currentNode():
-            self.__dict__["_node"] = chosen
-            self.currentNodeChanged.emit(chosen)
-            self._show_choices()
-            self.currentNodeIDChanged.emit(chosen.GetID() if chosen is not None else "")
-
-    def _offered(self) -> list[Any]:
-        """What the list shows, row by row."""
-        return [*([None] if self.noneEnabled else []), *self._choices()]
-
-    def _show_choices(self) -> None:
-        offered = self._offered()
-        self._box.clear()
-        self._box.addItems([self.noneDisplay if node is None else node.GetName() for node in offered])
-        node = self.currentNode()
-        self._box.setCurrentIndex(offered.index(node) if node in offered else -1)
-
-    def nodeCount(self) -> int:  # noqa: N802
-        return len(self._choices())
-
-    def _choices(self) -> list[Any]:
-        scene = self.mrmlScene()
-        if scene is None:
-            return []
-        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
-        return [node for node in nodes if self._offers(node)]
-
-    def _offers(self, node: Any) -> bool:
-        hidden = any(node.IsA(kind) for kind in self.hideChildNodeTypes)
-        return any(node.IsA(kind) for kind in self.nodeTypes) and not hidden and not node.GetHideFromEditors()
-
-    def _follow_scene(self) -> None:
-        """Lets go of a node that has left; without ``noneEnabled``, takes the first there is."""
-        choices = self._choices()
-        if self.currentNode() not in choices:
-            self.setCurrentNode(choices[0] if choices and not self.noneEnabled else None)
-        self._show_choices()
 
 
 #: Classes that Slicer's own Python files compare with, and that no form of the module may use.

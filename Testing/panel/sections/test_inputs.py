@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import slicer
+from placing import to_do
 
 RED = "#b2182b"
 
@@ -26,7 +27,7 @@ def item_of(panel: Any, level: str) -> Any:
 def test_no_level_is_ticked_for_the_user(a_filled_panel: Any, user: Any, a_logic: Any) -> None:
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
     user.tick(item_of(a_filled_panel, "L3"))  # the case's own choice is taken back
-    assert ui.applyButton.text == "Tick a level"
+    assert to_do(a_filled_panel) == "Tick a level"
     assert (ui.confirmLevelsCheckBox.text, ui.confirmLevelsCheckBox.enabled) == ("Tick a level above", False)
     user.tick(item_of(a_filled_panel, "L4"))
     user.tick(item_of(a_filled_panel, "L2"))
@@ -65,7 +66,7 @@ def test_the_confirmation_names_the_level_and_falls_with_every_other_choice(a_fi
         change()
         slicer.app.processEvents()
         assert not box.checked, change
-        assert ui.applyButton.text.startswith(("Confirm", "Tick")), change
+        assert to_do(a_filled_panel).startswith(("Confirm", "Tick")), change
 
 
 def test_a_segment_that_speaks_of_another_level_loses_its_tick(a_filled_panel: Any) -> None:
@@ -76,7 +77,7 @@ def test_a_segment_that_speaks_of_another_level_loses_its_tick(a_filled_panel: A
     segments.GetSegment(second).SetName("L3")
     slicer.app.processEvents()
     assert dict(parameters.segments) == {}
-    assert a_filled_panel.ui.applyButton.text == "Tick a level"
+    assert to_do(a_filled_panel) == "Tick a level"
 
 
 def test_the_same_xray_twice_is_caught(a_filled_panel: Any) -> None:
@@ -105,7 +106,7 @@ def test_a_geometry_says_where_it_came_from_and_is_red_when_missing(a_filled_pan
     from RadGSRegLib.node_contract import SOURCE_ROLE
 
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
-    assert ui.geometry1Label.text.startswith("from case.json; source 989 mm")
+    assert ui.geometry1Label.text.startswith("from case.json; SDD 989 mm")
     assert RED not in ui.geometry1Label.styleSheet
     slicer.mrmlScene.RemoveNode(parameters.xray1.GetNodeReference(SOURCE_ROLE))
     slicer.app.processEvents()
@@ -167,9 +168,31 @@ def test_the_source_is_typed_in_and_the_xray_renamed(a_filled_panel: Any, user: 
     assert ui.geometry1Label.text.startswith("source typed in")
 
 
-def test_a_file_that_cannot_be_loaded_is_told(a_panel: Any, user: Any) -> None:
-    a_panel.ui.caseFileEdit.currentPath = "nowhere/case.json"
-    user.press(a_panel.ui.loadButton)
+def test_a_closed_dialog_leaves_nothing_behind(a_filled_panel: Any, user: Any) -> None:
+    import qt
+
+    ui = a_filled_panel.ui
+
+    def cancel() -> None:
+        open_dialogs = [each for each in qt.QApplication.topLevelWidgets() if each.isVisible() and each.isModal()]
+        if open_dialogs:
+            open_dialogs[0].reject()
+        else:
+            qt.QTimer.singleShot(20, cancel)
+
+    for _time in range(3):
+        qt.QTimer.singleShot(20, cancel)
+        user.press(ui.editGeometry1Button)
+    slicer.app.processEvents()
+    qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
+    assert ui.editGeometry1Button.findChildren(qt.QDialog) == []
+
+
+def test_a_file_that_cannot_be_loaded_is_told(a_panel: Any, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import qt
+
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *arguments: "nowhere/case.json")
+    user.press(a_panel.ui.loadCaseButton)
     assert "There is no file" in a_panel.ui.messageLabel.text
     assert "Check the path." in a_panel.ui.messageLabel.text
 
@@ -184,8 +207,8 @@ def test_a_saved_scene_restores_the_choices_and_the_confirmation(
     bundle = str(tmp_path / "scene.mrb")
     assert a_scene.WriteToMRB(bundle)
     a_scene.Clear(0)
-    assert ui.applyButton.text == "Choose a CT"
+    assert to_do(a_filled_panel) == "Choose a CT"
     a_scene.ReadFromMRB(bundle)
     assert (ui.deviceComboBox.currentText, ui.transformNameEdit.text) == ("cpu", "planned {level}")
     assert ui.confirmLevelsCheckBox.checked
-    assert ui.applyButton.text == "Apply"
+    assert ui.applyButton.enabled

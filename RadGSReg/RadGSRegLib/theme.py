@@ -1,0 +1,39 @@
+"""Colours of what is said, readable in the application's light and in its dark theme.
+
+Each pair was chosen for a contrast of at least 4.5 : 1 (WCAG 2.1, 1.4.3) with the backgrounds of qSlicerStyle's light
+and dark palettes; a test computes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: On light, on dark. Told apart with every kind of colour vision; words say the same.
+COLOURS = {
+    "good": ("#176b31", "#7fd494"),
+    "doubt": ("#a04d00", "#f5b041"),
+    "bad": ("#b2182b", "#ff9a8f"),
+    "faint": ("#5f5f5f", "#b8b8b8"),
+}
+
+#: Of a selected row; the application's own are too light for the white words on them.
+SELECTION = "selection-background-color: #1f5f8b; selection-color: #ffffff"
+
+#: Of 255: a palette whose window is darker is a dark one.
+MIDDLE_GREY = 128
+
+
+def colour(kind: str, widget: Any) -> str:
+    """A colour by its meaning ("#rrggbb"), for words on a widget's own background.
+
+    Args:
+        kind: One of ``COLOURS``.
+        widget: Any widget of the panel; its palette is the application's.
+    """
+    on_light, on_dark = COLOURS[kind]
+    return on_dark if widget.palette.window().color().lightness() < MIDDLE_GREY else on_light
+
+
+def style(kind: str, widget: Any) -> str:
+    """The same as a style sheet."""
+    return f"color: {colour(kind, widget)}"
