@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from radgs.errors import GeometryError
 from radgs.geometry.rigid_transform import FloatArray, unit
+from radgs.geometry.sigma import GeometrySigma
 
 #: Below this angle two views see the same thing and depth cannot be triangulated (degrees).
 MINIMUM_VIEW_ANGLE_DEG = 20.0
@@ -162,12 +163,14 @@ class XRayView:
         image: (H, W) float32 line integrals (dimensionless, 0 = air), indexed [row, column].
         geometry: Source and detector; its shape is the image's.
         conversion: How the raw pixel values became line integrals, in one sentence.
+        geometry_sigma: How uncertain the geometry is, where that is known.
     """
 
     name: str
     image: NDArray[np.float32]
     geometry: ViewGeometry
     conversion: str = "line integrals as given"
+    geometry_sigma: GeometrySigma | None = None
 
     def crop(self, centre_ras: ArrayLike, size_mm: float, pixels: int) -> tuple[XRayView, NDArray[np.float32]]:
         """Resamples the image onto the virtual detector of ``ViewGeometry.crop_geometry``.

@@ -9,6 +9,8 @@ from typing import Any
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry.sigma import GeometrySigma
+from radgs.io.calibrations.calibration_file import read_sigma
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
 CASE_SCHEMA = "radgs.case/1"
@@ -30,6 +32,7 @@ class ViewEntry:
         source_ras: (3,) focal spot, RAS mm.
         detector_to_ras: (4, 4) map from (column, row, 0, 1) to RAS mm.
         conversion: How line integrals came about before they were written, where they were.
+        geometry_sigma: How uncertain the geometry is, where that is known.
     """
 
     name: str
@@ -38,6 +41,7 @@ class ViewEntry:
     source_ras: FloatArray
     detector_to_ras: FloatArray
     conversion: str | None = None
+    geometry_sigma: GeometrySigma | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +147,8 @@ def _view_values(view: ViewEntry, image: str) -> dict[str, Any]:
     values: dict[str, Any] = {"name": view.name, "image": image, "pixel_type": view.pixel_type}
     if view.conversion is not None:
         values["conversion"] = view.conversion
-    return values | {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
 
 def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
@@ -154,6 +159,7 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         source_ras=entry.numbers("source_ras", 3),
         detector_to_ras=entry.numbers("detector_to_ras", 4, 4),
         conversion=entry.text("conversion") if "conversion" in entry else None,
+        geometry_sigma=read_sigma(entry),
     )
 
 
