@@ -2,8 +2,8 @@
 
     python Testing/panel/screenshots.py [light|dark] [FOLDER]
 
-The column is as wide as Slicer's module panel; the sections are those of the module; the widgets that only Slicer has are the host's stand-ins. The views are drawn by
-MRML's own displayable managers, as Slicer draws them.
+The column is as wide as Slicer's module panel; the sections are those of the module; the widgets that only Slicer has
+are the host's stand-ins. The views are drawn by MRML's own displayable managers, as Slicer draws them.
 """
 
 from __future__ import annotations

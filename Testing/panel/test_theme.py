@@ -80,8 +80,7 @@ def test_everything_in_colour_on_the_panel_is_readable(
 
 
 def test_a_verdict_in_a_sentence_is_readable(theme: str, a_panel: Any) -> None:
-    from radgs.result import LevelResult
-
+    from radgs.case import LevelResult
     from RadGSRegLib.sections.apply import ApplySection
 
     apply = next(section for section in a_panel.panel.sections if isinstance(section, ApplySection))
