@@ -160,7 +160,7 @@ def _read_view(entry: ViewEntry) -> XRayView:
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
     conversion = str(entry.conversion) if given else xray.conversion
-    return XRayView(entry.name, xray.image, geometry, conversion, entry.geometry_sigma)
+    return XRayView(entry.name, xray.image, geometry, conversion, geometry_sigma=entry.geometry_sigma)
 
 
 def _view_entry(view: XRayView, image: Path) -> ViewEntry:
