@@ -41,8 +41,9 @@ format: $(INSTALLED) ## let ruff format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-screenshots: $(INSTALLED) ## picture every state of the Slicer panel, into docs/pictures/panel/
-	$(BIN)/python Testing/panel/screenshots.py
+screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
+	$(BIN)/python Testing/panel/screenshots.py light
+	$(BIN)/python Testing/panel/screenshots.py dark
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist

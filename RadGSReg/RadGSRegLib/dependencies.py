@@ -184,7 +184,7 @@ class Dependencies:
     def _nothing_replaced(self) -> Iterator[None]:
         """Every pip that is started within it refuses to change what is not ours."""
         held = [(name, self._version(name)) for name in sorted({"torch", *BUNDLED})]
-        with tempfile.TemporaryDirectory(prefix="RadGSReg-") as folder:
+        with tempfile.TemporaryDirectory(prefix="RadGSReg-pip-") as folder:
             constraints = Path(folder) / "constraints.txt"
             constraints.write_text("".join(f"{name}=={version}\n" for name, version in held if version), "utf-8")
             former = os.environ.get("PIP_CONSTRAINT")

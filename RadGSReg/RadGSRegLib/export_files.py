@@ -13,7 +13,7 @@ import slicer
 from radgs.errors import ExportError
 from radgs.export import Consent, ExportFormat, Shipment, SpatialRegistrationFormat, export_files, format_named
 from radgs.io.dicom_series import DicomSeries, read_dicom_series
-from radgs.io.volumes import LPS_TO_RAS
+from radgs.io.raster import LPS_TO_RAS
 from RadGSRegLib.export_references import instance_uids
 from RadGSRegLib.export_scene import KeptLevel, release_levels
 from RadGSRegLib.placement import ijk_to_own_ras

@@ -5,6 +5,7 @@ What is chosen already is never taken away, only not offered any more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import slicer
@@ -39,19 +40,21 @@ def fits_as_output_transform(transform: Any, ct: Any, level: str) -> bool:
     return transform.GetParentTransformNode() is None and not _moves_something(transform)
 
 
-def offer(selector: Any, fits: Any) -> None:
+def offer(selector: Any, chosen: Any, fits: Callable[[Any], bool]) -> None:
     """Has a selector offer the nodes of its types that fit, and the one that is chosen.
 
     Args:
         selector: A qMRMLNodeComboBox; its filter is told which nodes to hide.
+        chosen: The parameter's node; one that the filter hid until now could not be shown yet.
         fits: Says of a node whether it fits.
     """
-    chosen = selector.currentNode()
     nodes = [node for kind in selector.nodeTypes for node in slicer.util.getNodesByClass(kind)]
     hidden = sorted(node.GetID() for node in nodes if node is not chosen and not fits(node))
     model = selector.sortFilterProxyModel()
     if list(model.hiddenNodeIDs) != hidden:
         model.hiddenNodeIDs = hidden
+    if selector.currentNode() is not chosen:
+        selector.setCurrentNode(chosen)
 
 
 def offer_all(selector: Any) -> None:

@@ -5,7 +5,6 @@ each time it starts, and the libraries would add a second.
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import slicer
@@ -39,9 +38,11 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.case_export import CaseExport
         from RadGSRegLib.dependencies import Dependencies
         from RadGSRegLib.overlay_run import Overlays
+        from RadGSRegLib.session_folder import SessionFolder
         from RadGSRegLib.worker_client import WorkerClient
 
-        self._folder = Path(tempfile.mkdtemp(prefix="RadGSReg-", dir=slicer.app.temporaryPath))
+        self._session = SessionFolder(Path(slicer.app.temporaryPath))
+        self._folder = self._session.path
         self._export = CaseExport(self._folder)
         self._run = self._preparation = self._stream = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
@@ -388,7 +389,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._overlays.drop()
         self.stopStream()
         self.worker.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._session.remove()
 
     def _onSceneStartClose(self, caller=None, event=None):
         from RadGSRegLib.worker_client import WorkerError

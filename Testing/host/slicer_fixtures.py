@@ -74,6 +74,13 @@ class FullSlicer:
         slicer.util.selectModule("Welcome")
 
     @staticmethod
+    def use_theme(name: str) -> None:
+        """Base/QTGUI/StylePlugins: the application's styles go by these names."""
+        import qt
+
+        qt.QApplication.setStyle({"light": "Light Slicer", "dark": "Dark Slicer"}[name])
+
+    @staticmethod
     def wait_until(condition: Any, seconds: float = 60.0) -> None:
         import time
 

@@ -1,9 +1,9 @@
 """Pictures of every state of the panel, on the test host, with the real engine: ``make screenshots``.
 
-    python Testing/panel/screenshots.py [FOLDER]
+    python Testing/panel/screenshots.py [light|dark] [FOLDER]
 
-The sections are those of the module; the widgets that only Slicer has are the host's stand-ins. The views are drawn by
-MRML's own displayable managers, as Slicer draws them.
+The column is as wide as Slicer's module panel; the sections are those of the module; the widgets that only Slicer has
+are the host's stand-ins. The views are drawn by MRML's own displayable managers, as Slicer draws them.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "Testing" / "host"), str(PROJECT / "Testing" / "panel"), str(PROJECT / "RadGSReg")]
 
 import slicerhost  # noqa: E402
+from column import lay_out, place_of  # noqa: E402
 from slicer_fixtures import MODULE_FILE, write_launcher  # noqa: E402
 
 FOLDER = PROJECT / "docs" / "pictures" / "panel"
-WIDTH = 480
 VIEW_SIZE = (330, 330)
 THREE_D_SIZE = (480, 330)
 
@@ -34,24 +34,21 @@ class Photographer:
 
     Args:
         folder: Where the pictures go.
+        theme: Slicer's "light" or "dark".
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, theme: str) -> None:
         self._folder = folder
         self.host = slicerhost.start()
+        self.host.use_theme(theme)
         self.user = self.host.user
         self.panel = self.host.open_panel(self.host.load(MODULE_FILE))
         self.ui = self.panel.ui
 
     def take(self, name: str, first: str | None = None, last: str = "researchLabel") -> None:
         """Saves the whole panel, or its part from the top of one widget to the bottom of another."""
-        frame = self.panel.parent
-        for _turn in range(3):  # labels that wrap know their height only once they know their width
-            self.settle()
-            frame.resize(WIDTH, frame.layout().heightForWidth(WIDTH) or frame.sizeHint().height())
-        self.settle()
-        picture = frame.grab()
-        top, bottom = 0 if first is None else self._place_of(first)[0], self._place_of(last)[1]
+        picture = lay_out(self.panel).grab()
+        top, bottom = 0 if first is None else place_of(self.panel, first)[0], place_of(self.panel, last)[1]
         picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(self._folder / f"{name}.png"))
         print(f"{name}.png")
 
@@ -65,13 +62,6 @@ class Photographer:
 
         for _turn in range(5):
             slicer.app.processEvents()
-
-    def _place_of(self, name: str) -> tuple[int, int]:
-        from PySide6 import QtCore
-
-        widget = getattr(self.ui, name)
-        top = widget.mapTo(self.panel.parent, QtCore.QPoint(0, 0)).y()
-        return top, top + widget.height
 
 
 @contextmanager
@@ -95,7 +85,7 @@ def take_inputs(photo: Photographer) -> None:
     ui, user = photo.ui, photo.user
     photo.take("01_empty")
     user.press(ui.demoButton)
-    photo.take("02_confirm_the_level", last="applyButton")
+    photo.take("02_confirm_the_level")
     xray = ui.xray2Selector.currentNode()
     geometry = xray.GetNodeReference(SOURCE_ROLE)
     xray.SetNodeReferenceID(SOURCE_ROLE, None)
@@ -113,20 +103,20 @@ def take_a_registration(photo: Photographer) -> None:
     ui, user, logic = photo.ui, photo.user, photo.panel.logic
     user.press(ui.showStartButton)
     photo.wait(ui.pictureLabel1.isVisible)
-    photo.take("05_start", "visualQaCollapsibleButton", "visualQaCollapsibleButton")
     user.press(ui.confirmLevelsCheckBox)
+    photo.take("05_start")
     user.press(ui.applyButton)
     photo.wait(lambda: ui.progressBar.value > ui.progressBar.maximum // 3)
-    photo.take("06_running", "outputsCollapsibleButton", "resultsCollapsibleButton")
+    photo.take("06_running")
     user.press(ui.applyButton)
     photo.wait(lambda: not logic.running)
-    photo.take("08_cancelled", "outputsCollapsibleButton", "resultsCollapsibleButton")
+    photo.take("08_cancelled", "applyButton", "resultsCollapsibleButton")
     user.press(ui.applyButton)
     photo.wait(lambda: not logic.running)
     photo.wait(ui.resultRadioButton.isEnabled)
     photo.take("09_result")
     user.press(ui.acceptButton)
-    photo.take("10_accepted", "applyButton", "visualQaCollapsibleButton")
+    photo.take("10_accepted", "resultsCollapsibleButton", "resultsCollapsibleButton")
 
 
 def take_a_preparation(photo: Photographer) -> None:
@@ -205,6 +195,7 @@ def take_doubts(photo: Photographer) -> None:
         RegistrationResult(levels).save(folder)
         list(import_steps(Path(folder), logic.inputs()))
     photo.settle()
+    ui.exportCollapsibleButton.collapsed = False
     for row, name in ((1, "12_check"), (2, "13_reject")):
         user.choose_row(ui.resultsTable, row)
         photo.take(name, "resultsCollapsibleButton", "resultsCollapsibleButton")
@@ -234,12 +225,25 @@ def take_a_lack(photo: Photographer) -> None:
         photo.take("18_library_missing", "dependenciesFrame", "demoButton")
 
 
-def main(folder: Path) -> None:
-    """Takes all pictures into a folder."""
+def take_what_is_needed(photo: Photographer) -> None:
+    """A CT without its segmentation, where an application has a module that makes one."""
+    import slicer
+
+    slicer.mrmlScene.Clear(0)
+    logic = photo.panel.logic
+    logic.loadCase(logic.demoCase())
+    slicer.modules.totalsegmentator = type("Module", (), {"name": "TotalSegmentator"})
+    logic.getParameterNode().segmentation = None
+    photo.settle()
+    photo.take("19_segmentation_missing", "inputsCollapsibleButton", "confirmLevelsCheckBox")
+
+
+def main(folder: Path, theme: str) -> None:
+    """Takes all pictures of a theme into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as bin_folder:
         os.environ["PATH"] = f"{write_launcher(Path(bin_folder)).parent}{os.pathsep}{os.environ['PATH']}"
-        photo = Photographer(folder)
+        photo = Photographer(folder, theme)
         try:
             for states in (
                 take_inputs,
@@ -249,6 +253,7 @@ def main(folder: Path) -> None:
                 take_the_views,
                 take_doubts,
                 take_a_lack,
+                take_what_is_needed,
             ):
                 states(photo)
         finally:
@@ -258,4 +263,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    chosen_theme = sys.argv[1] if len(sys.argv) > 1 else "light"
+    default = FOLDER if chosen_theme == "light" else FOLDER / chosen_theme
+    main(Path(sys.argv[2]) if len(sys.argv) > 2 else default, chosen_theme)

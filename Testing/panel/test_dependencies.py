@@ -60,6 +60,22 @@ def test_nothing_happens_without_the_users_word(lacking: Any, user: Any, monkeyp
     assert lacking.ui.installButton.enabled
 
 
+def test_no_waiting_cursor_lies_over_a_dialog(lacking: Any, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pip's progress and PyTorch's questions are dialogs; the user has to be able to answer them."""
+    import qt
+
+    seen: list[Any] = []
+
+    def opens_dialogs(*_: Any) -> Any:
+        seen.append(qt.QApplication.overrideCursor())
+        return []
+
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text, *_: opens_dialogs() == [])
+    monkeypatch.setattr(lacking.logic, "installDependencies", opens_dialogs)
+    user.press(lacking.ui.installButton)
+    assert seen == [None, None]
+
+
 def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: Any, agreed: None) -> None:
     """The real pip."""
     user.press(lacking.ui.installButton)

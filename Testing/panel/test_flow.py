@@ -58,6 +58,7 @@ def test_from_the_demo_case_to_an_accepted_transform_and_back(
     assert not ui.ctSelector.enabled
     host.wait_until(lambda: not a_panel.logic.running, 180)
     assert not ui.progressBar.isVisible()
+    assert slicer.util.mainWindow().statusBar().currentMessage() == "RadGS-Reg: registered: L3 accept"
     level, verdict, error, similarity, state = cells(a_panel, 0)
     assert (level, verdict, state) == ("L3", "✓ accept", "not accepted")
     assert float(error.removesuffix(" mm")) < 2.0

@@ -52,9 +52,9 @@ class InputsSection(Section):
         if parameters.confirmedLevels and not confirmation.is_confirmed(parameters):
             confirmation.withdraw(parameters)
             return
-        offer(self.ui.ctSelector, fits_as_ct)
-        for selector in (self.ui.xray1Selector, self.ui.xray2Selector):
-            offer(selector, fits_as_xray)
+        offer(self.ui.ctSelector, parameters.ct, fits_as_ct)
+        offer(self.ui.xray1Selector, parameters.xray1, fits_as_xray)
+        offer(self.ui.xray2Selector, parameters.xray2, fits_as_xray)
         self._show_segmentation_hint(parameters)
         self._show_levels(parameters, choices)
         self._show_confirmation(parameters)

@@ -61,13 +61,28 @@ class OutputsSection(Section):
 
     def _show_selectors(self, parameters: Any, level: str, transform: Any) -> None:
         volume = None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
-        outputs = (
-            (self.ui.outputTransformSelector, fits_as_output_transform, transform, parameters.transformName),
-            (self.ui.outputVolumeSelector, fits_as_output_volume, volume, parameters.reconstructionName),
-        )
-        for selector, fits, own, pattern in outputs:
+        selectors = (self.ui.outputTransformSelector, self.ui.outputVolumeSelector)
+        chosen = (parameters.outputTransform, parameters.outputVolume)
+        rules = (fits_as_output_transform, fits_as_output_volume)
+        patterns = (parameters.transformName, parameters.reconstructionName)
+        for selector, node, fits, own, pattern in zip(
+            selectors, chosen, rules, (transform, volume), patterns, strict=True
+        ):
             name = name_of(pattern, level)
             selector.baseName = name
             text = _("New: {name}").format(name=name) if own is None else _("Replace {name}").format(name=own.GetName())
-            selector.noneDisplay = text
-            offer(selector, partial(fits, ct=parameters.ct, level=level))
+            _say_for_none(selector, text)
+            offer(selector, node, partial(fits, ct=parameters.ct, level=level))
+
+
+def _say_for_none(selector: Any, text: str) -> None:
+    """What a selector says where nothing is chosen.
+
+    Slicer's takes the entry out and puts another in, and meanwhile a neighbour becomes the current one, of which nobody
+    may hear.
+    """
+    if selector.noneDisplay != text:
+        chosen, blocked = selector.currentNode(), selector.blockSignals(True)
+        selector.noneDisplay = text
+        selector.setCurrentNode(chosen)
+        selector.blockSignals(blocked)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from radgs.export.formats import PoseFileFormat
 from radgs.export.shipment import TRIAL_POINT, OutgoingPose, point_text
+from radgs.io.raster import LPS_TO_RAS
 from radgs.io.transforms import read_transform, write_transform
-from radgs.io.volumes import LPS_TO_RAS
 
 HOLDS = (
     "ITK's resampling map, which runs from the world to the CT, in LPS and millimetres: "

@@ -15,13 +15,13 @@ from radgs.export.formats import WrittenFile
 from radgs.export.shipment import TRIAL_POINT, OutgoingPose, Shipment, point_text
 from radgs.geometry import RigidTransform
 from radgs.io.dicom_series import DicomSeries
+from radgs.io.raster import LPS_TO_RAS
 from radgs.io.spatial_registration import (
     FrameOfReference,
     Heading,
     read_spatial_registration,
     write_spatial_registration,
 )
-from radgs.io.volumes import LPS_TO_RAS
 from radgs.versions import ENGINE_VERSION
 
 #: Under which frames of reference get UIDs of their own, as UUIDs (PS3.5 B.2).

@@ -19,6 +19,8 @@ from radgs.geometry.rigid_transform import FloatArray, unit
 
 #: Below this angle two views see the same thing and depth cannot be triangulated (degrees).
 MINIMUM_VIEW_ANGLE_DEG = 20.0
+#: Points along a crop's side at which the image is looked up, at most.
+MOST_FINE_PIXELS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +182,9 @@ class XRayView:
         geometry = self.geometry.crop_geometry(centre_ras, size_mm, pixels)
         corner_pixels = np.array([[0, 0], [1, 0], [0, 1]]) + (pixels - 1) / 2
         corners = self.geometry.project(geometry.pixel_to_ras(corner_pixels))
-        oversampling = max(1, int(np.ceil(np.linalg.norm(corners[1:] - corners[0], axis=1).max() - 1e-6)))
+        wanted = np.ceil(np.linalg.norm(corners[1:] - corners[0], axis=1).max() - 1e-6)
+        # Next to the source a pixel's footprint is the whole image: there is nothing to see, and no memory for it.
+        oversampling = int(np.clip(np.nan_to_num(wanted, nan=1.0), 1, max(1, MOST_FINE_PIXELS // pixels)))
 
         fine = (np.arange(pixels * oversampling) + 0.5) / oversampling - 0.5
         columns, rows = np.meshgrid(fine, fine)

@@ -4,30 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from numpy.typing import NDArray
+import pydicom
 from pydicom import Dataset, dcmwrite
 
-try:
-    from pydicom.pixels.processing import apply_modality_lut
-except ImportError:  # before pydicom 3
-    from pydicom.pixel_data_handlers.util import apply_modality_lut  # type: ignore[no-redef]
-
-    WRITES_BY_SYNTAX = False
-else:
-    #: Whether the writer takes the encoding from the file's transfer syntax.
-    WRITES_BY_SYNTAX = True
-
-
-def modality_values(dataset: Dataset) -> NDArray:
-    """A dataset's pixels through its Modality LUT.
-
-    Returns:
-        (H, W), (frames, H, W) or, in colour, (H, W, 3) values.
-
-    Raises:
-        Exception: Whatever pydicom's plugins raise where the pixels are missing or their compression is unknown.
-    """
-    return apply_modality_lut(dataset.pixel_array, dataset)
+#: Whether the writer takes the encoding from the file's transfer syntax.
+WRITES_BY_SYNTAX = int(pydicom.__version_info__[0]) >= 3
 
 
 def write_dicom_file(path: Path, dataset: Dataset) -> None:
@@ -35,7 +16,7 @@ def write_dicom_file(path: Path, dataset: Dataset) -> None:
 
     Args:
         path: The file.
-        dataset: With ``file_meta`` that names Explicit VR Little Endian.
+        dataset: With ``file_meta`` that names Explicit VR Little Endian, or a compression, whose attributes are so too.
 
     Raises:
         OSError: The file cannot be written.

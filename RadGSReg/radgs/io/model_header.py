@@ -42,9 +42,9 @@ class ModelSummary:
     minutes: float | None
 
 
-def work_folder(model: Path) -> Path:
-    """Where an unfinished preparation of a model file keeps its pairs and its checkpoint."""
-    return model.with_name(model.name + ".work")
+def work_folder(model: Path, seed: int = 0) -> Path:
+    """Where an unfinished preparation of a model file keeps its pairs and its checkpoint; each seed has a folder."""
+    return model.with_name(f"{model.name}.work" + (f"-seed{seed}" if seed else ""))
 
 
 def read_model_summary(path: Path) -> ModelSummary:

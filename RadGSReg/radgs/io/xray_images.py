@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from radgs.errors import InputFileError, RadgsError
 from radgs.geometry import Volume, XRayView
-from radgs.io.dicom_xrays import is_dicom, read_dicom_xray
+from radgs.io.dicom_files import is_dicom
+from radgs.io.dicom_xrays import read_dicom_xray
+from radgs.io.image_files import read_raster
 from radgs.io.line_integrals import (
     PIXEL_TYPES,
     KnownPixelType,
@@ -17,7 +19,8 @@ from radgs.io.line_integrals import (
     guess_pixel_type,
     to_line_integrals,
 )
-from radgs.io.volumes import read_image_array, write_volume
+from radgs.io.pictures import shown_values
+from radgs.io.volumes import write_volume
 
 #: Weights of red, green and blue in luminance (ITU-R BT.709).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -27,18 +30,16 @@ def read_xray(path: Path, pixel_type: str) -> LineIntegrals:
     """Reads an X-ray and turns its pixel values into line integrals.
 
     Args:
-        path: .nrrd, .mha, .nii, .tif, .png, .dcm, .npy or whatever else SimpleITK or pydicom reads.
+        path: DICOM, NRRD, MetaImage, NIfTI, TIFF, PNG, JPEG, BMP or .npy.
         pixel_type: ``intensity``, ``attenuation``, ``display`` or ``auto``.
 
     Raises:
-        InputFileError: Missing, unreadable, not one single image, NaN, constant, or of a kind that cannot be told.
+        InputFileError: Missing, damaged, not one single image, NaN, constant, or of a kind that cannot be told.
     """
     if pixel_type not in PIXEL_TYPES:
         raise InputFileError(
             f'{path} has the unknown pixel_type "{pixel_type}".', f"Use one of {', '.join(PIXEL_TYPES)}."
         )
-    if not path.is_file():
-        raise InputFileError(f"There is no file {path}.", "Check the path; paths in a case.json are relative to it.")
     try:
         return _converted(path, pixel_type)
     except RadgsError as error:
@@ -70,9 +71,10 @@ def _converted(path: Path, pixel_type: str) -> LineIntegrals:
         if pixel_type == "auto":
             values, kind, because = xray.interpret()
             return to_line_integrals(_single_image(values), kind, because)
-        values = xray.displayed if pixel_type == "display" else xray.values
+        values = xray.shown() if pixel_type == "display" else xray.values
     else:
-        values = _read_array(path)
+        raster = read_raster(path)
+        values = raster.array if pixel_type in ("intensity", "attenuation") else shown_values(raster)
     values = _single_image(values)
     if pixel_type == "auto":
         kind, because = guess_pixel_type(values)
@@ -83,15 +85,6 @@ def _converted(path: Path, pixel_type: str) -> LineIntegrals:
 def _known(pixel_type: str) -> KnownPixelType:
     known: dict[str, KnownPixelType] = {"intensity": "intensity", "attenuation": "attenuation", "display": "display"}
     return known[pixel_type]
-
-
-def _read_array(path: Path) -> NDArray:
-    if path.suffix.lower() != ".npy":
-        return read_image_array(path)
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as problem:
-        raise InputFileError(f"{path} is not a NumPy array that can be read.", "Write it with numpy.save.") from problem
 
 
 def _single_image(values: NDArray) -> NDArray:

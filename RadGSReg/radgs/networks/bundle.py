@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from radgs.case import Level
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import FloatArray, Volume
+from radgs.io.atomic import cannot_write, not_as_written, write_atomically
 from radgs.io.model_header import ADVICE, MODEL_SCHEMA, SUFFIX
 from radgs.networks.recm import CONFIGS, RecM
 from radgs.networks.regm import RegM
@@ -170,7 +171,11 @@ def ct_fingerprint(ct: Volume) -> str:
 
 
 def save_networks(networks: Networks, path: Path) -> Path:
-    """Writes weights (float16) and, in the header, everything else; a half-written file never bears the name."""
+    """Writes weights (float16) and, in the header, everything else.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     modules = _modules(networks)
     weights = {name: tensor.detach().cpu().to(STORED).contiguous() for name, tensor in modules.state_dict().items()}
     header = {
@@ -181,10 +186,15 @@ def save_networks(networks: Networks, path: Path) -> Path:
         "accuracy": None if networks.accuracy is None else asdict(networks.accuracy),
         "record": dict(networks.record),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    save_file(weights, unfinished, {"radgs": json.dumps(header)})
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+    with write_atomically(path) as aside:
+        try:
+            save_file(weights, aside, {"radgs": json.dumps(header)})
+        except SafetensorError as problem:
+            raise not_as_written(path) from problem
     return path
 
 

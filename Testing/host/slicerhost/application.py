@@ -27,6 +27,7 @@ from slicerhost import (
     pythonqt,
     scripted_module,
     slicer_source,
+    theme,
     widgets,
 )
 from slicerhost.failures import Failures
@@ -127,6 +128,11 @@ class Host:
         scripted_module.close_panel(panel)
 
     @staticmethod
+    def use_theme(name: str) -> None:
+        """Shows everything in Slicer's "light" or "dark" theme."""
+        theme.use(name)
+
+    @staticmethod
     def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Runs the event loop until a condition holds.
 
@@ -153,6 +159,7 @@ def start() -> Host:
     widgets.install(ctk)
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["slicerhost"])
     _use_own_settings(folder)
+    theme.use("light")
     failures = Failures()
     failures.install()
     parts = make_scene(folder)

@@ -168,6 +168,26 @@ def test_the_source_is_typed_in_and_the_xray_renamed(a_filled_panel: Any, user: 
     assert ui.geometry1Label.text.startswith("source typed in")
 
 
+def test_a_closed_dialog_leaves_nothing_behind(a_filled_panel: Any, user: Any) -> None:
+    import qt
+
+    ui = a_filled_panel.ui
+
+    def cancel() -> None:
+        open_dialogs = [each for each in qt.QApplication.topLevelWidgets() if each.isVisible() and each.isModal()]
+        if open_dialogs:
+            open_dialogs[0].reject()
+        else:
+            qt.QTimer.singleShot(20, cancel)
+
+    for _time in range(3):
+        qt.QTimer.singleShot(20, cancel)
+        user.press(ui.editGeometry1Button)
+    slicer.app.processEvents()
+    qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
+    assert ui.editGeometry1Button.findChildren(qt.QDialog) == []
+
+
 def test_a_file_that_cannot_be_loaded_is_told(a_panel: Any, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import qt
 

@@ -154,3 +154,51 @@ def test_revert_puts_the_ct_back(a_panel: Any, bring: Bring, user: Any) -> None:
     assert a_panel.ui.ctSelector.currentNode().GetParentTransformNode() is None
     assert not a_panel.ui.revertButton.enabled
     assert "before any registration" in a_panel.ui.revertButton.toolTip
+
+
+def test_an_accept_is_undone(a_panel: Any, bring: Bring, user: Any) -> None:
+    bring(LEVELS)
+    ui = a_panel.ui
+    assert (ui.undoButton.text, ui.undoButton.enabled) == ("Undo", False)
+    user.press(ui.acceptButton)
+    assert ui.undoButton.text == "Undo Accept L2"
+    user.press(ui.undoButton)
+    assert cells(a_panel, 0)[-1] == "not accepted"
+    assert ui.acceptButton.enabled
+    assert not ui.undoButton.enabled
+
+
+def test_a_revert_is_undone_with_the_acceptance_that_it_took(a_panel: Any, bring: Bring, user: Any) -> None:
+    bring(LEVELS)
+    ui, ct = a_panel.ui, a_panel.ui.ctSelector.currentNode()
+    couch = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Couch")
+    user.press(ui.revertButton)
+    for node in (ct, ui.segmentationSelector.currentNode()):
+        node.SetAndObserveTransformNodeID(couch.GetID())
+    bring(LEVELS)
+    user.press(ui.acceptButton)
+    user.press(ui.revertButton)
+    assert ct.GetParentTransformNode() is couch
+    assert cells(a_panel, 0)[-1] == "not accepted"
+    user.press(ui.undoButton)
+    for node in (ct, ui.segmentationSelector.currentNode()):
+        assert node.GetParentTransformNode().GetName() == "L2CTToWorld"
+    assert cells(a_panel, 0)[-1] == "✓ accepted"
+    user.press(ui.revertButton)  # and the way back is known still
+    assert ct.GetParentTransformNode() is couch
+
+
+def test_another_result_leaves_nothing_to_undo(a_panel: Any, bring: Bring, user: Any) -> None:
+    """What was accepted is not what there is now."""
+    bring(LEVELS)
+    user.press(a_panel.ui.acceptButton)
+    other = RigidTransform.from_rotation_vector([0.0, 0.0, 0.0], [1.0, 2.0, 3.0])
+    bring({"L2": LevelResult(other, "accept", {"surface_p95": 0.84})})
+    assert not a_panel.ui.undoButton.enabled
+
+
+def test_a_closed_scene_leaves_nothing_to_undo(a_panel: Any, bring: Bring, user: Any, a_scene: Any) -> None:
+    bring(LEVELS)
+    user.press(a_panel.ui.acceptButton)
+    a_scene.Clear(0)
+    assert not a_panel.ui.undoButton.enabled

@@ -91,3 +91,82 @@ def test_the_xrays_stand_in_3d(a_drawn_panel: Any, user: Any) -> None:
     assert [bool(view.GetSliceVisible()) for view in views] == [True, True]
     user.press(box)
     assert [bool(view.GetSliceVisible()) for view in views] == [False, False]
+
+
+def test_an_opacity_that_was_set_at_the_view_stays(a_drawn_panel: Any, user: Any) -> None:
+    ui = a_drawn_panel.ui
+    red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    red.SetForegroundOpacity(0.23)
+    a_drawn_panel.panel.refresh()
+    user.press(ui.outlineCheckBox)
+    user.press(ui.showXraysButton)
+    a_drawn_panel.exit()
+    a_drawn_panel.enter()
+    assert red.GetForegroundOpacity() == pytest.approx(0.23)
+    user.press(ui.outlineCheckBox)
+
+
+def test_pictures_drawn_again_leave_the_views_opacity(a_drawn_panel: Any, user: Any, host: Any) -> None:
+    ui = a_drawn_panel.ui
+    red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    red.SetForegroundOpacity(0.23)
+    user.press(ui.drawButton)
+    host.wait_until(lambda: not ui.visualQaLabel.text.startswith("Drawing"), 60)
+    assert red.GetForegroundOpacity() == pytest.approx(0.23)
+
+
+def test_keys_mix_the_pictures_while_the_module_is_open(a_drawn_panel: Any) -> None:
+    from PySide6 import QtCore, QtTest
+
+    ui, window = a_drawn_panel.ui, slicer.util.mainWindow()
+    window.show()
+    window.activateWindow()
+    slicer.app.processEvents()
+    both = QtCore.Qt.KeyboardModifier.ControlModifier | QtCore.Qt.KeyboardModifier.ShiftModifier
+
+    def press(key: QtCore.Qt.Key) -> int:
+        QtTest.QTest.keyClick(window, key, both)
+        slicer.app.processEvents()
+        return ui.blendSlider.value
+
+    ui.blendSlider.value = 50
+    assert press(QtCore.Qt.Key.Key_D) == 60
+    assert press(QtCore.Qt.Key.Key_X) == 50
+    ui.resultRadioButton.enabled = True  # as after a registration
+    ui.resultRadioButton.checked = True
+    press(QtCore.Qt.Key.Key_B)
+    assert ui.startRadioButton.checked
+    press(QtCore.Qt.Key.Key_B)
+    assert ui.resultRadioButton.checked
+    a_drawn_panel.exit()
+    assert press(QtCore.Qt.Key.Key_D) == 50
+    a_drawn_panel.enter()
+    window.hide()
+
+
+def test_the_keys_are_not_slicers_own() -> None:
+    """What Slicer 5.10 and main have taken.
+
+    Base/QTApp/Resources/UI/qSlicerMainWindow.ui, Base/QTGUI/qSlicerModuleSelectorToolBar.cxx, and the widgets of the
+    modules Markups (qMRMLMarkupsToolBar.cxx), Sequences (qMRMLSequenceBrowserPlayWidget.cxx) and SubjectHierarchy.
+    """
+    from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY
+
+    with_control = set("OSWZYXCVHFB4265") | {"Left", "Right"}
+    with_both = {"A", "T", "Space", "Down", "Left", "Right"}
+    taken = {f"Ctrl+{key}" for key in with_control} | {f"Ctrl+Shift+{key}" for key in with_both}
+    assert not taken & {BEFORE_AFTER, MORE_XRAY, MORE_DRR}
+
+
+def test_tooltips_name_the_keys(a_drawn_panel: Any) -> None:
+    ui = a_drawn_panel.ui
+    assert "Ctrl+Shift+B" in ui.startRadioButton.toolTip
+    assert "Ctrl+Shift+X" in ui.blendSlider.toolTip
+
+
+def test_in_3d_only_the_sources_have_labels(a_drawn_panel: Any) -> None:
+    """Clicks lie on the films, those of neighbouring levels on each other; sources are a metre apart."""
+    fiducials = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    shown = {node.GetName() for node in fiducials if node.GetDisplayNode().GetVisibility3D()}
+    assert shown == {"AP source", "LAT source"}
+    assert all(node.GetDisplayNode().GetVisibility2D() for node in fiducials)

@@ -1,0 +1,81 @@
+"""calibration.json, schema radgs.calibration/1: views of a calibrated C-arm, as ``radgs calibrate`` writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radgs.errors import GeometryError, InputFileError
+from radgs.geometry import ViewGeometry
+from radgs.io.calibrations.calibration import CalibratedView, Calibration, GeometrySigma
+from radgs.io.json_fields import JsonObject, json_text, read_json_object
+
+CALIBRATION_SCHEMA = "radgs.calibration/1"
+
+
+def read_calibration_file(path: Path) -> Calibration:
+    """Reads a calibration.json.
+
+    Raises:
+        InputFileError: Missing, or not JSON.
+        GeometryError: Another schema, or a field missing or of a wrong type.
+    """
+    top = read_json_object(path, CALIBRATION_SCHEMA, GeometryError)
+    views = tuple(_read_view(entry) for entry in top.objects("views"))
+    return Calibration("calibration.json", views, patient_axes=top.values.get("patient_axes") is True)
+
+
+def write_calibration_file(path: Path, calibration: Calibration, more: dict[str, Any] | None = None) -> None:
+    """Writes a calibration.json, with members of the caller's beside the schema's.
+
+    Raises:
+        InputFileError: The file cannot be written.
+    """
+    values: dict[str, Any] = {
+        "schema": CALIBRATION_SCHEMA,
+        "patient_axes": calibration.patient_axes,
+        "views": [_view_values(view) for view in calibration.views],
+        **(more or {}),
+    }
+    try:
+        path.write_text(json_text(values), encoding="utf-8")
+    except OSError as problem:
+        raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+
+
+def read_sigma(entry: JsonObject) -> GeometrySigma | None:
+    """The member ``geometry_sigma`` of a view; None where there is none.
+
+    Raises:
+        RadgsError: Of the object's kind, when it is not what it should be.
+    """
+    if "geometry_sigma" not in entry:
+        return None
+    sigma = entry.object("geometry_sigma")
+    values = [sigma.numbers(key, 3) for key in ("source_mm", "detector_mm", "detector_deg")]
+    if any((value < 0).any() for value in values):
+        raise entry.fail("geometry_sigma", "standard deviations, none of them negative")
+    return GeometrySigma(*values)
+
+
+def _read_view(entry: JsonObject) -> CalibratedView:
+    columns, rows = entry.numbers("size", 2).astype(int)
+    geometry = ViewGeometry(entry.numbers("source_ras", 3), entry.numbers("detector_to_ras", 4, 4), (rows, columns))
+    return CalibratedView(entry.text("name"), geometry, sigma=read_sigma(entry))
+
+
+def _view_values(view: CalibratedView) -> dict[str, Any]:
+    rows, columns = view.geometry.shape
+    values: dict[str, Any] = {
+        "name": view.name,
+        "size": [int(columns), int(rows)],
+        "source_ras": np.round(view.geometry.source_ras, 9).tolist(),
+        "detector_to_ras": np.round(view.geometry.detector_to_ras, 12).tolist(),
+    }
+    if view.assumed:
+        values["assumed"] = list(view.assumed)
+    if view.sigma is not None:
+        values["geometry_sigma"] = view.sigma.to_json_dict()
+    return values
