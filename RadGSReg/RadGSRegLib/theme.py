@@ -34,6 +34,11 @@ def colour(kind: str, widget: Any) -> str:
     return on_dark if widget.palette.window().color().lightness() < MIDDLE_GREY else on_light
 
 
+def colour_on_selection(kind: str) -> str:
+    """The same for a patch on a selected row, which is dark in either theme."""
+    return COLOURS[kind][1]
+
+
 def style(kind: str, widget: Any) -> str:
     """The same as a style sheet."""
     return f"color: {colour(kind, widget)}"

@@ -54,7 +54,7 @@ class Photographer:
 
     def wait(self, condition: Callable[[], Any]) -> None:
         """Lets time pass until a condition holds."""
-        self.host.wait_until(condition, 300)
+        self.host.wait_until(condition, 1200)
 
     def settle(self) -> None:
         """Lets layouts and timers come to rest."""
@@ -210,6 +210,7 @@ def take_doubts(photo: Photographer) -> None:
     user.press(ui.applyButton)
     photo.wait(lambda: not logic.running)
     photo.take("14_error", "applyButton", "resultsCollapsibleButton")
+    ui.deviceComboBox.setCurrentText("auto")
 
 
 def take_a_lack(photo: Photographer) -> None:
@@ -248,10 +249,10 @@ def main(folder: Path, theme: str) -> None:
             for states in (
                 take_inputs,
                 take_a_registration,
-                take_a_preparation,
                 take_an_export,
                 take_the_views,
                 take_doubts,
+                take_a_preparation,
                 take_a_lack,
                 take_what_is_needed,
             ):

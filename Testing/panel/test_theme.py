@@ -52,10 +52,12 @@ def test_every_colour_is_readable_on_every_background(theme: str, a_panel: Any) 
 
 
 def test_the_selected_verdict_is_readable(theme: str, a_panel: Any) -> None:
-    from RadGSRegLib.theme import SELECTION
+    from RadGSRegLib.theme import SELECTION, colour_on_selection
 
     background, words = re.findall(r"#\w{6}", SELECTION)
     assert contrast(background, words) >= READABLE
+    for kind in ("good", "doubt", "bad"):
+        assert contrast(background, colour_on_selection(kind)) >= 3.0  # WCAG 2.1, 1.4.11: what is no text
     assert a_panel.ui.resultsTable.styleSheet == SELECTION
 
 
@@ -80,7 +82,8 @@ def test_everything_in_colour_on_the_panel_is_readable(
 
 
 def test_a_verdict_in_a_sentence_is_readable(theme: str, a_panel: Any) -> None:
-    from radgs.result import LevelResult
+    from radgs.case import LevelResult
+
     from RadGSRegLib.sections.apply import ApplySection
 
     apply = next(section for section in a_panel.panel.sections if isinstance(section, ApplySection))
