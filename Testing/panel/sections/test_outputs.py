@@ -21,8 +21,8 @@ def confirmed(a_panel: Any, user: Any) -> Any:
 @pytest.fixture
 def bring(confirmed: Any, tmp_path: Path) -> Any:
     """Brings L3 into the scene as the engine leaves it, with a reconstruction of the value given."""
-    from radgs.io.volumes import write_volume
     from radgs.geometry import Volume
+    from radgs.io.volumes import write_volume
 
     def brought(value: float = 1.0) -> None:
         volume = Volume(np.full((4, 5, 6), value, np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
