@@ -111,8 +111,12 @@ def _of_dicom(path: Path, volume: Volume) -> str | None:
         for group in groups:
             place = dataset if group is None else group.PlanePositionSequence[0]
             shared = None if group is None else dataset.SharedFunctionalGroupsSequence[0]
-            turned = dataset if group is None else next(
-                part.PlaneOrientationSequence[0] for part in (group, shared) if "PlaneOrientationSequence" in part
+            turned = (
+                dataset
+                if group is None
+                else next(
+                    part.PlaneOrientationSequence[0] for part in (group, shared) if "PlaneOrientationSequence" in part
+                )
             )
             pixel = dataset if group is None else shared.PixelMeasuresSequence[0]
             axes = np.array(turned.ImageOrientationPatient, float).reshape(2, 3)

@@ -131,9 +131,7 @@ def read_json_object(path: Path, schema: str, error: type[RadgsError]) -> JsonOb
     if len(content) > MOST_BYTES:
         raise InputFileError(f"{path} is larger than any file of this kind.", "Check the path.")
     try:
-        values = json.loads(
-            content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_unique
-        )
+        values = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError as problem:
         raise InputFileError(f"{path} is not readable as JSON: it is nested too deep.", "Repair the file.") from problem
     except ValueError as problem:
