@@ -109,7 +109,7 @@ def _plain(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> NDArray
     content = _content(path, dataset)
     count = layout.frames * layout.rows * layout.columns * layout.samples
     expected = (count + 7) // 8 if layout.allocated == 1 else count * layout.allocated // 8
-    if not isinstance(content, bytes) or len(content) - expected not in (0, expected % 2):
+    if len(content) - expected not in (0, expected % 2):
         raise InputFileError(
             f"{path} holds {len(content)} bytes of pixels, and its header asks for {expected}.", INCOMPLETE
         )
@@ -123,10 +123,10 @@ def _plain(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> NDArray
     return _shaped(path, values, layout)
 
 
-def _content(path: Path, dataset: pydicom.Dataset) -> object:
+def _content(path: Path, dataset: pydicom.Dataset) -> bytes:
     """The pixel data as stored."""
     try:
-        return dataset.PixelData
+        return bytes(dataset.PixelData)
     except Exception as problem:  # values are parsed when they are asked for
         raise InputFileError(f"{path} is damaged: its pixels cannot be read.", INCOMPLETE) from problem
 
