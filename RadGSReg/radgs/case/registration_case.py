@@ -25,7 +25,7 @@ class LabelledCT:
     """What is known before any X-ray is taken: enough to prepare networks for a vertebra.
 
     Attributes:
-        ct: float32 Hounsfield units.
+        ct: Hounsfield units, int16 or float32.
         labels: Label map, whole numbers, possibly on another grid than the CT.
         levels: The vertebrae that the case names.
     """
@@ -166,7 +166,9 @@ def _read_view(entry: ViewEntry) -> XRayView:
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
     conversion = str(entry.conversion) if given else xray.conversion
-    return XRayView(entry.name, xray.image, geometry, conversion, _read_field(entry, (rows, columns)))
+    sigma = entry.geometry_sigma
+    field = _read_field(entry, (rows, columns))
+    return XRayView(entry.name, xray.image, geometry, conversion, field, sigma)
 
 
 def _read_field(entry: ViewEntry, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
@@ -186,8 +188,14 @@ def _read_field(entry: ViewEntry, shape: tuple[int, int]) -> NDArray[np.bool_] |
 
 
 def _view_entry(view: XRayView, image: Path) -> ViewEntry:
-    geometry = view.geometry
     field = None if view.field is None or view.field.all() else image.with_name(f"{view.name}_field.nrrd")
     return ViewEntry(
-        view.name, image, "attenuation", geometry.source_ras, geometry.detector_to_ras, view.conversion, field
+        view.name,
+        image,
+        "attenuation",
+        view.geometry.source_ras,
+        view.geometry.detector_to_ras,
+        view.conversion,
+        geometry_sigma=view.geometry_sigma,
+        field=field,
     )

@@ -17,6 +17,7 @@ from scipy import ndimage
 from radgs.errors import GeometryError
 from radgs.geometry.field_of_measurement import find_field
 from radgs.geometry.rigid_transform import FloatArray, unit
+from radgs.geometry.sigma import GeometrySigma
 
 #: Below this angle two views see the same thing and depth cannot be triangulated (degrees).
 MINIMUM_VIEW_ANGLE_DEG = 20.0
@@ -168,6 +169,7 @@ class XRayView:
         geometry: Source and detector; its shape is the image's.
         conversion: How the raw pixel values became line integrals, in one sentence.
         field: (H, W) True where the X-ray was measured; None where nobody said, and the image itself shall tell.
+        geometry_sigma: How uncertain the geometry is, where that is known.
     """
 
     name: str
@@ -175,6 +177,7 @@ class XRayView:
     geometry: ViewGeometry
     conversion: str = "line integrals as given"
     field: NDArray[np.bool_] | None = None
+    geometry_sigma: GeometrySigma | None = None
 
     @cached_property
     def measured(self) -> NDArray[np.bool_]:

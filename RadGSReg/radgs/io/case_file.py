@@ -9,7 +9,9 @@ from typing import Any
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry.sigma import GeometrySigma
 from radgs.io.atomic import write_text
+from radgs.io.calibrations.calibration_file import read_sigma
 from radgs.io.content import ContentHashes
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
@@ -32,6 +34,7 @@ class ViewEntry:
         source_ras: (3,) focal spot, RAS mm.
         detector_to_ras: (4, 4) map from (column, row, 0, 1) to RAS mm.
         conversion: How line integrals came about before they were written, where they were.
+        geometry_sigma: How uncertain the geometry is, where that is known.
         field: Where the X-ray was measured, where the file says so: an image that is 0 elsewhere, or the (N, 2)
             corners (column, row) of a polygon.
     """
@@ -42,6 +45,7 @@ class ViewEntry:
     source_ras: FloatArray
     detector_to_ras: FloatArray
     conversion: str | None = None
+    geometry_sigma: GeometrySigma | None = None
     field: Path | FloatArray | None = None
 
 
@@ -154,7 +158,8 @@ def _view_values(view: ViewEntry, relative: Callable[[Path], str]) -> dict[str, 
         values["field"] = relative(view.field)
     elif view.field is not None:
         values["field"] = view.field.tolist()
-    return values | {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
 
 def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
@@ -165,6 +170,7 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         source_ras=entry.numbers("source_ras", 3),
         detector_to_ras=entry.numbers("detector_to_ras", 4, 4),
         conversion=entry.text("conversion") if "conversion" in entry else None,
+        geometry_sigma=read_sigma(entry),
         field=_read_field(entry, folder) if "field" in entry else None,
     )
 
