@@ -285,14 +285,15 @@ def _register_and_report(
     from radgs.cli.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
 
     with ending_well(as_json):
-        from radgs.pipeline.result_folder import prepare_folder, write_result_folder
+        from radgs.io.case_file import read_case_file
+        from radgs.pipeline.result_folder import result_folder, write_result_folder
 
-        prepare_folder(out)
-        with redirect_stdout(sys.stderr):
-            case, registration = _register(path, device, models)
-            files = write_result_folder(out, case, registration)
-        errors = _true_errors(case, registration)
-        result = registration.result
+        with result_folder(out) as to_be:
+            with redirect_stdout(sys.stderr):
+                to_be.refuse_inputs([*read_case_file(path).inputs, *models])
+                case, registration = _register(path, device, models)
+            files = write_result_folder(to_be, case, registration)
+        result, errors = registration.result, _true_errors(case, registration)
         if as_json:
             paths = {"folder": str(out), "files": [str(file) for file in files]}
             print_json({**result.to_json_dict(), "paths": paths, "mtre_mm": errors})
@@ -307,6 +308,8 @@ def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[Regis
     with ProgressBar(people_console(), "Reading the case") as bar:
         bar(0.0, "Reading the case")
         from radgs.case import RegistrationCase
+        from radgs.io.cache_folder import user_cache
+        from radgs.io.content import ContentHashes
         from radgs.networks import load_prepared
         from radgs.pipeline import register
 
@@ -314,7 +317,7 @@ def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[Regis
             message = progress.message.removeprefix(f"{progress.level}: ")
             bar(progress.fraction, f"{progress.level}: {message}")
 
-        case = RegistrationCase.load(path)
+        case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
         return case, register(case, device=device.value, networks=load_prepared(models), progress=show)
 
 

@@ -50,7 +50,11 @@ class Volume:
         on_grid = np.clip(indices, 0.0, np.asarray(self.size) - 1.0)
         indices = np.where(np.abs(indices - on_grid) < 1e-6, on_grid, indices)
         coordinates = np.moveaxis(np.atleast_2d(indices)[..., ::-1], -1, 0)
-        values = ndimage.map_coordinates(self.array, coordinates, order=order, mode="constant", cval=outside)
+        # Between whole numbers lie real ones; the nearest voxel's value is its own.
+        output = np.float32 if order > 0 and self.array.dtype.kind in "iu" else self.array.dtype
+        values = ndimage.map_coordinates(
+            self.array, coordinates, output=output, order=order, mode="constant", cval=outside
+        )
         return values.reshape(indices.shape[:-1])
 
     def resampled_to(self, grid: Volume, order: int = 1, outside: float = 0.0) -> Volume:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry.sigma import GeometrySigma
+from radgs.io.atomic import write_text
+from radgs.io.calibrations.calibration_file import read_sigma
+from radgs.io.content import ContentHashes
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
 CASE_SCHEMA = "radgs.case/1"
@@ -30,6 +33,7 @@ class ViewEntry:
         source_ras: (3,) focal spot, RAS mm.
         detector_to_ras: (4, 4) map from (column, row, 0, 1) to RAS mm.
         conversion: How line integrals came about before they were written, where they were.
+        geometry_sigma: How uncertain the geometry is, where that is known.
     """
 
     name: str
@@ -38,6 +42,7 @@ class ViewEntry:
     source_ras: FloatArray
     detector_to_ras: FloatArray
     conversion: str | None = None
+    geometry_sigma: GeometrySigma | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,20 +71,21 @@ class CaseFile:
     truth: dict[str, RigidTransform] = field(default_factory=dict)
     world_orientation: tuple[FloatArray, FloatArray] | None = None
 
-    def sha256(self) -> str:
-        """SHA-256 over the bytes of case.json and of the files it names: CT, labels, then the images in their order.
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The case.json itself and everything it names: CT, labels, then the images in their order."""
+        return (self.path, self.ct, self.labels, *(view.image for view in self.views))
 
-        A folder counts as its files in the order of their names.
+    def sha256(self, hashes: ContentHashes | None = None) -> str:
+        """SHA-256 over the SHA-256 of every input, see ``radgs.io.content``.
+
+        Args:
+            hashes: Remembers what unchanged files hash to.
+
+        Raises:
+            InputFileError: A file cannot be read, or changes while it is.
         """
-        digest = hashlib.sha256()
-        for named in (self.path, self.ct, self.labels, *(view.image for view in self.views)):
-            files = sorted(named.rglob("*")) if named.is_dir() else [named]
-            for file in files:
-                if file.is_file():
-                    with file.open("rb") as stream:
-                        while chunk := stream.read(1 << 20):
-                            digest.update(chunk)
-        return digest.hexdigest()
+        return (hashes or ContentHashes()).of(*self.inputs)
 
 
 def read_case_file(path: Path) -> CaseFile:
@@ -136,14 +142,15 @@ def write_case_file(case: CaseFile) -> None:
     if case.world_orientation is not None:
         superior, anterior = case.world_orientation
         values["world_orientation"] = {"superior": superior.tolist(), "anterior": anterior.tolist()}
-    case.path.write_text(json_text(values), encoding="utf-8")
+    write_text(case.path, json_text(values))
 
 
 def _view_values(view: ViewEntry, image: str) -> dict[str, Any]:
     values: dict[str, Any] = {"name": view.name, "image": image, "pixel_type": view.pixel_type}
     if view.conversion is not None:
         values["conversion"] = view.conversion
-    return values | {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
 
 def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
@@ -154,6 +161,7 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         source_ras=entry.numbers("source_ras", 3),
         detector_to_ras=entry.numbers("detector_to_ras", 4, 4),
         conversion=entry.text("conversion") if "conversion" in entry else None,
+        geometry_sigma=read_sigma(entry),
     )
 
 

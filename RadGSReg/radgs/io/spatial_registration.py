@@ -25,6 +25,7 @@ from pydicom.valuerep import DSfloat
 
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.io.atomic import write_atomically
 from radgs.io.dicom_series import PATIENT, STUDY, Instance
 from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.raster import LPS_TO_RAS
@@ -67,7 +68,8 @@ def write_spatial_registration(
     """Writes a REG that takes the CT's frame of reference to the world's.
 
     Raises:
-        InputFileError: The two frames are the same, or the file cannot be written.
+        InputFileError: The two frames are the same.
+        OutputError: The file cannot be written.
     """
     if ct.uid == world.uid:
         raise InputFileError(
@@ -85,10 +87,8 @@ def write_spatial_registration(
         ]
     )
     _add_references(dataset, [*ct.instances, *world.instances])
-    try:
-        write_dicom_file(path, dataset)
-    except OSError as problem:
-        raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+    with write_atomically(path) as aside:
+        write_dicom_file(aside, dataset)
 
 
 def read_spatial_registration(path: Path) -> SpatialRegistration:
