@@ -264,6 +264,7 @@ def benchmark(
     trials: Annotated[
         int | None, typer.Option(min=1, max=MOST_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
     ] = None,
+    world: Annotated[str, typer.Option(help="How images differ from clean ones, such as blades; or all.")] = "clean",
     device: DeviceOption = Device.auto,
 ) -> None:
     """Measure accuracy and verdicts on simulated X-rays of phantoms, with the truth known."""
@@ -272,11 +273,20 @@ def benchmark(
     with ending_well(as_json=False):
         from radgs.evaluation.phantom_benchmark import run_phantom_benchmark
         from radgs.pipeline.result_folder import prepare_folder
+        from radgs.simulation.worlds import WORLDS, world_named
 
+        worlds = tuple(WORLDS) if world == "all" else (world,)
+        _ = [world_named(name) for name in worlds]  # refused before the work
         prepare_folder(out)
         with ProgressBar(people_console(), "Benchmark") as progress:
             report = run_phantom_benchmark(
-                out, seed=seed, quick=quick, trials_per_vertebra=trials, device=device.value, progress=progress
+                out,
+                seed=seed,
+                quick=quick,
+                worlds=worlds,
+                trials_per_vertebra=trials,
+                device=device.value,
+                progress=progress,
             )
         typer.echo(report.read_text(encoding="utf-8"))
         typer.echo(f"Written to {out}.")

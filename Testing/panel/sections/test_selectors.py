@@ -15,8 +15,7 @@ from placing import to_do
 @pytest.fixture
 def a_filled_panel(a_panel: Any, user: Any, tmp_path: Path) -> Any:
     """The demo case with all that a registration leaves: a reconstruction, and DRRs on the films."""
-    from radgs.volume import Volume
-
+    from radgs.geometry import Volume
     from radgs.io.volumes import write_volume
     from RadGSRegLib.drr_nodes import put_drr
 
