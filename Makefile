@@ -14,11 +14,21 @@ KEY := $(shell { cat $(LOCK) pyproject.toml; pwd; } | cksum | tr ' ' '-')
 INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
+# 3D Slicer 5.10's own versions, on its Python where there is one, in an environment of their own.
+SLICER_VENV ?= .venv-slicer-5.10
+SLICER_LOCK := requirements/slicer-5.10.txt
+SLICER_PYTHON ?= $(shell for python in python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python $(PYTHON); do \
+  $$python -c 'import venv' 2> /dev/null && echo $$python && break; done)
+SLICER_INSTALLED = $(SLICER_VENV)/.installed-$(shell { cat $(SLICER_LOCK); pwd; } | cksum | tr ' ' '-')
+# What needs no engine; that pip replaces nothing is tested once, with the other versions.
+SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engine/export host mrml panel) \
+  --ignore Testing/mrml/test_dependencies.py
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-panel golden lint format fuzz screenshots wheel install clean distclean
+.PHONY: help demo test test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in demo-result/
 	@rm -f $(OUT)/result.json
@@ -30,6 +40,9 @@ test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
 test-panel: $(INSTALLED) ## test the panel with Slicer's own Python files: SLICER_SOURCE=PATH names Slicer's source tree
 	@test -d "$(SLICER_SOURCE)/Base/Python/slicer" || { echo "SLICER_SOURCE names no source tree of 3D Slicer: git clone --depth 1 --branch 5.10 https://github.com/Slicer/Slicer, then make test-panel SLICER_SOURCE=Slicer" >&2; exit 1; }
 	SLICER_SOURCE="$(abspath $(SLICER_SOURCE))" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal Testing/host Testing/mrml Testing/panel $(ARGS)
+
+test-slicer-5.10: $(SLICER_INSTALLED) ## test panel and readers on the versions of 3D Slicer 5.10, without torch
+	OMP_NUM_THREADS=1 $(SLICER_VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(SLICER_TESTS) $(ARGS)
 
 golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
 	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
@@ -62,8 +75,8 @@ clean: ## remove builds, caches and the demo's result
 	rm -rf build dist RadGSReg/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(OUT)
 	find RadGSReg Testing Resources -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## clean, and remove .venv
-	rm -rf $(VENV)
+distclean: clean ## clean, and remove the environments
+	rm -rf $(VENV) $(SLICER_VENV)
 
 # torch first and alone: nothing else may choose its build.
 $(INSTALLED):
@@ -76,4 +89,10 @@ $(INSTALLED):
 	$(PIP) install -r $(LOCK)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+$(SLICER_INSTALLED):
+	$(SLICER_PYTHON) -m venv $(SLICER_VENV)
+	$(SLICER_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $(SLICER_LOCK)
+	@rm -f $(SLICER_VENV)/.installed-*
 	@touch $@

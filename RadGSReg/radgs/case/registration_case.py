@@ -159,9 +159,10 @@ def _read_view(entry: ViewEntry) -> XRayView:
     rows, columns = xray.image.shape
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
-    return XRayView(entry.name, xray.image, geometry, str(entry.conversion) if given else xray.conversion)
+    conversion = str(entry.conversion) if given else xray.conversion
+    return XRayView(entry.name, xray.image, geometry, conversion, geometry_sigma=entry.geometry_sigma)
 
 
 def _view_entry(view: XRayView, image: Path) -> ViewEntry:
-    geometry = view.geometry
-    return ViewEntry(view.name, image, "attenuation", geometry.source_ras, geometry.detector_to_ras, view.conversion)
+    source, detector = view.geometry.source_ras, view.geometry.detector_to_ras
+    return ViewEntry(view.name, image, "attenuation", source, detector, view.conversion, view.geometry_sigma)

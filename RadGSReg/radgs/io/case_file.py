@@ -8,7 +8,9 @@ from typing import Any
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry.sigma import GeometrySigma
 from radgs.io.atomic import write_text
+from radgs.io.calibrations.calibration_file import read_sigma
 from radgs.io.content import ContentHashes
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
@@ -31,6 +33,7 @@ class ViewEntry:
         source_ras: (3,) focal spot, RAS mm.
         detector_to_ras: (4, 4) map from (column, row, 0, 1) to RAS mm.
         conversion: How line integrals came about before they were written, where they were.
+        geometry_sigma: How uncertain the geometry is, where that is known.
     """
 
     name: str
@@ -39,6 +42,7 @@ class ViewEntry:
     source_ras: FloatArray
     detector_to_ras: FloatArray
     conversion: str | None = None
+    geometry_sigma: GeometrySigma | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +149,8 @@ def _view_values(view: ViewEntry, image: str) -> dict[str, Any]:
     values: dict[str, Any] = {"name": view.name, "image": image, "pixel_type": view.pixel_type}
     if view.conversion is not None:
         values["conversion"] = view.conversion
-    return values | {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
+    return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
 
 def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
@@ -156,6 +161,7 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         source_ras=entry.numbers("source_ras", 3),
         detector_to_ras=entry.numbers("detector_to_ras", 4, 4),
         conversion=entry.text("conversion") if "conversion" in entry else None,
+        geometry_sigma=read_sigma(entry),
     )
 
 

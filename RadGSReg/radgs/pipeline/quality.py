@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from radgs.case import Reason, Verdict
 from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
 from radgs.refine import OtherLevel, Refinement
-from radgs.refine.matching import GAIN_REACH_MM, Match, image_gradient
+from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraModel
@@ -98,8 +98,12 @@ def gather_evidence(
     result = refinement.ct_to_world
     observation = refinement.observation.binned(SIMILARITY_BINNING)
     bodies, poses = refinement.bodies, refinement.final.poses
-    sigma = SIMILARITY_SIGMA_MM / observation.pixel_mm
-    target = image_gradient(observation.images, sigma)
+    filters = observation.gradient_filters(SIMILARITY_SIGMA_MM / observation.pixel_mm)
+
+    def gradients(images: torch.Tensor) -> torch.Tensor:
+        return observation.gradients(images, filters)
+
+    target = gradients(observation.images)
 
     def image(pose_of_body: Sequence[RigidTransform], which: Sequence[int]) -> torch.Tensor:
         parts = [torch.stack([bodies[i].render(pose_of_body[i], g) for g in observation.geometries]) for i in which]
@@ -107,16 +111,16 @@ def gather_evidence(
 
     surroundings = image(poses, range(1, len(bodies)))
     vertebra = image(poses, [0])
-    on_vertebra = observation.valid * (vertebra.abs() > SILHOUETTE_THRESHOLD)
+    on_vertebra = (observation.valid > 0.99) * (vertebra.abs() > SILHOUETTE_THRESHOLD)
     match = Match(target, on_vertebra, GAIN_REACH_MM / observation.pixel_mm, shared_samples=1.0)
 
-    found = image_gradient(surroundings + vertebra, sigma)
-    started = image_gradient(image([refinement.start] * len(bodies), range(len(bodies))), sigma)
+    found = gradients(surroundings + vertebra)
+    started = gradients(image([refinement.start] * len(bodies), range(len(bodies))))
     weight = match.robust_weight(found)
     unexplained = match.cost(found, weight)
 
     def unexplained_at(pose: RigidTransform) -> float:
-        return match.cost(image_gradient(surroundings + image([pose], [0]), sigma), weight)
+        return match.cost(gradients(surroundings + image([pose], [0])), weight)
 
     centre = result.apply(model.centre)
     elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
