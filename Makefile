@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo-result
 ARGS ?=
+N ?= 10000
+SEED ?= 0
 GOLDEN ?= golden-result/poses.json
 
 BIN := $(VENV)/bin
@@ -12,11 +14,21 @@ KEY := $(shell { cat $(LOCK) pyproject.toml; pwd; } | cksum | tr ' ' '-')
 INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
+# 3D Slicer 5.10's own versions, on its Python where there is one, in an environment of their own.
+SLICER_VENV ?= .venv-slicer-5.10
+SLICER_LOCK := requirements/slicer-5.10.txt
+SLICER_PYTHON ?= $(shell for python in python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python $(PYTHON); do \
+  $$python -c 'import venv' 2> /dev/null && echo $$python && break; done)
+SLICER_INSTALLED = $(SLICER_VENV)/.installed-$(shell { cat $(SLICER_LOCK); pwd; } | cksum | tr ' ' '-')
+# What needs no engine; that pip replaces nothing is tested once, with the other versions.
+SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engine/export host mrml panel) \
+  --ignore Testing/mrml/test_dependencies.py
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-panel golden lint format screenshots wheel install clean distclean
+.PHONY: help demo test test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in demo-result/
 	@rm -f $(OUT)/result.json
@@ -29,8 +41,14 @@ test-panel: $(INSTALLED) ## test the panel with Slicer's own Python files: SLICE
 	@test -d "$(SLICER_SOURCE)/Base/Python/slicer" || { echo "SLICER_SOURCE names no source tree of 3D Slicer: git clone --depth 1 --branch 5.10 https://github.com/Slicer/Slicer, then make test-panel SLICER_SOURCE=Slicer" >&2; exit 1; }
 	SLICER_SOURCE="$(abspath $(SLICER_SOURCE))" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal Testing/host Testing/mrml Testing/panel $(ARGS)
 
+test-slicer-5.10: $(SLICER_INSTALLED) ## test panel and readers on the versions of 3D Slicer 5.10, without torch
+	OMP_NUM_THREADS=1 $(SLICER_VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(SLICER_TESTS) $(ARGS)
+
 golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
 	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
+
+fuzz: $(INSTALLED) ## damaged inputs at every door, into docs/fuzz.md (N=10000 SEED=0)
+	$(BIN)/python Testing/fuzz/fuzz.py --n $(N) --seed $(SEED) --report docs/fuzz.md
 
 lint: $(INSTALLED) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check
@@ -42,8 +60,7 @@ format: $(INSTALLED) ## let ruff format the code
 	$(BIN)/ruff format
 
 screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
-	$(BIN)/python Testing/panel/screenshots.py light
-	$(BIN)/python Testing/panel/screenshots.py dark
+	$(BIN)/python Testing/panel/screenshots.py
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist
@@ -57,8 +74,8 @@ clean: ## remove builds, caches and the demo's result
 	rm -rf build dist RadGSReg/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(OUT)
 	find RadGSReg Testing Resources -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean ## clean, and remove .venv
-	rm -rf $(VENV)
+distclean: clean ## clean, and remove the environments
+	rm -rf $(VENV) $(SLICER_VENV)
 
 # torch first and alone: nothing else may choose its build.
 $(INSTALLED):
@@ -71,4 +88,10 @@ $(INSTALLED):
 	$(PIP) install -r $(LOCK)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+$(SLICER_INSTALLED):
+	$(SLICER_PYTHON) -m venv $(SLICER_VENV)
+	$(SLICER_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $(SLICER_LOCK)
+	@rm -f $(SLICER_VENV)/.installed-*
 	@touch $@

@@ -98,12 +98,27 @@ def test_the_demo_registers_a_vertebra_away_from_the_tree(site: Path, tmp_path: 
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+def pins_of(lock: str) -> dict[str, str]:
+    lines = (PROJECT / "requirements" / lock).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_slicers_own_versions_are_ones_the_package_accepts() -> None:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {canonicalize_name(one.name): one.specifier for one in map(Requirement, project["dependencies"])}
+    pinned = {name: version for name, version in pins_of("slicer-5.10.txt").items() if name in wanted}
+    assert sorted(pinned) == ["numpy", "pydicom", "scipy", "simpleitk"]
+    assert all(wanted[name].contains(version) for name, version in pinned.items())
+
+
 def test_every_pinned_version_is_one_the_package_accepts() -> None:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    lines = (PROJECT / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    pins = pins_of("dev.txt")
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     for text in [*project["dependencies"], *extras["test"], *extras["dev"]]:

@@ -12,13 +12,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.export import FILE_FORMATS, Consent
+from radgs.export import Consent
 from RadGSRegLib.export_files import FileExport, dicom_files, export_levels
 from RadGSRegLib.export_scene import KeptLevel, of_other_xrays
 from RadGSRegLib.path_edits import PatientPaths, on_change, typed_folder
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_live import LiveRows
-from RadGSRegLib.sections.export_texts import exported_text, level_line, obstacle_lines
+from RadGSRegLib.sections.export_texts import exported_text, format_titles, level_line, obstacle_lines
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.texts import error_text, without_long_words
 from RadGSRegLib.theme import colour
@@ -32,8 +32,8 @@ class ExportSection(Section):
         """Fills in the formats, and connects the widgets."""
         ui = self.ui
         self._levels: dict[str, KeptLevel] = {}
-        for known in FILE_FORMATS:
-            ui.exportFormatComboBox.addItem(_(known.title), known.name)
+        for name, title in format_titles().items():
+            ui.exportFormatComboBox.addItem(title, name)
         folders = (ui.exportFolderEdit, ui.ctDicomEdit, ui.xrayDicomEdit)
         for folder in folders:
             folder.filters = ctk.ctkPathLineEdit.Dirs

@@ -11,7 +11,19 @@ from radgs.export.shipment import expectation
 from RadGSRegLib.export_files import Exported
 from RadGSRegLib.export_scene import KeptLevel
 from RadGSRegLib.export_stream import StreamState
-from RadGSRegLib.verdicts import VERDICT_SIGNS
+from RadGSRegLib.verdicts import signed_verdict
+
+
+def format_titles() -> dict[str, str]:
+    """What a person is offered, by a file format's name, in the order of ``radgs.export.FILE_FORMATS``."""
+    return {
+        "tfm": _("ITK transform, text (.tfm)"),
+        "h5": _("ITK transform, HDF5 (.h5)"),
+        "txt": _("ITK transform, text (.txt)"),
+        "json": _("Poses with verdicts and hashes (.json)"),
+        "csv": _("4x4 matrix, table (.csv)"),
+        "dicom": _("DICOM Spatial Registration (.dcm)"),
+    }
 
 
 def level_line(kept: KeptLevel) -> str:
@@ -19,9 +31,9 @@ def level_line(kept: KeptLevel) -> str:
     if kept.obstacle is not None:
         return _("{level}: not as it was registered").format(level=kept.level)
     verdict = kept.result.verdict
-    text = _("{level}: {sign} {verdict}, {error}")
+    text = _("{level}: {verdict}, {error}")
     error = expectation(kept.result.predicted_error_mm)
-    return text.format(level=kept.level, sign=VERDICT_SIGNS[verdict], verdict=verdict, error=error)
+    return text.format(level=kept.level, verdict=signed_verdict(verdict), error=error)
 
 
 def obstacle_lines(levels: Sequence[KeptLevel]) -> str:

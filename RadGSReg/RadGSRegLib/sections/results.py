@@ -15,16 +15,7 @@ from RadGSRegLib.levels import active_level, level_transforms
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import SELECTION
-from RadGSRegLib.verdicts import VERDICT_SIGNS, verdict_colour
-
-#: Headings; what stands behind them is in the tooltips.
-COLUMNS = {
-    "Level": "The vertebra; select a row to put CT and segmentation where it was found",
-    "Verdict": "accept: every check passed; check: compare the outline yourself; reject: do not use",
-    "Error": "Predicted: 95 % of the vertebra's surface is expected to lie within this of its true place",
-    "Similarity": "Of X-ray and CT, before and after, 1 at best; not a measure of accuracy",
-    "State": "Whether you accepted the pose",
-}
+from RadGSRegLib.verdicts import signed_verdict, verdict_colours
 
 
 class ResultsSection(Section):
@@ -33,15 +24,16 @@ class ResultsSection(Section):
     def connect(self) -> None:
         """Connects the table and the buttons."""
         table = self.ui.resultsTable
-        table.setColumnCount(len(COLUMNS))
-        for column, (title, meaning) in enumerate(COLUMNS.items()):
+        headings = _headings()
+        table.setColumnCount(len(headings))
+        for column, (title, meaning) in enumerate(headings.items()):
             heading = qt.QTableWidgetItem(title)
             heading.setToolTip(meaning)
             table.setHorizontalHeaderItem(column, heading)
         table.verticalHeader().setVisible(False)
         table.horizontalHeader().setHighlightSections(False)
-        for column in range(len(COLUMNS)):
-            last = column == len(COLUMNS) - 1
+        for column in range(len(headings)):
+            last = column == len(headings) - 1
             mode = qt.QHeaderView.Stretch if last else qt.QHeaderView.ResizeToContents
             table.horizontalHeader().setSectionResizeMode(column, mode)
         table.styleSheet = SELECTION
@@ -186,18 +178,29 @@ class ResultsSection(Section):
         item = qt.QTableWidgetItem(text)
         if verdict is not None:
             # A patch beside the word, because a selected row takes the word's own colour away.
-            colour = qt.QColor(verdict_colour(verdict, self.ui.resultsTable))
-            patch = qt.QPixmap(12, 12)
-            patch.fill(colour)
+            colours = verdict_colours(verdict, self.ui.resultsTable)
             icon = qt.QIcon()
-            for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
+            for mode, colour in zip((qt.QIcon.Normal, qt.QIcon.Selected), colours, strict=True):
+                patch = qt.QPixmap(12, 12)
+                patch.fill(qt.QColor(colour))
                 icon.addPixmap(patch, mode)
             item.setIcon(icon)
-            item.setForeground(qt.QBrush(colour))
+            item.setForeground(qt.QBrush(qt.QColor(colours[0])))
             font = item.font()
             font.setBold(True)
             item.setFont(font)
         return item
+
+
+def _headings() -> dict[str, str]:
+    """The table's headings; what stands behind each is its tooltip."""
+    return {
+        _("Level"): _("The vertebra; select a row to put CT and segmentation where it was found"),
+        _("Verdict"): _("accept: every check passed; check: compare the outline yourself; reject: do not use"),
+        _("Error"): _("Predicted: 95 % of the vertebra's surface is expected to lie within this of its true place"),
+        _("Similarity"): _("Of X-ray and CT, before and after, 1 at best; not a measure of accuracy"),
+        _("State"): _("Whether you accepted the pose"),
+    }
 
 
 def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
@@ -212,7 +215,7 @@ def _texts(level: str, result: dict[str, Any]) -> list[str]:
     verdict = result["verdict"]
     return [
         level,
-        f"{VERDICT_SIGNS[verdict]} {verdict}",
+        signed_verdict(verdict),
         _predicted(result),
         _similarities(result),
     ]
