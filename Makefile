@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo-result
 ARGS ?=
+N ?= 10000
+SEED ?= 0
 GOLDEN ?= golden-result/poses.json
 
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engin
   --ignore Testing/mrml/test_dependencies.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-panel test-slicer-5.10 golden lint format screenshots wheel install clean distclean
+.PHONY: help demo test test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +47,9 @@ test-slicer-5.10: $(SLICER_INSTALLED) ## test panel and readers on the versions 
 golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
 	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
 
+fuzz: $(INSTALLED) ## damaged inputs at every door, into docs/fuzz.md (N=10000 SEED=0)
+	$(BIN)/python Testing/fuzz/fuzz.py --n $(N) --seed $(SEED) --report docs/fuzz.md
+
 lint: $(INSTALLED) ## ruff (rules and format) and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -55,8 +60,7 @@ format: $(INSTALLED) ## let ruff format the code
 	$(BIN)/ruff format
 
 screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
-	$(BIN)/python Testing/panel/screenshots.py light
-	$(BIN)/python Testing/panel/screenshots.py dark
+	$(BIN)/python Testing/panel/screenshots.py
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist

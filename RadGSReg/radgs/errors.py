@@ -1,5 +1,7 @@
 """Errors a user can act on: one sentence of what is wrong, one of what to do."""
 
+from typing import Any
+
 
 class RadgsError(Exception):
     """What went wrong and the way out, in two sentences meant for a person.
@@ -29,3 +31,21 @@ class GeometryError(RadgsError):
 
 class ExportError(RadgsError):
     """A pose cannot be exported, or does not come back from a file as it went in."""
+
+
+class OutputError(RadgsError):
+    """A file or folder cannot be written, or must not be."""
+
+
+class UnwrittenResultError(OutputError):
+    """A registration came to a result that could not be written: it must not be lost with the disk.
+
+    Args:
+        problem: See ``RadgsError``.
+        remedy: See ``RadgsError``.
+        result: What result.json would have held.
+    """
+
+    def __init__(self, problem: str, remedy: str, result: dict[str, Any]) -> None:
+        super().__init__(problem, remedy)
+        self.result = result

@@ -14,7 +14,7 @@ from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRa
 from radgs.phantom import PhantomSpine, make_spine
 
 if TYPE_CHECKING:  # these need torch, and many tests do not
-    from radgs.simulation import ArticulatedAnatomy
+    from radgs.simulation import ArticulatedAnatomy, Exposure
     from radgs.vertebra import VertebraModel
 
 #: Where the block that plays the vertebra stands in its CT, RAS mm.
@@ -94,6 +94,16 @@ def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]
 
     level = Level("L3", phantom_spine.levels["L3"])
     return build_vertebra_model(phantom_spine.ct, phantom_spine.labels, level, preparation_progress.append)
+
+
+@pytest.fixture(scope="session")
+def clean() -> Exposure:
+    """No noise, no scatter, nothing covered."""
+    from radgs.simulation import Exposure
+
+    return Exposure(
+        photons=(1e12, 1e12), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0
+    )
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("vertebra",),
     ("simulation",),
     ("networks", "overlay", "refine"),
-    ("export", "pipeline"),
+    ("calibration", "export", "pipeline"),
     ("evaluation",),
     ("training",),
     ("experiments",),

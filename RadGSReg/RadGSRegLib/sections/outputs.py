@@ -71,5 +71,18 @@ class OutputsSection(Section):
             name = name_of(pattern, level)
             selector.baseName = name
             text = _("New: {name}").format(name=name) if own is None else _("Replace {name}").format(name=own.GetName())
-            selector.noneDisplay = text
+            _say_for_none(selector, text)
             offer(selector, node, partial(fits, ct=parameters.ct, level=level))
+
+
+def _say_for_none(selector: Any, text: str) -> None:
+    """What a selector says where nothing is chosen.
+
+    Slicer's takes the entry out and puts another in, and meanwhile a neighbour becomes the current one, of which nobody
+    may hear.
+    """
+    if selector.noneDisplay != text:
+        chosen, blocked = selector.currentNode(), selector.blockSignals(True)
+        selector.noneDisplay = text
+        selector.setCurrentNode(chosen)
+        selector.blockSignals(blocked)

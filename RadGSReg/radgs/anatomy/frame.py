@@ -133,7 +133,8 @@ def _fit_frame(labels: Volume, label: int) -> tuple[RigidTransform, bool]:
     frame, has_arch = _first_frame(_oriented(mask, vertices, np.eye(3)), label)
     for _ in range(REFINEMENTS):
         frame = _refined_frame(_oriented(mask, vertices, frame.rotation), surface, frame, label)
-    return frame, has_arch
+    # Other bones have ends and ridges beside their thick part, too; a canal only vertebrae have.
+    return frame, has_arch and posterior_wall(_oriented(mask, vertices, frame.rotation).whole) is not None
 
 
 def _oriented(mask: Volume, vertices: FloatArray, rotation: FloatArray) -> _Oriented:

@@ -63,7 +63,7 @@ class CaseContent:
     """The parts of a registration case.
 
     Attributes:
-        ct: float32 Hounsfield units.
+        ct: Hounsfield units, int16 or float32.
         labels: Label map, whole numbers, possibly on another grid than the CT.
         levels: The vertebrae to be registered.
         views: Two X-rays or more.

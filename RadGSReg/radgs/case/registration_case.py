@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import polygon2mask
 
 from radgs.case.checks import check_case, check_ct, check_label
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
+from radgs.errors import CaseError, InputFileError
 from radgs.geometry import ViewGeometry, Volume, XRayView
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
+from radgs.io.content import ContentHashes
 from radgs.io.volumes import read_ct, read_labels, write_volume
 from radgs.io.xray_images import read_xray, write_xray
 
@@ -19,7 +25,7 @@ class LabelledCT:
     """What is known before any X-ray is taken: enough to prepare networks for a vertebra.
 
     Attributes:
-        ct: float32 Hounsfield units.
+        ct: Hounsfield units, int16 or float32.
         labels: Label map, whole numbers, possibly on another grid than the CT.
         levels: The vertebrae that the case names.
     """
@@ -64,6 +70,7 @@ class RegistrationCase(CaseContent):
         *,
         ct_reader: Callable[[Path], Volume] = read_ct,
         label_reader: Callable[[Path], Volume] = read_labels,
+        hashes: ContentHashes | None = None,
     ) -> RegistrationCase:
         """Reads a case.json (or the one in a folder) with all its files, and validates it.
 
@@ -71,13 +78,16 @@ class RegistrationCase(CaseContent):
             path: The case.json or its folder.
             ct_reader: Reads the CT; a program that runs for long may remember what it has read.
             label_reader: Reads the label map.
+            hashes: Remembers what unchanged files hash to.
 
         Raises:
-            InputFileError: A file is missing, unreadable, or not what it should be.
+            InputFileError: A file is missing, unreadable, changing, or not what it should be.
             CaseError: The parts of the case do not fit together.
             GeometryError: A view's geometry, or the views' arrangement, cannot be used.
         """
+        hashes = hashes or ContentHashes()
         file = read_case_file(Path(path))
+        sha256 = file.sha256(hashes)
         case = cls(
             ct=ct_reader(file.ct),
             labels=label_reader(file.labels),
@@ -88,9 +98,11 @@ class RegistrationCase(CaseContent):
                 for level in (*file.clicks, *file.initial_poses)
             },
             truth=file.truth,
-            sha256=file.sha256(),
+            sha256=sha256,
             world_orientation=None if file.world_orientation is None else WorldOrientation(*file.world_orientation),
         )
+        if file.sha256(hashes) != sha256:
+            raise InputFileError(f"{path} changed while it was read.", "Wait until it is written, then go on.")
         case.validate()
         return case
 
@@ -121,6 +133,8 @@ class RegistrationCase(CaseContent):
         write_volume(file.labels, self.labels)
         for view, entry in zip(self.views, file.views, strict=True):
             write_xray(entry.image, view)
+            if isinstance(entry.field, Path) and view.field is not None:
+                write_xray(entry.field, replace(view, image=view.field.astype(np.float32)))
         write_case_file(file)
         return file.path
 
@@ -151,9 +165,37 @@ def _read_view(entry: ViewEntry) -> XRayView:
     rows, columns = xray.image.shape
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
-    return XRayView(entry.name, xray.image, geometry, str(entry.conversion) if given else xray.conversion)
+    conversion = str(entry.conversion) if given else xray.conversion
+    sigma = entry.geometry_sigma
+    field = _read_field(entry, (rows, columns))
+    return XRayView(entry.name, xray.image, geometry, conversion, field, sigma)
+
+
+def _read_field(entry: ViewEntry, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """(H, W) where the case says that the X-ray was measured; None where it says nothing."""
+    if entry.field is None:
+        return None
+    if isinstance(entry.field, Path):
+        field = read_xray(entry.field, "attenuation").image > 0
+    else:
+        field = polygon2mask(shape, entry.field[:, ::-1])
+    if field.shape != shape or not field.any():
+        raise CaseError(
+            f"The field of view {entry.name} is empty, or not of its image's {shape[1]} x {shape[0]} pixels.",
+            "Give a mask of the same size, or a polygon of (column, row) corners on the image.",
+        )
+    return np.asarray(field)
 
 
 def _view_entry(view: XRayView, image: Path) -> ViewEntry:
-    geometry = view.geometry
-    return ViewEntry(view.name, image, "attenuation", geometry.source_ras, geometry.detector_to_ras, view.conversion)
+    field = None if view.field is None or view.field.all() else image.with_name(f"{view.name}_field.nrrd")
+    return ViewEntry(
+        view.name,
+        image,
+        "attenuation",
+        view.geometry.source_ras,
+        view.geometry.detector_to_ras,
+        view.conversion,
+        geometry_sigma=view.geometry_sigma,
+        field=field,
+    )

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
+from radgs.io.atomic import cannot_write, write_text
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 from radgs.io.transforms import write_transform
 
@@ -127,21 +128,27 @@ class RegistrationResult:
     def save(self, folder: str | Path) -> Path:
         """Writes result.json and, for every level with a pose, ``<level>_ct_to_world.tfm``.
 
+        ``radgs.pipeline.result_folder`` writes them as part of a folder that holds one run.
+
         Returns:
-            Path of the result.json.
+            Path of the result.json, which is written last.
 
         Raises:
-            InputFileError: A file cannot be written.
+            OutputError: A file cannot be written.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, level in self.levels.items():
-            transform = folder / f"{name}_ct_to_world.tfm"
-            transform.unlink(missing_ok=True)  # a level that failed must not find an earlier run's pose beside it
-            if level.ct_to_world is not None:
-                write_transform(transform, level.ct_to_world)
         path = folder / "result.json"
-        path.write_text(json_text(self.to_json_dict()), encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            for name in self.levels:  # a level that failed must not find an earlier run's pose beside it
+                (folder / f"{name}_ct_to_world.tfm").unlink(missing_ok=True)
+        except OSError as problem:
+            raise cannot_write(folder, problem) from problem
+        for name, level in self.levels.items():
+            if level.ct_to_world is not None:
+                write_transform(folder / f"{name}_ct_to_world.tfm", level.ct_to_world)
+        write_text(path, json_text(self.to_json_dict()))
         return path
 
     @classmethod

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import typer
@@ -27,7 +29,7 @@ from rich.progress import (
 from rich.table import Table
 
 from radgs.case import LevelResult, RegistrationResult, Verdict
-from radgs.errors import RadgsError
+from radgs.errors import RadgsError, UnwrittenResultError
 from radgs.export import Shipment, WithheldError
 from radgs.io.json_fields import json_text
 
@@ -46,6 +48,37 @@ def people_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+class Terminated(BaseException):
+    """The system asked the process to end: what is half done is taken back on the way out.
+
+    Attributes:
+        status: The process's exit status.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@contextmanager
+def hearing_signals() -> Iterator[None]:
+    """Within it, SIGTERM and SIGHUP raise ``Terminated``; in other threads than the main one, nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated(128 + number)
+
+    heard = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in heard if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def ending_well(as_json: bool) -> Iterator[None]:
     """Turns every way a command can fail into a message and an exit status; no traceback reaches the user.
@@ -54,12 +87,18 @@ def ending_well(as_json: bool) -> Iterator[None]:
         as_json: Errors are one JSON object on standard output as well.
     """
     try:
-        yield
+        with hearing_signals():
+            yield
     except WithheldError as withheld:
         status = EXIT_OF_VERDICT[withheld.verdict]
         _fail(type(withheld).__name__, withheld.problem, withheld.remedy, as_json, status)
+    except UnwrittenResultError as error:
+        _print_poses(error.result)
+        _fail(type(error).__name__, error.problem, error.remedy, as_json, EXIT_BAD_INPUT, result=error.result)
     except RadgsError as error:
         _fail(type(error).__name__, error.problem, error.remedy, as_json, EXIT_BAD_INPUT)
+    except Terminated as asked:
+        _fail("Terminated", "Stopped before the end.", "Run the same command again.", as_json, asked.status)
     except KeyboardInterrupt:
         _fail("Interrupted", "Stopped before the end.", "Run the same command again.", as_json, EXIT_INTERRUPTED)
     except BrokenPipeError:
@@ -76,13 +115,22 @@ def ending_well(as_json: bool) -> Iterator[None]:
         _fail("InternalError", problem, remedy, as_json, EXIT_INTERNAL)
 
 
-def _fail(kind: str, problem: str, remedy: str, as_json: bool, status: int) -> None:
+def _fail(kind: str, problem: str, remedy: str, as_json: bool, status: int, **more: Any) -> None:
     console = people_console()
     console.print(problem, style="bold red", markup=False, soft_wrap=True)
     console.print(remedy, markup=False, soft_wrap=True)
     if as_json:
-        print_json({"error": {"kind": kind, "problem": problem, "remedy": remedy}})
+        print_json({"error": {"kind": kind, "problem": problem, "remedy": remedy}, **more})
     raise typer.Exit(status)
+
+
+def _print_poses(result: dict[str, Any]) -> None:
+    """The poses of a result in full, on standard error: where nothing can be written, they can be copied."""
+    console = people_console()
+    for name, level in result["levels"].items():
+        console.print(f"{name}: {level['verdict']}; ct_to_world (RAS, mm):", markup=False, soft_wrap=True)
+        for row in level["ct_to_world"] or ():
+            console.print("    " + " ".join(f"{number:.9g}" for number in row), markup=False, soft_wrap=True)
 
 
 def print_json(values: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import typer
 
-from radgs.case import RegistrationResult
 from radgs.cli.console import people_console, print_json, print_shipment
 from radgs.errors import ExportError
 from radgs.export import (
@@ -23,10 +22,9 @@ from radgs.export import (
     format_named,
     release,
 )
-from radgs.export.delivery import sha256_of
 from radgs.export.igtl.link import Link
 from radgs.export.igtl.message import pose_device
-from radgs.export.live import LivePoses, ResultWatch, pose_messages
+from radgs.export.live import LivePoses, ResultWatch, load_current, pose_messages
 from radgs.io.dicom_series import read_dicom_series
 
 #: How often a followed result.json is looked at, seconds.
@@ -91,7 +89,8 @@ def run_export(request: ExportRequest) -> None:
         _follow(request, request.link)
         return
     shipment = _let_out(request)
-    files = [file for chosen in formats for file in export_files(shipment, chosen, _folder(request))]
+    inputs = (request.result, *request.ct_dicom, *request.xray_dicom)
+    files = [file for chosen in formats for file in export_files(shipment, chosen, _folder(request), inputs)]
     done: dict[str, Any] = {"files": [str(file) for file in files]}
     if request.link is not None and not request.link.follow:
         done["sent"] = _send(shipment, request.link)
@@ -130,8 +129,12 @@ def _let_out(request: ExportRequest) -> Shipment:
     if request.file_formats:
         _folder(request)
     path = request.result / "result.json" if request.result.is_dir() else request.result
-    result = RegistrationResult.load(path)
-    digest = sha256_of(path)
+    result, digest = load_current(path)
+    if request.out is not None and request.out.resolve() == path.parent.resolve():
+        raise ExportError(
+            f"{request.out} is the folder of the result itself, which the next registration replaces.",
+            "Name another folder with --out.",
+        )
     try:
         return release(result, request.consent, request.levels, digest)
     except WithheldError as withheld:

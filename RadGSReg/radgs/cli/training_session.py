@@ -21,7 +21,8 @@ def prepare_level(
     """Prepares networks for a level of a case; returns what to tell.
 
     Raises:
-        InputFileError: The case, the base or the output file cannot be used.
+        InputFileError: The case or the base cannot be used.
+        OutputError: The model file cannot be used.
         CaseError: There is no such level, or its label shows no whole vertebra.
     """
     anatomy, level, networks = anatomy_and_base(case, level_name, out, base)
@@ -59,9 +60,10 @@ def train_stage_1(
     """Trains generic networks; returns what to tell.
 
     Raises:
-        InputFileError: There is no such configuration, or the base or the output file cannot be used.
+        InputFileError: There is no such configuration, or the base cannot be used.
+        OutputError: The model file cannot be used.
     """
-    check_output(out)
+    check_output(out, [] if base is None else [base])
     networks = None if base is None else load_networks(base)
     with ProgressBar(people_console(), "Training") as bar, _interruptible() as interrupted:
         networks = train_generic(
@@ -80,7 +82,7 @@ def train_stage_1(
 
 
 class _Interrupted:
-    """Whether Ctrl-C was pressed: asking ends the work gently; a second Ctrl-C ends it at once."""
+    """Whether Ctrl-C, or a signal to end, came: asking ends the work gently; a second one ends it at once."""
 
     def __init__(self) -> None:
         self.pressed = False
@@ -97,11 +99,13 @@ class _Interrupted:
 @contextmanager
 def _interruptible() -> Iterator[_Interrupted]:
     interrupted = _Interrupted()
-    before = signal.signal(signal.SIGINT, interrupted.press)
+    asking = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, interrupted.press) for number in asking}
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from radgs.case import STAGES, VERDICTS
 from radgs.evaluation.benchmark import GOOD_MM, HARMFUL_MM, cohorts_of
 from radgs.evaluation.trials import Trial
+from radgs.io.atomic import write_atomically
 from radgs.overlay.figures import VERDICT_COLOURS
 
 #: Okabe and Ito's colours, and a line style each, for cohorts.
@@ -37,7 +38,8 @@ def save_plots(trials: Sequence[Trial], folder: Path) -> list[Path]:
         FigureCanvasAgg(figure)
         draw(figure.add_subplot(), trials)
         paths.append(folder / name)
-        figure.savefig(paths[-1])
+        with write_atomically(paths[-1], private=False) as aside:
+            figure.savefig(aside)
     return paths
 
 

@@ -26,6 +26,7 @@ from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
 from radgs.evaluation.trials import Trial
+from radgs.io.atomic import write_text
 from radgs.simulation import SimulationSettings
 from radgs.versions import versions
 
@@ -50,7 +51,7 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
     """
     plots = save_plots(trials, folder)
     benchmark = json.dumps(benchmark_dict(trials), indent=1, allow_nan=False)
-    (folder / "benchmark.json").write_text(benchmark + "\n", encoding="utf-8")
+    write_text(folder / "benchmark.json", benchmark + "\n", private=False)
     parts = [
         f"# {title}",
         _setting(trials),
@@ -65,7 +66,7 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         _settings(settings) if settings is not None else "",
     ]
     report = folder / "report.md"
-    report.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    write_text(report, "\n\n".join(part for part in parts if part) + "\n", private=False)
     return report
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import binomtest, bootstrap
 
 from radgs.geometry import FloatArray
 
@@ -98,19 +98,10 @@ class CaptureRange:
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion (Wilson, JASA 22, 1927); 0 to 1 when there are no trials."""
-    if not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes in {n} trials.")
-    if n == 0:
+    if n == 0 and successes == 0:
         return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    fraction = successes / n
-    centre = fraction + z**2 / (2 * n)
-    spread = z * float(np.sqrt(fraction * (1 - fraction) / n + z**2 / (4 * n**2)))
-    scale = 1 + z**2 / n
-    # At the ends the exact bounds are 0 and 1; rounding must not leave the proportion outside its own interval.
-    low = 0.0 if successes == 0 else (centre - spread) / scale
-    high = 1.0 if successes == n else (centre + spread) / scale
-    return low, high
+    low, high = binomtest(successes, n).proportion_ci(confidence, "wilson")
+    return float(low), float(high)
 
 
 def clustered_bootstrap_interval(
@@ -146,11 +137,19 @@ def clustered_bootstrap_interval(
     for number, cluster in zip(numbers, clusters, strict=True):
         groups.setdefault(cluster, []).append(float(number))
     members = [np.array(group) for group in groups.values()]
-    random = np.random.default_rng(seed)
-    draws = random.integers(len(members), size=(resamples, len(members)))
-    statistics = [float(statistic(np.concatenate([members[index] for index in draw]))) for draw in draws]
-    low, high = np.percentile(statistics, [50 * (1 - confidence), 50 * (1 + confidence)])
-    return float(low), float(high)
+    if len(members) == 1:
+        alone = float(statistic(members[0]))
+        return alone, alone
+    interval = bootstrap(
+        (np.arange(len(members)),),
+        lambda drawn: statistic(np.concatenate([members[index] for index in drawn])),
+        n_resamples=resamples,
+        vectorized=False,
+        confidence_level=confidence,
+        method="percentile",
+        random_state=seed,
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def summarise_trials(errors_mm: ArrayLike, vertebrae: Sequence[Hashable], seed: int = 0) -> TrialSummary:

@@ -13,6 +13,7 @@ from radgs.evaluation.report import table
 from radgs.evaluation.statistics import Interval
 from radgs.experiments.figures import save_attention_maps, save_learning_curves
 from radgs.experiments.setting import RECM_ALONE, Progress, Setting
+from radgs.io.atomic import write_text
 from radgs.networks import Networks, new_networks
 from radgs.networks.recm.loss import PROJECTION_UNIT
 from radgs.training.batches import PairSource, TrainingBatch
@@ -75,7 +76,7 @@ def attention_experiment(
     save_learning_curves(folder / "learning_curve.png", curves)
     save_attention_maps(folder / "attention.png", maps)
     report = folder / "report.md"
-    report.write_text(_report(scores, focus, steps, pairs, seed), encoding="utf-8")
+    write_text(report, _report(scores, focus, steps, pairs, seed), private=False)
     return report
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from radgs.evaluation.trials import Trial
 from radgs.geometry.roi import ROI_SIZE_MM
+from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import for_display
 from radgs.training.batches import TrainingBatch
 
@@ -45,7 +46,7 @@ def save_learning_curves(
             similarity.axhline(value, color="0.5", linestyle="dashed" if what == "bar" else "dotted", label=what)
     pose.set_ylim(bottom=0)
     similarity.legend(fontsize=8)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def save_attention_maps(path: Path, maps: Mapping[str, Sequence[tuple[Tensor, TrainingBatch]]]) -> None:
@@ -67,7 +68,7 @@ def save_attention_maps(path: Path, maps: Mapping[str, Sequence[tuple[Tensor, Tr
             _lay_over(axis, maps[name][pair][0][view].cpu().numpy(), xray.shape[0])
     for axis, title in zip(axes[0], ("X-ray and vertebra", *names), strict=True):
         axis.set_title(title, fontsize=10)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def save_offsets(path: Path, done: Mapping[float, Sequence[Trial]], stages: Sequence[str]) -> None:
@@ -88,7 +89,12 @@ def save_offsets(path: Path, done: Mapping[float, Sequence[Trial]], stages: Sequ
     axis.set(xlabel="offset of the clicks, mm", ylabel="mTRE, mm", title="What is left of a known offset")
     axis.legend()
     axis.grid(alpha=0.25)
-    figure.savefig(path)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with write_atomically(path, private=False) as aside:
+        figure.savefig(aside)
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -16,6 +16,7 @@ from radgs.evaluation.trials import Patient, PreparedModel, Trial, append_trial,
 from radgs.experiments.figures import save_offsets
 from radgs.experiments.setting import FIRST_SEED, LEVEL, Progress
 from radgs.geometry import FloatArray, unit
+from radgs.io.atomic import write_text
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LABELS
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
@@ -78,7 +79,7 @@ def offsets_experiment(
             progress((number + 1) / (trials * len(OFFSETS_MM)), f"clicks {offset:.0f} mm off")
     save_offsets(folder / "offsets.png", done, STAGES)
     report = folder / "report.md"
-    report.write_text(_report(done, patient, seed, settings), encoding="utf-8")
+    write_text(report, _report(done, patient, seed, settings), private=False)
     return report
 
 

@@ -9,6 +9,7 @@ import torch
 from radgs.evaluation.report import table
 from radgs.experiments.figures import save_learning_curves
 from radgs.experiments.setting import RECM_ALONE, Progress, Setting
+from radgs.io.atomic import write_text
 from radgs.networks import new_networks
 from radgs.training.scoring import empty_scores, score
 
@@ -60,7 +61,8 @@ def reconstruction_experiment(
     headings = ["", "SSIM, ROI", "SSIM, inside", "PSNR, ROI, dB", "PSNR, inside, dB", "Kabsch, median, mm"]
     passed = accuracy.ssim_3d > BAR
     report = folder / "report.md"
-    report.write_text(
+    write_text(
+        report,
         "\n\n".join(
             [
                 "# RecM alone, before RegM is trained",
@@ -73,7 +75,7 @@ def reconstruction_experiment(
             ]
         )
         + "\n",
-        encoding="utf-8",
+        private=False,
     )
     progress(1.0, "written")
     return report

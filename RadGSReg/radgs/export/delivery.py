@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from radgs.errors import ExportError, RadgsError
@@ -11,41 +12,52 @@ from radgs.export.companion import companion_text
 from radgs.export.formats import ExportFormat, WrittenFile
 from radgs.export.shipment import Shipment
 from radgs.geometry import largest_distance
+from radgs.io.atomic import UNFINISHED, cannot_write, write_text
+from radgs.io.transforms import SAME_POSE_MM
 
-#: A pose read back may take a point within half a metre of the origin this far from where it was.
-TOLERANCE_MM = 1e-6
 
-
-def export_files(shipment: Shipment, export_format: ExportFormat, folder: str | Path) -> list[Path]:
+def export_files(
+    shipment: Shipment, export_format: ExportFormat, folder: str | Path, inputs: Sequence[Path] = ()
+) -> list[Path]:
     """Writes a shipment in one format; a file stands under its name only once its poses have been read back the same.
 
-    Files of the same names are replaced.
+    Files of the same names are replaced, together: a shipment cut short leaves none of the earlier ones beside its own.
 
     Args:
         shipment: Poses that were let out (``radgs.export.consent.release``).
         export_format: One of ``FILE_FORMATS``, or a ``SpatialRegistration`` that knows the series.
         folder: Where to; made where there is none.
+        inputs: Files and folders that are not written over.
 
     Returns:
         The files, each followed by its companion ``<file>.about.txt`` where the file does not say everything itself.
 
     Raises:
-        ExportError: The folder cannot be used, or a file does not come back as it was written.
+        ExportError: A file is an input, or does not come back as it was written.
+        OutputError: The folder or a file cannot be written.
         RadgsError: The format cannot hold the poses.
     """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".radgs-export-", dir=folder) as aside:
+        with tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}export-", dir=folder) as aside:
             staged = []
             for written in export_format.write(shipment, Path(aside)):
                 staged += _checked(written, export_format)
+            _refuse_inputs([folder / path.name for path in staged], inputs)
+            for path in staged:
+                (folder / path.name).unlink(missing_ok=True)
             return [path.replace(folder / path.name) for path in staged]
     except OSError as problem:
-        raise ExportError(
-            f"Nothing can be written to {folder}: {problem.strerror or problem}.",
-            "Name a folder that you may write to.",
-        ) from problem
+        raise cannot_write(folder, problem) from problem
+
+
+def _refuse_inputs(files: Sequence[Path], inputs: Sequence[Path]) -> None:
+    kept = [path.resolve() for path in inputs]
+    for file in files:
+        place = file.parent.resolve() / file.name  # a link there is replaced, not followed
+        if any(place == path or path in place.parents for path in kept):
+            raise ExportError(f"{file} would be written over an input.", "Name another folder with --out.")
 
 
 def sha256_of(path: Path) -> str:
@@ -64,12 +76,12 @@ def _checked(written: WrittenFile, export_format: ExportFormat) -> list[Path]:
     if len(read) != len(written.poses):
         raise ExportError(f"{name} reads back with {len(read)} poses instead of {len(written.poses)}.", doubt)
     distance = max(largest_distance(pose.ct_to_world, back) for pose, back in zip(written.poses, read, strict=True))
-    if not distance <= TOLERANCE_MM:
+    if not distance <= SAME_POSE_MM:
         raise ExportError(f"{name} reads back as another pose, {distance:.2g} mm away.", doubt)
     explanation = export_format.explain(written)
     if explanation is None:
         return [written.path]
     companion = written.path.with_name(name + ".about.txt")
     text = companion_text(written, explanation, sha256_of(written.path), distance)
-    companion.write_text(text, encoding="utf-8")
+    write_text(companion, text)
     return [written.path, companion]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from radgs.case import LevelResult, RegistrationResult
-from radgs.errors import RadgsError
+from radgs.errors import ExportError, RadgsError
 from radgs.export.consent import Consent, outgoing
+from radgs.export.delivery import sha256_of
 from radgs.export.igtl.link import Link
 from radgs.export.igtl.message import pack_pose, pack_verdict, pose_device, verdict_device
 from radgs.export.shipment import OutgoingPose
+from radgs.io.folder_swap import OUTDATED_NAME, is_outdated
 
 #: A file that stays unreadable longer than this is not merely being written.
 WRITING_S = 2.0
@@ -31,8 +32,27 @@ def pose_messages(pose: OutgoingPose, timestamp: float) -> dict[str, bytes]:
     }
 
 
+def load_current(path: Path) -> tuple[RegistrationResult, str]:
+    """A result.json and the SHA-256 of its file, unless a later registration into its folder has not come to a result.
+
+    Raises:
+        ExportError: What the folder holds is of an earlier run.
+        InputFileError: Missing, or not a result.
+        GeometryError: A transform is not rigid.
+    """
+    if is_outdated(path.parent):
+        raise ExportError(
+            f"{path} is of an earlier run: a later one into its folder has not ended with a result.",
+            f"Register again; to export the earlier result all the same, delete {OUTDATED_NAME} there.",
+        )
+    result = RegistrationResult.load(path)
+    return result, sha256_of(path)
+
+
 class ResultWatch:
     """Tells when a result.json has changed, and waits where it is only half written.
+
+    While a registration into its folder runs, and when it ends without a result, the result has no levels.
 
     Args:
         path: A result.json, or the folder that holds one; need not be there yet.
@@ -48,10 +68,10 @@ class ResultWatch:
         """The result, when it is another than at the last call; otherwise None."""
         path = self._path / "result.json" if self._path.is_dir() else self._path
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = OUTDATED_NAME if is_outdated(path.parent) else sha256_of(path)
             if digest == self._seen:
                 return None
-            result = RegistrationResult.load(path)
+            result = RegistrationResult({}) if digest == OUTDATED_NAME else RegistrationResult.load(path)
         except OSError as problem:
             self._bear_with(f"{path} cannot be read: {problem.strerror or problem}.")
             return None

@@ -10,6 +10,7 @@ from radgs.errors import GeometryError, InputFileError
 from radgs.export.formats import PoseFileFormat
 from radgs.export.shipment import TRIAL_POINT, OutgoingPose, point_text
 from radgs.geometry import RigidTransform
+from radgs.io.atomic import write_text
 
 HOLDS = (
     "ct_to_world as a 4x4 matrix, row by row, in RAS and millimetres. "
@@ -21,13 +22,10 @@ def write_table(path: Path, ct_to_world: RigidTransform) -> None:
     """Writes the 4x4 matrix (RAS, mm) with every digit a double has, commas between the numbers and no heading.
 
     Raises:
-        InputFileError: The file cannot be written.
+        OutputError: The file cannot be written.
     """
     lines = [",".join(repr(float(number)) for number in row) for row in ct_to_world.matrix]
-    try:
-        path.write_text("\n".join(lines) + "\n", encoding="ascii")
-    except OSError as problem:
-        raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def read_table(path: Path) -> RigidTransform:

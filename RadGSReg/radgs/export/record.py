@@ -11,6 +11,7 @@ from radgs.errors import InputFileError
 from radgs.export.formats import WrittenFile
 from radgs.export.shipment import TRIAL_POINT, Origin, OutgoingPose, Shipment
 from radgs.geometry import RigidTransform
+from radgs.io.atomic import write_text
 from radgs.io.json_fields import json_text, read_json_object
 from radgs.versions import ENGINE_VERSION
 
@@ -43,10 +44,7 @@ class Record:
             "versions": None if common is None else dict(common.versions),
             "written_by": f"radgs {ENGINE_VERSION}",
         }
-        try:
-            path.write_text(json_text(values), encoding="utf-8")
-        except OSError as problem:
-            raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+        write_text(path, json_text(values))
         return [WrittenFile(path, shipment.poses)]
 
     def read(self, path: Path) -> list[RigidTransform]:

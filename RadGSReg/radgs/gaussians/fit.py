@@ -9,7 +9,7 @@ import numpy as np
 import roma
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -36,6 +36,8 @@ LEARNING_RATES = (0.2, 0.09, 0.09, 0.05)
 FINAL_RATE = 0.1
 #: Densities are solved for exactly every so many iterations.
 SOLVE_INTERVAL = 25
+#: Conjugate gradients end early only where the residual, relative to the target, is rounding.
+ROUNDING = 1e-12
 #: Shapes are found with a shorter reach, which is cheaper; the last solve makes the densities right for the full one.
 FIT_CUTOFF_SIGMA = 3.0
 FINAL_CUTOFF_SIGMA = 4.5
@@ -91,34 +93,20 @@ def solve_densities(
     """
     profiles = profile_matrix(gaussians, target.index_to_ras, _shape(target), cutoff_sigma)
     energy = np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel() + 1e-6
-    start = gaussians.densities.detach().numpy()
-    densities = _conjugate_gradients(profiles, np.ravel(target.array), energy, ridge, start, iterations)
+    count = len(energy)
+    normal = LinearOperator(
+        (count, count), lambda x: profiles @ (profiles.T @ x) + ridge * energy * x, dtype=energy.dtype
+    )
+    densities, _ = cg(
+        LinearOperator((count, count), normal, dtype=energy.dtype),
+        profiles @ np.ravel(target.array),
+        x0=gaussians.densities.detach().numpy(),
+        rtol=ROUNDING,
+        maxiter=iterations,
+        M=LinearOperator((count, count), lambda x: x / energy, dtype=energy.dtype),
+    )
     solved = torch.from_numpy(densities.astype(np.float32))
     return RadiativeGaussians(gaussians.means, gaussians.log_scales, gaussians.quaternions, solved)
-
-
-def _conjugate_gradients(
-    profiles: csr_matrix, target: NDArray, energy: NDArray, ridge: float, start: NDArray, iterations: int
-) -> NDArray:
-    """Minimises |profiles^T x - target|^2 + ridge sum(energy x^2) over x."""
-
-    def normal(x: NDArray) -> NDArray:
-        return profiles @ (profiles.T @ x) + ridge * energy * x
-
-    x = start
-    residual = profiles @ target - normal(x)
-    preconditioned = residual / energy
-    direction, size = preconditioned, residual @ preconditioned
-    for _ in range(iterations):
-        if size <= 0:
-            break
-        image = normal(direction)
-        step = size / (direction @ image)
-        x, residual = x + step * direction, residual - step * image
-        preconditioned = residual / energy
-        previous, size = size, residual @ preconditioned
-        direction = preconditioned + size / previous * direction
-    return x
 
 
 def _optimised(

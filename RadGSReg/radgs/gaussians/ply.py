@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from radgs.gaussians.model import RadiativeGaussians
+from radgs.io.atomic import write_bytes
 from radgs.io.gaussian_table import read_gaussian_table
 
 PROPERTIES = (
@@ -41,6 +42,9 @@ def save_ply(gaussians: RadiativeGaussians, path: str | Path, comment: str = "")
 
     Returns:
         The path written.
+
+    Raises:
+        OutputError: The file cannot be written.
     """
     means, log_scales, quaternions, densities = (tensor.detach().cpu().numpy() for tensor in gaussians.tensors())
     grey = (np.clip(np.abs(densities) / WHITE_PER_MM, 0, 1) - 0.5) / HARMONIC
@@ -57,7 +61,7 @@ def save_ply(gaussians: RadiativeGaussians, path: str | Path, comment: str = "")
     header += [f"comment {line}" for line in comment.splitlines()]
     header += [f"element vertex {len(table)}", *(f"property float {name}" for name in PROPERTIES), "end_header", ""]
     path = Path(path)
-    path.write_bytes("\n".join(header).encode() + table.tobytes())
+    write_bytes(path, "\n".join(header).encode() + table.tobytes())
     return path
 
 

@@ -15,10 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from radgs.errors import GeometryError
+from radgs.geometry.field_of_measurement import find_field
 from radgs.geometry.rigid_transform import FloatArray, unit
+from radgs.geometry.sigma import GeometrySigma
 
 #: Below this angle two views see the same thing and depth cannot be triangulated (degrees).
 MINIMUM_VIEW_ANGLE_DEG = 20.0
+#: Points along a crop's side at which the image is looked up, at most.
+MOST_FINE_PIXELS = 4096
+#: An interpolated value counts where at least this share of its weight lies on measured pixels.
+LEAST_MEASURED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,39 +168,58 @@ class XRayView:
         image: (H, W) float32 line integrals (dimensionless, 0 = air), indexed [row, column].
         geometry: Source and detector; its shape is the image's.
         conversion: How the raw pixel values became line integrals, in one sentence.
+        field: (H, W) True where the X-ray was measured; None where nobody said, and the image itself shall tell.
+        geometry_sigma: How uncertain the geometry is, where that is known.
     """
 
     name: str
     image: NDArray[np.float32]
     geometry: ViewGeometry
     conversion: str = "line integrals as given"
+    field: NDArray[np.bool_] | None = None
+    geometry_sigma: GeometrySigma | None = None
+
+    @cached_property
+    def measured(self) -> NDArray[np.bool_]:
+        """(H, W) True where the X-ray was measured: as given, else as ``find_field`` finds it."""
+        return find_field(self.image) if self.field is None else self.field
 
     def crop(self, centre_ras: ArrayLike, size_mm: float, pixels: int) -> tuple[XRayView, NDArray[np.float32]]:
         """Resamples the image onto the virtual detector of ``ViewGeometry.crop_geometry``.
 
-        Where the crop is coarser than the detector, each crop pixel is the mean over its footprint.
+        Where the crop is coarser than the detector, each crop pixel is the mean over what was measured in its
+        footprint.
 
         Returns:
-            The cropped view and a (pixels, pixels) validity map: the fraction of each pixel that lies on the image.
+            The cropped view and a (pixels, pixels) validity map: the fraction of each pixel that was measured.
         """
         geometry = self.geometry.crop_geometry(centre_ras, size_mm, pixels)
         corner_pixels = np.array([[0, 0], [1, 0], [0, 1]]) + (pixels - 1) / 2
         corners = self.geometry.project(geometry.pixel_to_ras(corner_pixels))
-        oversampling = max(1, int(np.ceil(np.linalg.norm(corners[1:] - corners[0], axis=1).max() - 1e-6)))
+        wanted = np.ceil(np.linalg.norm(corners[1:] - corners[0], axis=1).max() - 1e-6)
+        # Next to the source a pixel's footprint is the whole image: there is nothing to see, and no memory for it.
+        oversampling = int(np.clip(np.nan_to_num(wanted, nan=1.0), 1, max(1, MOST_FINE_PIXELS // pixels)))
 
         fine = (np.arange(pixels * oversampling) + 0.5) / oversampling - 0.5
         columns, rows = np.meshgrid(fine, fine)
         source_pixels = self.geometry.project(geometry.pixel_to_ras(np.stack([columns, rows], axis=-1)))
-        inside = self.geometry.contains(source_pixels)
-        values = ndimage.map_coordinates(
-            self.image, np.moveaxis(source_pixels[..., ::-1], -1, 0), order=1, mode="nearest"
-        )
+        inside = self.geometry.contains(source_pixels).astype(np.float32)
+        at = np.moveaxis(source_pixels[..., ::-1], -1, 0)
 
         def block_mean(array: NDArray) -> NDArray[np.float32]:
             blocks = array.reshape(pixels, oversampling, pixels, oversampling)
             return blocks.mean(axis=(1, 3)).astype(np.float32)
 
-        return XRayView(self.name, block_mean(values), geometry, self.conversion), block_mean(inside.astype(np.float32))
+        if self.measured.all():
+            image = block_mean(ndimage.map_coordinates(self.image, at, order=1, mode="nearest"))
+            return XRayView(self.name, image, geometry, self.conversion), block_mean(inside)
+        measured = self.measured.astype(np.float32)
+        share = ndimage.map_coordinates(measured, at, order=1, mode="nearest") * inside
+        share = np.where(share > LEAST_MEASURED, share, 0.0)
+        values = ndimage.map_coordinates(self.image * measured, at, order=1, mode="nearest")
+        valid = block_mean(share)
+        image = (block_mean(values * (share > 0)) / np.maximum(valid, 1e-6)).astype(np.float32)
+        return XRayView(self.name, image * (valid > 0), geometry, self.conversion, valid > 0), valid
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,14 @@ import numpy as np
 
 from radgs.errors import GeometryError, InputFileError, RadgsError
 from radgs.geometry import FloatArray, RigidTransform
+from radgs.io.input_files import open_input
 
 REMEDY = "Correct it as docs/file-formats.md shows."
+
+#: Bounds of what any field can mean: whole numbers that a float still tells apart, and lengths in mm.
+LARGEST_INTEGER, LARGEST_NUMBER = 2**53, 1e15
+#: A larger file is none of ours.
+MOST_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class JsonObject:
         """The error for a member that is missing or not what was expected."""
         if key not in self.values:
             return self.error(f"{self.file}: '{self.where(key)}' is missing; it should be {expected}.", REMEDY)
-        found = json.dumps(self.values[key])
+        found = json.dumps(self.values[key])[:100]
         shown = found if len(found) <= 60 else found[:57] + "..."
         return self.error(f"{self.file}: '{self.where(key)}' should be {expected} but is {shown}.", REMEDY)
 
@@ -60,8 +66,8 @@ class JsonObject:
         """A whole number."""
         value = self.values.get(key)
         if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_INTEGER:
             raise self.fail(key, "a whole number")
         return value
 
@@ -70,7 +76,7 @@ class JsonObject:
         value = self.values.get(key)
         if key in self.values and value is None:
             return math.nan
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < LARGEST_NUMBER:
             raise self.fail(key, "a number")
         return float(value)
 
@@ -79,9 +85,9 @@ class JsonObject:
         expected = f"{' x '.join(str(n) for n in shape)} finite numbers"
         try:
             array = np.asarray(self.values.get(key))
-        except ValueError as ragged:
+        except (ValueError, OverflowError) as ragged:  # lists of uneven lengths, and whole numbers past any bound
             raise self.fail(key, expected) from ragged
-        if array.shape != shape or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        if array.shape != shape or array.dtype.kind not in "iuf" or not (np.abs(array) < LARGEST_NUMBER).all():
             raise self.fail(key, expected)
         return array.astype(np.float64)
 
@@ -120,13 +126,15 @@ def read_json_object(path: Path, schema: str, error: type[RadgsError]) -> JsonOb
         InputFileError: The file is missing, unreadable, not strict JSON, or not an object.
         RadgsError: Of the type ``error``, when the schema is another.
     """
-    if not path.is_file():
-        raise InputFileError(f"There is no file {path}.", "Check the path.")
+    with open_input(path) as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise InputFileError(f"{path} is larger than any file of this kind.", "Check the path.")
     try:
-        values = json.loads(
-            path.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_unique
-        )
-    except (OSError, ValueError) as problem:
+        values = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_unique)
+    except RecursionError as problem:
+        raise InputFileError(f"{path} is not readable as JSON: it is nested too deep.", "Repair the file.") from problem
+    except ValueError as problem:
         reason = str(problem).rstrip(".")
         raise InputFileError(f"{path} is not readable as JSON: {reason}.", "Repair the file.") from problem
     if not isinstance(values, dict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radgs.errors import InputFileError
+from radgs.io.input_files import open_input, size_of
 
 MODEL_SCHEMA = "radgs.model/1"
 SUFFIX = ".radgs.safetensors"
@@ -42,9 +43,9 @@ class ModelSummary:
     minutes: float | None
 
 
-def work_folder(model: Path) -> Path:
-    """Where an unfinished preparation of a model file keeps its pairs and its checkpoint."""
-    return model.with_name(model.name + ".work")
+def work_folder(model: Path, seed: int = 0) -> Path:
+    """Where an unfinished preparation of a model file keeps its pairs and its checkpoint; each seed has a folder."""
+    return model.with_name(f"{model.name}.work" + (f"-seed{seed}" if seed else ""))
 
 
 def read_model_summary(path: Path) -> ModelSummary:
@@ -65,14 +66,14 @@ def read_model_summary(path: Path) -> ModelSummary:
             accuracy=header["accuracy"] or {},
             minutes=None if minutes is None else float(minutes),
         )
-    except (OSError, struct.error, KeyError, TypeError, AttributeError, ValueError) as problem:
+    except (OSError, struct.error, KeyError, TypeError, AttributeError, ValueError, RecursionError) as problem:
         raise InputFileError(f"{path} is not a model of RadGS-Reg.", ADVICE) from problem
 
 
 def _metadata(path: Path) -> dict[str, str]:
     """The texts of a safetensors file: eight bytes that count those of the JSON that follows them."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         (size,) = struct.unpack("<Q", file.read(8))
-        if size > MOST_HEADER_BYTES:
+        if size > min(MOST_HEADER_BYTES, size_of(file)):
             raise ValueError("no header is so long")
         return dict(json.loads(file.read(size))["__metadata__"])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
 from radgs.geometry import Volume
+from radgs.io.atomic import write_atomically
 from radgs.io.raster import LPS_TO_RAS
 
 #: Takes some ten milliseconds on a slow disk.
@@ -33,20 +34,18 @@ def write_in_pieces(path: Path, volume: Volume) -> Iterator[float]:
         volume: Voxels of any whole or floating-point type, in any orientation.
 
     Raises:
-        InputFileError: The voxels are of another type, or the file cannot be written.
+        InputFileError: The voxels are of another type.
+        OutputError: The file cannot be written.
     """
     array = np.ascontiguousarray(volume.array, dtype=volume.array.dtype.newbyteorder("="))
     header = _header(array, volume, path)
     flat = array.reshape(-1)
     step = max(1, PIECE_BYTES // array.itemsize)
-    try:
-        with path.open("wb") as file:
-            file.write(header.encode("ascii"))
-            for start in range(0, len(flat), step):
-                file.write(flat[start : start + step].data)
-                yield min(1.0, (start + step) / len(flat))
-    except OSError as problem:
-        raise InputFileError(f"{path} cannot be written.", "Check the folder and the space on the disk.") from problem
+    with write_atomically(path, durable=False) as aside, aside.open("wb") as file:
+        file.write(header.encode("ascii"))
+        for start in range(0, len(flat), step):
+            file.write(flat[start : start + step].data)
+            yield min(1.0, (start + step) / len(flat))
 
 
 def _header(array: NDArray, volume: Volume, path: Path) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
 from radgs.geometry import Volume
+from radgs.io.atomic import not_as_written, write_atomically
 from radgs.io.dicom_files import is_dicom, read_dataset
 from radgs.io.dicom_segmentation import is_segmentation, read_segmentation
 from radgs.io.dicom_volumes import read_dicom_volume
@@ -86,7 +87,8 @@ def write_volume(path: Path, volume: Volume) -> None:
     Floating-point values that are all whole numbers of the int16 range are stored as int16, which reads back exactly.
 
     Raises:
-        InputFileError: The voxel axes are not perpendicular, or the file cannot be written.
+        InputFileError: The voxel axes are not perpendicular.
+        OutputError: The file cannot be written, or does not read back the same.
     """
     spacing = volume.spacing
     direction = (LPS_TO_RAS @ volume.index_to_ras)[:3, :3] / spacing
@@ -94,14 +96,19 @@ def write_volume(path: Path, volume: Volume) -> None:
         raise InputFileError(
             f"{path} cannot hold a volume with slanted voxel axes.", "Resample it to perpendicular axes."
         )
-    image = SimpleITK.GetImageFromArray(_compact(volume.array))
+    array = _compact(volume.array)
+    image = SimpleITK.GetImageFromArray(array)
     image.SetSpacing(spacing.tolist())
     image.SetOrigin((LPS_TO_RAS @ volume.index_to_ras)[:3, 3].tolist())
     image.SetDirection(direction.ravel().tolist())
-    try:
-        SimpleITK.WriteImage(image, str(path), useCompression=True)
-    except RuntimeError as problem:
-        raise InputFileError(f"{path} cannot be written.", "Check the folder and the suffix.") from problem
+    with write_atomically(path) as aside:
+        try:
+            SimpleITK.WriteImage(image, str(aside), useCompression=True)
+            written = read_image_array(aside)
+        except (RuntimeError, InputFileError) as problem:
+            raise not_as_written(path) from problem
+        if written.shape != array.shape or not np.array_equal(written, array, equal_nan=array.dtype.kind == "f"):
+            raise not_as_written(path)
 
 
 def read_image_array(path: Path) -> NDArray:

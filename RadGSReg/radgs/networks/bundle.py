@@ -20,9 +20,11 @@ from torch import Tensor, nn
 from radgs.case import Level
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import FloatArray, Volume
+from radgs.io.atomic import cannot_write, not_as_written, write_atomically
 from radgs.io.model_header import ADVICE, MODEL_SCHEMA, SUFFIX
 from radgs.networks.recm import CONFIGS, RecM
 from radgs.networks.regm import RegM
+from radgs.networks.weights import check_weights, weights_sha256
 
 GENERIC_NAME = f"generic_compact{SUFFIX}"
 #: A vertebra whose body's centre lies further than this from the prepared one's is another vertebra, mm.
@@ -163,14 +165,19 @@ def ct_fingerprint(ct: Volume) -> str:
     Remembered for as long as the volume lives: hashing a whole CT takes longer than many a stage of a registration.
     """
     if ct not in _FINGERPRINTS:
-        digest = hashlib.sha256(np.rint(ct.array).astype(np.int16).tobytes())
+        whole = ct.array if ct.array.dtype.kind == "i" else np.rint(ct.array)
+        digest = hashlib.sha256(np.ascontiguousarray(whole, dtype=np.int16).data)
         digest.update(np.rint(ct.index_to_ras * 100).astype(np.int64).tobytes())
         _FINGERPRINTS[ct] = digest.hexdigest()
     return _FINGERPRINTS[ct]
 
 
 def save_networks(networks: Networks, path: Path) -> Path:
-    """Writes weights (float16) and, in the header, everything else; a half-written file never bears the name."""
+    """Writes weights (float16) and, in the header, everything else.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     modules = _modules(networks)
     weights = {name: tensor.detach().cpu().to(STORED).contiguous() for name, tensor in modules.state_dict().items()}
     header = {
@@ -180,11 +187,17 @@ def save_networks(networks: Networks, path: Path) -> Path:
         "patient": None if networks.patient is None else asdict(networks.patient),
         "accuracy": None if networks.accuracy is None else asdict(networks.accuracy),
         "record": dict(networks.record),
+        "sha256": weights_sha256(weights),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    save_file(weights, unfinished, {"radgs": json.dumps(header)})
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+    with write_atomically(path) as aside:
+        try:
+            save_file(weights, aside, {"radgs": json.dumps(header)})
+        except SafetensorError as problem:
+            raise not_as_written(path) from problem
     return path
 
 
@@ -192,28 +205,29 @@ def load_networks(path: Path) -> Networks:
     """Reads a model file.
 
     Raises:
-        InputFileError: It is missing, no model file, or of another schema.
+        InputFileError: It is missing, damaged, no model file, or of another schema.
     """
     if not path.is_file():
         raise InputFileError(f"The model {path} is missing.", ADVICE)
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["radgs"])
-            weights: dict[str, Tensor] = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header["schema"] != MODEL_SCHEMA:
             raise InputFileError(
                 f'{path} holds a model of schema "{header["schema"]}", not "{MODEL_SCHEMA}".', "Prepare it again."
             )
+        check_weights(path, weights, header.get("sha256"))
         networks = new_networks(header["config"], with_attention=header["attention"])
-        _modules(networks).load_state_dict(weights)
+        _modules(networks).load_state_dict({name: tensor.float() for name, tensor in weights.items()})
         return Networks(
             networks.recm.eval(),
             networks.regm.eval(),
             None if header["patient"] is None else _patient(header["patient"]),
             None if header["accuracy"] is None else Accuracy.from_json_dict(header["accuracy"]),
-            header["record"],
+            dict(header["record"]),
         )
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as problem:
         raise InputFileError(f"{path} is not a model of RadGS-Reg.", ADVICE) from problem
 
 

@@ -87,6 +87,24 @@ def crop_view(view: XRayView, model: Pictured, ct_to_world: RigidTransform, pixe
     return ViewCrop(image, valid, geometry, size_mm / pixels)
 
 
+def in_view(view: ViewGeometry, model: Pictured, ct_to_world: RigidTransform) -> bool:
+    """Whether a pose places the vertebra where a view could show it: between source and detector, not along the spine.
+
+    Only there have crops, DRRs and outlines a meaning.
+    """
+    towards = ct_to_world.apply(_middle(model)) - view.source_ras
+    depth, distance = float(view.normal @ towards), float(np.linalg.norm(towards))
+    if not crop_size_mm(model) / 2 < depth < view.source_to_detector_mm or distance > 2.0 * depth:
+        return False
+    return bool(np.linalg.norm(towards[:2]) > 0.1 * distance)  # as ``ViewGeometry.crop_geometry`` asks
+
+
+def in_the_middle(view: ViewGeometry, model: Pictured) -> RigidTransform:
+    """A pose that every view can show: unturned, half way from the source to the detector's centre."""
+    half_way = (view.source_ras + view.centre_ras) / 2
+    return RigidTransform(np.eye(3), half_way - _middle(model))
+
+
 def drr(model: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:
     """(H, W) line integrals of the whole CT, placed by the vertebra's pose, in the pixels of a view."""
     with torch.no_grad():

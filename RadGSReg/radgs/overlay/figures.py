@@ -17,8 +17,10 @@ from matplotlib.text import Annotation, Text
 
 from radgs.case import LevelResult, Verdict
 from radgs.geometry import FloatArray, RigidTransform, XRayView
-from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, silhouette
+from radgs.io.atomic import write_atomically
+from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view, silhouette
 from radgs.overlay.marks import edge_labels
+from radgs.overlay.picture_names import overlay_name, view_names
 from radgs.vertebra import VertebraModel
 
 #: Okabe and Ito's colours, told apart with every kind of colour vision; light enough for grey pictures.
@@ -51,6 +53,7 @@ class _ViewPicture:
     result_outline: Outlines
     similarity: dict[str, float]
     conversion: str
+    out_of_view: frozenset[str]
 
 
 def level_overlay(name: str, level: LevelResult, model: VertebraModel, views: Sequence[XRayView]) -> Figure:
@@ -102,22 +105,42 @@ def _draw_view(name: str, level: LevelResult, picture: _ViewPicture) -> Figure:
 
 
 def save_overlays(
-    folder: str | Path, name: str, level: LevelResult, model: VertebraModel, views: Sequence[XRayView]
+    folder: str | Path,
+    name: str,
+    level: LevelResult,
+    model: VertebraModel,
+    views: Sequence[XRayView],
+    files: Sequence[str] | None = None,
 ) -> list[Path]:
-    """Writes ``<level>_overlay.png`` and, per view, ``<level>_<view>.png``; returns their paths."""
-    folder = Path(folder)
+    """Writes ``<level>_overlay.png`` and a picture per view; returns their paths.
+
+    Args:
+        folder: Where to.
+        name: The level, e.g. "L3".
+        level: Its result.
+        model: Its model.
+        views: The X-rays.
+        files: What the views' pictures are called; by default as ``radgs.overlay.picture_names`` does for one level.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
     pictures = [_picture(view, level, model) for view in views]
-    figures = {f"{name}_overlay.png": _draw_level(name, level, pictures)}
-    figures |= {f"{name}_{picture.name}.png": _draw_view(name, level, picture) for picture in pictures}
-    for file, figure in figures.items():
-        figure.savefig(folder / file)
-    return [folder / file for file in figures]
+    names = files or view_names([name], [view.name for view in views])[name]
+    written = []
+    figures = [_draw_level(name, level, pictures), *(_draw_view(name, level, picture) for picture in pictures)]
+    for file, figure in zip((overlay_name(name), *names), figures, strict=True):
+        written.append(Path(folder) / file)
+        with write_atomically(written[-1]) as aside:
+            figure.savefig(aside)
+    return written
 
 
 def _picture(view: XRayView, level: LevelResult, model: VertebraModel) -> _ViewPicture:
-    start, result = level.stages.get("start"), level.ct_to_world
-    shown = result or start or RigidTransform.identity()
-    crop = crop_view(view, model, shown)
+    poses = {"start": level.stages.get("start"), "result": level.ct_to_world}
+    seen = {when: pose for when, pose in poses.items() if pose is not None and in_view(view.geometry, model, pose)}
+    start, result = seen.get("start"), seen.get("result")
+    crop = crop_view(view, model, result or start or in_the_middle(view.geometry, model))
 
     def shown_drr(pose: RigidTransform | None) -> FloatImage | None:
         if pose is None:
@@ -135,6 +158,7 @@ def _picture(view: XRayView, level: LevelResult, model: VertebraModel) -> _ViewP
         result_outline=() if result is None else silhouette(model, result, crop.geometry),
         similarity=dict(level.similarity.get(view.name, {})),
         conversion=view.conversion,
+        out_of_view=frozenset(when for when, pose in poses.items() if pose is not None and when not in seen),
     )
 
 
@@ -145,7 +169,7 @@ def _draw_row(row: Sequence[Axes], picture: _ViewPicture) -> None:
     plain.set_ylabel(picture.name, fontsize=14, fontweight="bold")
     for axis, image, when in ((start, picture.start_drr, "start"), (result, picture.result_drr, "result")):
         if image is None:
-            _draw_nothing(axis, "no pose")
+            _draw_nothing(axis, "out of this view" if when in picture.out_of_view else "no pose")
             continue
         _draw_image(axis, image)
         _draw_marks(axis, picture.crop, scale_bar=False)

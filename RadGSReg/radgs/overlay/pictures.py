@@ -14,10 +14,11 @@ from matplotlib.image import imsave
 from radgs.anatomy import surface_points
 from radgs.case import Level
 from radgs.drr import VolumeRenderer, attenuation_from_hu
-from radgs.errors import InputFileError
+from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
+from radgs.io.atomic import cannot_write, write_atomically, write_text
 from radgs.io.json_fields import json_text
-from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, silhouette
+from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, in_view, silhouette
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask
 
@@ -59,11 +60,10 @@ class DrawnAnatomy:
 
 def drawn_anatomy(ct: Volume, labels: Volume, level: Level) -> DrawnAnatomy:
     """Takes from CT (HU) and label map what pictures of a level need."""
-    whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     mask = soft_mask(labels, level.label, label_box(labels, level.label, ct))
     return DrawnAnatomy(
         surface=surface_points(labels, level.label),
-        whole=resampled_isotropic(whole, WHOLE_VOXEL_MM),
+        whole=resampled_isotropic(ct, WHOLE_VOXEL_MM, values=attenuation_from_hu),
         mask=resampled_isotropic(mask, MASK_VOXEL_MM),
     )
 
@@ -88,8 +88,16 @@ def save_pictures(
         The files, overlay.json first.
 
     Raises:
-        InputFileError: A file cannot be written.
+        GeometryError: A pose places the vertebra where a view cannot show it.
+        OutputError: A file cannot be written.
     """
+    for view in views:
+        for pose_name, pose in poses.items():
+            if not in_view(view.geometry, anatomy, pose):
+                raise GeometryError(
+                    f"The {pose_name} pose places {level} where view {view.name} cannot show it.",
+                    "Bring the vertebra between the source and the detector.",
+                )
     shown = list(poses.values())[-1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +107,10 @@ def save_pictures(
             for number, view in enumerate(views, 1)
         }
         path = folder / OVERLAY_FILE
-        path.write_text(json_text({"schema": OVERLAY_SCHEMA, "level": level, "views": described}), encoding="utf-8")
+        text = json_text({"schema": OVERLAY_SCHEMA, "level": level, "views": described})
+        write_text(path, text, durable=False)
     except OSError as problem:
-        raise InputFileError(f"Overlays cannot be written to {folder}: {problem}.", "Free some space.") from problem
+        raise cannot_write(folder, problem) from problem
     return [path, *files]
 
 
@@ -124,11 +133,12 @@ def _save_view(
         "poses": {},
     }
     for name, pose in poses.items():
-        whole = folder / f"{stem}_{name}.npy"
-        np.save(whole, drr(anatomy, pose, whole_geometry))
+        whole = folder / f"{stem}_drr_{name}.npy"
+        with write_atomically(whole, durable=False) as aside:
+            np.save(aside, drr(anatomy, pose, whole_geometry))
         files.append(whole)
         described["poses"][name] = {
-            "drr": _save_picture(folder / f"{stem}_{name}.png", _drr_picture(anatomy, pose, crop), files),
+            "drr": _save_picture(folder / f"{stem}_drr_{name}.png", _drr_picture(anatomy, pose, crop), files),
             "outline": [line.round(2).tolist() for line in silhouette(anatomy, pose, crop.geometry)],
             "whole": whole.name,
         }
@@ -141,7 +151,8 @@ def _drr_picture(anatomy: Pictured, pose: RigidTransform, crop: ViewCrop) -> Flo
 
 
 def _save_picture(path: Path, image: FloatImage, files: list[Path]) -> str:
-    imsave(path, image, cmap="gray", vmin=0.0, vmax=1.0)
+    with write_atomically(path, durable=False) as aside:
+        imsave(aside, image, cmap="gray", vmin=0.0, vmax=1.0)
     files.append(path)
     return path.name
 

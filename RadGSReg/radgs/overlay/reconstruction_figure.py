@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from radgs.geometry.roi import ROI_SIZE_MM
+from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, display_window, for_display, windowed
 from radgs.overlay.figures import DPI, PANEL_INCHES, RESEARCH_ONLY
 
@@ -62,7 +63,8 @@ def reconstruction_figure(title: str, views: Sequence[ViewOfReconstruction]) -> 
 
 def save_reconstruction_figure(path: Path, title: str, views: Sequence[ViewOfReconstruction]) -> Path:
     """Writes the picture as PNG."""
-    reconstruction_figure(title, views).savefig(path)
+    with write_atomically(path) as aside:
+        reconstruction_figure(title, views).savefig(aside)
     return path
 
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from radgs.case import Level, RegistrationCase
+from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, Volume
+from radgs.io.cache_folder import CacheFolder
+from radgs.io.content import ContentHashes
 from radgs.io.volumes import read_ct, read_labels
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
@@ -20,14 +23,12 @@ from radgs.vertebra import VertebraModel, start_centre
 #: The lumbar spine, and no more: with the CT around it ready to be rendered, a model takes up to hundreds of megabytes.
 MOST_MODELS = 5
 
-FileStamp = tuple[tuple[str, int, int], ...]
-
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A volume, the files it came from as they were then, and what its content hashes to."""
+    """A volume, what the files it came from hash to, and what its voxels and their place do."""
 
-    stamp: FileStamp
+    sha256: str
     volume: Volume
     fingerprint: str
 
@@ -35,11 +36,15 @@ class _Read:
 class CaseCache:
     """Remembers the volumes of the last case, and the vertebra models of the last few vertebrae.
 
-    A volume is read again when its files' size or time of change differ. A model belongs to the content of CT and
-    label map, not to their paths, and to a level's name and label.
+    A volume is read again when its files hold something else. A model belongs to the content of CT and label map, not
+    to their paths, and to a level's name and label.
+
+    Args:
+        cache: Remembers for other processes what unchanged files hash to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cache: CacheFolder | None = None) -> None:
+        self._hashes = ContentHashes(cache)
         self._read: dict[str, _Read] = {}
         self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy, FloatArray] | None = None
         self._models: OrderedDict[tuple[str, str, str, int], VertebraModel] = OrderedDict()
@@ -54,6 +59,7 @@ class CaseCache:
             path,
             ct_reader=lambda file: self._volume("ct", file, read_ct),
             label_reader=lambda file: self._volume("labels", file, read_labels),
+            hashes=self._hashes,
         )
 
     def models(self, case: RegistrationCase) -> dict[str, VertebraModel]:
@@ -88,19 +94,14 @@ class CaseCache:
         return self._read["ct"].fingerprint, self._read["labels"].fingerprint
 
     def _volume(self, role: str, path: Path, reader: Callable[[Path], Volume]) -> Volume:
-        stamp = _stamp(path)
+        sha256 = self._hashes.of(path)
         known = self._read.get(role)
-        if known is None or not stamp or known.stamp != stamp:
+        if known is None or known.sha256 != sha256:
             volume = reader(path)
-            known = self._read[role] = _Read(stamp, volume, _fingerprint(volume))
+            if self._hashes.of(path) != sha256:
+                raise InputFileError(f"{path} changed while it was read.", "Wait until it is written, then go on.")
+            known = self._read[role] = _Read(sha256, volume, _fingerprint(volume))
         return known.volume
-
-
-def _stamp(path: Path) -> FileStamp:
-    """Path, size and time of change of a file, or of all files in a folder; empty where there is nothing."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    states = [(str(file), file.stat()) for file in files if file.is_file()]
-    return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
 
 
 def _fingerprint(volume: Volume) -> str:

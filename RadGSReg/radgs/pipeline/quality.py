@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from radgs.case import Reason, Verdict
 from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
 from radgs.refine import OtherLevel, Refinement
-from radgs.refine.matching import GAIN_REACH_MM, Match, image_gradient
+from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraModel
@@ -29,6 +29,8 @@ ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
 ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
+#: Further than this from every pose that refinement could begin at (mean over the surface, mm), it went astray.
+REJECT_STRAY_MM = 10.0
 #: RegM may differ from the result by this many times what 95 % of its poses were off by in training; and by this much
 #: at least, mm.
 DISAGREEMENT_FACTOR, LEAST_DISAGREEMENT_MM = 2.0, 4.0
@@ -59,6 +61,7 @@ class Evidence:
         other_level: What a start one level above or below leads to.
         network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
         network_usual_mm: What to expect of that distance.
+        stray_mm: Distance of the result from the nearest of the poses that refinement could begin at.
     """
 
     surface_p95_mm: float
@@ -72,6 +75,7 @@ class Evidence:
     other_level: OtherLevel
     network_mm: float = float("nan")
     network_usual_mm: float = float("inf")
+    stray_mm: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +102,12 @@ def gather_evidence(
     result = refinement.ct_to_world
     observation = refinement.observation.binned(SIMILARITY_BINNING)
     bodies, poses = refinement.bodies, refinement.final.poses
-    sigma = SIMILARITY_SIGMA_MM / observation.pixel_mm
-    target = image_gradient(observation.images, sigma)
+    filters = observation.gradient_filters(SIMILARITY_SIGMA_MM / observation.pixel_mm)
+
+    def gradients(images: torch.Tensor) -> torch.Tensor:
+        return observation.gradients(images, filters)
+
+    target = gradients(observation.images)
 
     def image(pose_of_body: Sequence[RigidTransform], which: Sequence[int]) -> torch.Tensor:
         parts = [torch.stack([bodies[i].render(pose_of_body[i], g) for g in observation.geometries]) for i in which]
@@ -107,16 +115,16 @@ def gather_evidence(
 
     surroundings = image(poses, range(1, len(bodies)))
     vertebra = image(poses, [0])
-    on_vertebra = observation.valid * (vertebra.abs() > SILHOUETTE_THRESHOLD)
+    on_vertebra = (observation.valid > 0.99) * (vertebra.abs() > SILHOUETTE_THRESHOLD)
     match = Match(target, on_vertebra, GAIN_REACH_MM / observation.pixel_mm, shared_samples=1.0)
 
-    found = image_gradient(surroundings + vertebra, sigma)
-    started = image_gradient(image([refinement.start] * len(bodies), range(len(bodies))), sigma)
+    found = gradients(surroundings + vertebra)
+    started = gradients(image([refinement.start] * len(bodies), range(len(bodies))))
     weight = match.robust_weight(found)
     unexplained = match.cost(found, weight)
 
     def unexplained_at(pose: RigidTransform) -> float:
-        return match.cost(image_gradient(surroundings + image([pose], [0]), sigma), weight)
+        return match.cost(gradients(surroundings + image([pose], [0])), weight)
 
     centre = result.apply(model.centre)
     elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
@@ -133,6 +141,7 @@ def gather_evidence(
         other_level=refinement.other_level,
         network_mm=float("nan") if network is None else mean_distance(model.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
+        stray_mm=refinement.stray_mm,
     )
 
 
@@ -230,6 +239,13 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         REJECT_OTHER_LEVEL,
         "other_level",
         f"The X-rays fit better with the vertebra one level {evidence.other_level.name}: confirm the level.",
+    )
+    weigh(
+        evidence.stray_mm,
+        REJECT_STRAY_MM,
+        REJECT_STRAY_MM,
+        "stray",
+        f"Refinement carried the vertebra {evidence.stray_mm:.0f} mm away from every pose that it could begin at.",
     )
     if np.isfinite(evidence.network_mm):
         weigh(

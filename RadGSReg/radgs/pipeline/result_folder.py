@@ -2,49 +2,71 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from radgs.case import RegistrationCase
+from radgs.case import RegistrationCase, RegistrationResult
 from radgs.drr import SOFT_TISSUE, hu_from_attenuation
-from radgs.errors import InputFileError
+from radgs.errors import OutputError, RadgsError, UnwrittenResultError
 from radgs.gaussians import save_ply, splat
 from radgs.geometry import RigidTransform, Volume
 from radgs.geometry.roi import crop_geometry, roi_to_world
+from radgs.io.atomic import not_as_written
+from radgs.io.folder_swap import FolderToBe, folder_to_be
+from radgs.io.json_fields import json_text
 from radgs.io.volumes import write_volume
 from radgs.networks import Reconstruction
 from radgs.overlay.figures import save_overlays
+from radgs.overlay.picture_names import reconstruction_name, view_names
 from radgs.overlay.reconstruction_figure import ViewOfReconstruction, save_reconstruction_figure
 from radgs.pipeline.registration import Registration
 from radgs.vertebra import VertebraModel
+
+#: Of the files beside result.json.
+SUFFIXES = frozenset({".tfm", ".png", ".ply", ".nrrd"})
 
 
 def prepare_folder(folder: Path) -> Path:
     """Makes a folder for results where there is none.
 
     Raises:
-        InputFileError: A file has that name, or the folder cannot be made.
+        OutputError: A file has that name, or the folder cannot be made.
     """
     if folder.exists() and not folder.is_dir():
-        raise InputFileError(f"{folder} is a file, not a folder.", "Name another folder with --out.")
+        raise OutputError(f"{folder} is a file, not a folder.", "Name another folder with --out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise InputFileError(
+        raise OutputError(
             f"The folder {folder} cannot be made.", "Name a folder that you may write to with --out."
         ) from problem
     return folder
 
 
+def result_folder(folder: Path) -> AbstractContextManager[FolderToBe]:
+    """Begins the folder of a registration: see ``radgs.io.folder_swap``; ``write_result_folder`` completes it.
+
+    Args:
+        folder: Where the result goes; what it holds of an earlier registration is marked as such from now on.
+
+    Raises:
+        OutputError: The folder cannot be used, holds anything but an earlier result, or is being written to.
+    """
+    return folder_to_be(folder, _files_without_list)
+
+
 def write_result_folder(
-    folder: Path, case: RegistrationCase, registration: Registration, *, overlays: bool = True
+    to_be: FolderToBe, case: RegistrationCase, registration: Registration, *, overlays: bool = True
 ) -> list[Path]:
     """Writes result.json and, per level, pose (.tfm), overlays (.png), the CT's Gaussians, and what was reconstructed.
 
+    They are written aside, read back, and take the place of the earlier result at once and together.
+
     Args:
-        folder: Where to write.
+        to_be: Where to write, from ``result_folder``.
         case: What was registered.
         registration: What came out.
         overlays: Whether to draw the pictures, which takes longer than everything else.
@@ -53,16 +75,27 @@ def write_result_folder(
         The files written, pictures first.
 
     Raises:
-        InputFileError: The folder cannot be made or a file cannot be written.
+        UnwrittenResultError: A file cannot be written; the folder is as it was.
     """
-    prepare_folder(folder)
+    try:
+        written = _write_aside(to_be.aside, case, registration, overlays)
+        to_be.swap_in()
+    except OutputError as error:
+        result = registration.result.to_json_dict()
+        raise UnwrittenResultError(error.problem, error.remedy, result) from error
+    return [to_be.named / path.name for path in written]
+
+
+def _write_aside(folder: Path, case: RegistrationCase, registration: Registration, overlays: bool) -> list[Path]:
+    result = registration.result
+    names = view_names(list(result.levels), [view.name for view in case.views])
     pictures, files = [], []
-    for name, level in registration.result.levels.items():
+    for name, level in result.levels.items():
         model, reconstruction = registration.models.get(name), registration.reconstructions.get(name)
         if model is None:
             continue
         if overlays:
-            pictures += save_overlays(folder, name, level, model, case.views)
+            pictures += save_overlays(folder, name, level, model, case.views, names[name])
         comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
         files.append(save_ply(model.gaussians, folder / f"{name}_gaussians.ply", comment))
         if reconstruction is not None:
@@ -70,11 +103,34 @@ def write_result_folder(
             if overlays:
                 pose = level.ct_to_world or RigidTransform.identity()
                 shown = _views_of(reconstruction, model, pose, case)
-                title = f"{name}: {registration.result.models[name]}"
-                pictures.append(save_reconstruction_figure(folder / f"{name}_reconstruction.png", title, shown))
-    result = registration.result.save(folder)
-    poses = [folder / f"{name}_ct_to_world.tfm" for name in registration.result.levels]
-    return [*pictures, result, *(pose for pose in poses if pose.is_file()), *files]
+                title = f"{name}: {result.models[name]}"
+                pictures.append(save_reconstruction_figure(folder / reconstruction_name(name), title, shown))
+    saved = result.save(folder)
+    poses = [folder / f"{name}_ct_to_world.tfm" for name in result.levels]
+    written = [*pictures, saved, *(pose for pose in poses if pose.is_file()), *files]
+    _check_read_back(result, saved)
+    return written
+
+
+def _check_read_back(result: RegistrationResult, path: Path) -> None:
+    """result.json says what it should and can be read; the other files were compared as they were written."""
+    try:
+        RegistrationResult.load(path)
+        same = path.read_text(encoding="utf-8") == json_text(result.to_json_dict())
+    except (OSError, RadgsError) as problem:
+        raise not_as_written(path) from problem
+    if not same:
+        raise not_as_written(path)
+
+
+def _files_without_list(folder: Path) -> frozenset[str]:
+    """The files that an earlier version's registration left, which kept no list of them."""
+    try:
+        levels = RegistrationResult.load(folder).levels
+    except RadgsError:
+        return frozenset()
+    names = (path.name for path in folder.iterdir() if path.is_file() and path.suffix in SUFFIXES)
+    return frozenset({"result.json", *(name for name in names if name.startswith(tuple(f"{n}_" for n in levels)))})
 
 
 def _write_reconstruction(folder: Path, name: str, reconstruction: Reconstruction) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,3 +72,8 @@ class Expanded:
         image, jacobian = self.body.render_with_jacobian(pose, geometry, centre)
         self._expansions[geometry] = (pose, image, jacobian)
         return image, jacobian
+
+
+def expanded(bodies: Sequence[Body]) -> tuple[Body, ...]:
+    """The vertebra, which is what is sought, rendered at every pose; what lies around it only now and then."""
+    return (bodies[0], *(Expanded(body) for body in bodies[1:]))

@@ -7,6 +7,7 @@ more where the patient is thick; pixels that the model does not explain get Cauc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,6 +19,47 @@ from torch.nn import functional
 GAIN_REACH_MM = 13.0
 #: Residuals are mostly what the model lacks, not noise: so many times fewer of them are independent.
 MISFIT_INFLATION = 4.0
+#: A gradient with less of its filter's weight than this on measured pixels says nothing.
+LEAST_SUPPORT = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFilter:
+    """Gaussian-derivative gradients of one view, X-ray and model alike under one mask.
+
+    Where pixels were not measured a gradient is the derivative of the measured neighbours' weighted mean (normalised
+    convolution). It is linear in the image and zero for a constant one; what it is off by near the mask's edge is the
+    same for the X-ray and for the model that is compared with it.
+
+    Attributes:
+        sigma: Scale in pixels.
+        valid: (H, W) share of each pixel that was measured; None where all of all were.
+    """
+
+    sigma: float
+    valid: Tensor | None = None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Gradients (K, 2, H, W) of images (K, H, W)."""
+        if self.valid is None:
+            return image_gradient(images, self.sigma)
+        smooth, across, down = _masked_filters(images * self.valid, self.sigma)
+        norm, norm_across, norm_down = self._norms
+        share = norm.clamp_min(LEAST_SUPPORT)
+        mean = smooth / share
+        gradient = torch.stack([across - mean * norm_across, down - mean * norm_down], dim=1) / share
+        return gradient * (norm > LEAST_SUPPORT)
+
+    @cached_property
+    def support(self) -> Tensor:
+        """(H, W) share of the filter's weight that lies on measured pixels; for a mask only."""
+        return self._norms[0]
+
+    @cached_property
+    def _norms(self) -> tuple[Tensor, Tensor, Tensor]:
+        assert self.valid is not None
+        smooth, across, down = _masked_filters(self.valid[None], self.sigma)
+        return smooth[0], across[0], down[0]
 
 
 @dataclass
@@ -65,8 +107,9 @@ class Match:
         return float((weight[:, None] * residual.square()).sum())
 
     def correlation(self, model: Tensor) -> NDArray[np.float64]:
-        """(V,) weighted correlation of the gradient fields, -1..1."""
-        return gradient_correlation(self.target, model, self.pixel_weight)
+        """(V,) weighted correlation of the gradient fields after the local gain, -1..1: the one score of a pose."""
+        gain = local_gain(self.target, model, self.pixel_weight, self.reach)
+        return gradient_correlation(self.target, gain * model, self.pixel_weight)
 
     def normal_equations(self, state: Linearisation, weight: Tensor) -> NormalEquations:
         """The linearised least-squares problem, each view's mean gain projected out (Kaufman's variable projection)."""
@@ -97,15 +140,32 @@ def gradient_reach(sigma: float) -> int:
 
 def image_gradient(images: Tensor, sigma: float) -> Tensor:
     """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
+    smooth, derivative = _kernels(images, sigma)
+    padded = functional.pad(images[:, None], (gradient_reach(sigma),) * 4, mode="replicate")
+    across = functional.conv2d(functional.conv2d(padded, derivative[None, None, None, :]), smooth[None, None, :, None])
+    down = functional.conv2d(functional.conv2d(padded, smooth[None, None, None, :]), derivative[None, None, :, None])
+    return torch.cat([across, down], dim=1)
+
+
+def _masked_filters(images: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Gaussian mean and its two derivatives, each (K, H, W), zeros beyond the border; scale-normalised."""
+    smooth, derivative = _kernels(images, sigma)
+    padded = functional.pad(images[:, None], (gradient_reach(sigma),) * 4)
+    along = functional.conv2d(padded, smooth[None, None, None, :])
+    mean = functional.conv2d(along, smooth[None, None, :, None])
+    down = functional.conv2d(along, derivative[None, None, :, None])
+    across = functional.conv2d(padded, derivative[None, None, None, :])
+    across = functional.conv2d(across, smooth[None, None, :, None])
+    return mean[:, 0], across[:, 0], down[:, 0]
+
+
+def _kernels(images: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """A Gaussian and its scale-normalised derivative, as ``conv2d`` takes them."""
     radius = gradient_reach(sigma)
     x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
     smooth = torch.exp(-0.5 * (x / sigma) ** 2)
     smooth = smooth / smooth.sum()
-    derivative = x * smooth / sigma  # conv2d correlates: no sign to flip
-    padded = functional.pad(images[:, None], (radius,) * 4, mode="replicate")
-    across = functional.conv2d(functional.conv2d(padded, derivative[None, None, None, :]), smooth[None, None, :, None])
-    down = functional.conv2d(functional.conv2d(padded, smooth[None, None, None, :]), derivative[None, None, :, None])
-    return torch.cat([across, down], dim=1)
+    return smooth, x * smooth / sigma  # conv2d correlates: no sign to flip
 
 
 def local_gain(target: Tensor, model: Tensor, weight: Tensor, reach: float) -> Tensor:
@@ -139,6 +199,26 @@ def gradient_correlation(target: Tensor, model: Tensor, weight: Tensor) -> NDArr
         .double()
         .numpy()
     )
+
+
+def local_mean(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
+    """(K, H, W) Gaussian average of images over ``reach`` pixels, of valid pixels (H, W) inside the image."""
+    mask = torch.ones_like(images[:1]) if valid is None else valid[None]
+    mean, share = _smooth((images * mask)[:, None], reach)[:, 0], _smooth(mask[:, None], reach)[:, 0]
+    return mean / share.clamp_min(1e-3)
+
+
+def slow_part(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
+    """(K, C, H, W) Gaussian average over ``reach`` pixels of valid pixels (H, W), by way of a coarser grid."""
+    factor = max(1, min(4, int(reach / 3)))
+    while images.shape[-1] % factor or images.shape[-2] % factor:
+        factor -= 1
+    mask = torch.ones_like(images[:1, :1]) if valid is None else valid[None, None]
+    shape = images.shape
+    stacked = torch.cat([(images * mask).flatten(0, 1)[:, None], mask])
+    coarse = _smooth(functional.avg_pool2d(stacked, factor), reach / factor)
+    fine = functional.interpolate(coarse, size=shape[-2:], mode="bilinear", align_corners=False)
+    return (fine[:-1] / fine[-1:].clamp_min(1e-2)).view(shape)
 
 
 def _smooth(images: Tensor, sigma: float) -> Tensor:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from radgs.geometry import FloatArray, ViewGeometry, XRayView
+from radgs.refine.matching import GAIN_REACH_MM, GradientFilter, local_mean, slow_part
+
+#: Gradients whose filter is wider keep their local mean: little else is left of them.
+FINEST_WITH_SLOPES_MM = 5.5
+#: What of the gradients varies on this scale and slower is not compared, mm at the ROI's depth.
+SLOPE_REACH_MM = 16.0
+#: A pixel of which less was measured says nothing.
+LEAST_VALID = 0.5
+#: Line integrals further than this from their median count as that far, where intensities are compared.
+MOST_CONTRAST = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +31,15 @@ class Observation:
         valid: (V, n, n) 1 where the image was measured, 0 outside it.
         geometries: The virtual detectors.
         pixel_mm: Pixel size at the ROI's depth.
+        in_intensity: Whether X-ray and model are compared in intensity, where a smooth haze of scatter has no
+            gradient, instead of in line integrals.
     """
 
     images: Tensor
     valid: Tensor
     geometries: tuple[ViewGeometry, ...]
     pixel_mm: float
+    in_intensity: bool = False
 
     @classmethod
     def around(
@@ -46,11 +59,51 @@ class Observation:
             size_mm / pixels,
         )
 
+    def gradient_filters(self, sigma: float) -> tuple[GradientFilter, ...]:
+        """One filter a view, under its mask where it has one; ``sigma`` in pixels."""
+        masks = self.valid * (self.valid >= LEAST_VALID)
+        return tuple(GradientFilter(sigma, None if bool((mask > 0.99).all()) else mask) for mask in masks)
+
+    def gradients(self, images: Tensor, filters: Sequence[GradientFilter]) -> Tensor:
+        """(V, 2, n, n) gradients of an image of each view (V, n, n), line integrals."""
+        return torch.cat([self.compared(image[None], one) for image, one in zip(images, filters, strict=True)])
+
+    def compared(self, image_and_derivatives: Tensor, gradient_filter: GradientFilter) -> Tensor:
+        """Gradients of what is compared, (K, 2, n, n), and their derivatives.
+
+        In intensity I = exp(-L) these are those of -I over the local mean of I: where contrast is low, the same as of
+        the line integrals L.
+
+        Args:
+            image_and_derivatives: (K, n, n) line integrals, then their derivatives.
+            gradient_filter: The view's.
+        """
+        if not self.in_intensity:
+            return self._without_slopes(gradient_filter(image_and_derivatives), gradient_filter)
+        image = image_and_derivatives[:1]
+        through = torch.exp((image.median() - image).clamp(-MOST_CONTRAST, MOST_CONTRAST))
+        mean = local_mean(through, gradient_filter.valid, GAIN_REACH_MM / self.pixel_mm)
+        gradients = gradient_filter(torch.cat([-through, through * image_and_derivatives[1:]])) / mean[:, None]
+        return self._without_slopes(gradients, gradient_filter)
+
+    def _without_slopes(self, gradients: Tensor, gradient_filter: GradientFilter) -> Tensor:
+        """Gradients less their local mean: a haze of scatter has a slope where it has no structure."""
+        if gradient_filter.sigma * self.pixel_mm > FINEST_WITH_SLOPES_MM:
+            return gradients
+        return gradients - slow_part(gradients, gradient_filter.valid, SLOPE_REACH_MM / self.pixel_mm)
+
+    def seen_in_intensity(self, in_intensity: bool) -> Observation:
+        """The same views, compared otherwise."""
+        return replace(self, in_intensity=in_intensity)
+
     def binned(self, factor: int) -> Observation:
         """The same views with ``factor`` x ``factor`` pixels taken together; sides must divide by ``factor``."""
+        valid = functional.avg_pool2d(self.valid[:, None], factor)[:, 0]
+        images = functional.avg_pool2d((self.images * self.valid)[:, None], factor)[:, 0] / valid.clamp_min(1e-6)
         return Observation(
-            functional.avg_pool2d(self.images, factor),
-            functional.avg_pool2d(self.valid, factor),
+            images,
+            valid,
             tuple(geometry.binned(factor) for geometry in self.geometries),
             self.pixel_mm * factor,
+            self.in_intensity,
         )

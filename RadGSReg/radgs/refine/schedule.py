@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radgs.geometry import FloatArray, RigidTransform, XRayView
+from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance
 from radgs.geometry.roi import ROI_SIZE_MM
-from radgs.refine.cheaper import Expanded, HalfResolution
+from radgs.refine.candidates import CLICK_SIGMA_MM, best_candidate, support
+from radgs.refine.cheaper import Expanded, HalfResolution, expanded
 from radgs.refine.observation import Observation
 from radgs.refine.solver import Body, Estimate, Refiner, Stage
 from radgs.vertebra import VertebraModel
@@ -22,6 +23,9 @@ COARSEST_PIXELS = COARSE_PIXELS // BINNING
 
 #: Tells which of several starts the images support, without moving any.
 LOOK = (Stage(sigma_mm=8.0, iterations=0, surround_weight=0.15, dilation_mm=6.0),)
+#: Tells how X-ray and model are to be compared, and by how much intensity must do better than line integrals.
+COMPARE = (Stage(sigma_mm=3.0, iterations=0, surround_weight=0.15, dilation_mm=4.0),)
+CLEARLY_MORE = 0.003
 SEARCH = (Stage(sigma_mm=10.0, iterations=8, surround_weight=0.3, dilation_mm=10.0),)
 WHOLE_COARSEST = (
     Stage(sigma_mm=8.0, iterations=10, surround_weight=0.15, dilation_mm=6.0),
@@ -40,6 +44,8 @@ POLISH = (
 #: Below this gradient correlation (worst view, whole CT aligned) the start was poor and other starts are tried. With
 #: moved neighbours, noise and scatter the right pose was seen to reach 0.87 and more, a wrong one no more than 0.76.
 POOR_START = 0.8
+#: From this gradient correlation on, the whole CT is where to go on from; below, other candidates are heard.
+SURE = 0.85
 #: Other starts: turned by this much about each axis, both ways.
 RESTART_TURN_RAD = float(np.radians(15.0))
 
@@ -69,6 +75,7 @@ class Refinement:
         bodies: The bodies of ``final``, vertebra first.
         restarted: Whether the given start was poor and another was taken.
         other_level: What a start one level above or below leads to.
+        stray_mm: Mean surface distance of the result from the nearest candidate for where to begin.
     """
 
     start: RigidTransform
@@ -78,6 +85,7 @@ class Refinement:
     bodies: tuple[Body, ...]
     restarted: bool
     other_level: OtherLevel
+    stray_mm: float = 0.0
 
     @property
     def ct_to_world(self) -> RigidTransform:
@@ -92,6 +100,7 @@ def refine(
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     *,
     proposals: Sequence[RigidTransform] = (),
+    start_sigma_mm: float = CLICK_SIGMA_MM,
 ) -> Refinement:
     """Refines a vertebra's pose on the X-rays.
 
@@ -101,33 +110,39 @@ def refine(
         start: CT-to-world pose to start from; tens of millimetres and degrees off at most.
         progress: Called with the fraction done and what is being done.
         proposals: Poses that may be better than the start, such as those of Kabsch and RegM; the images decide.
+        start_sigma_mm: How far off the start may be, one standard deviation.
     """
     progress(0.0, "aligning the CT as it was scanned")
     whole, restarted = align_whole(views, model, start, proposals)
-    # A click may be far off: from here on, the region is centred on the vertebra itself.
-    centre = whole.poses[0].apply(model.centre)
-
-    progress(0.3, "trying the levels above and below")
-    other_level = try_other_levels(views, model, whole.poses[0])
-
-    progress(0.4, "letting the vertebrae move apart")
-    fine = _seen(views, model, centre, FINE_PIXELS)
+    in_intensity = intensity_tells_more(views, model, whole)
+    candidates = [("start", start), *(("network", pose) for pose in proposals), ("whole", whole.poses[0])]
     around = model.surroundings_body.sampled_every(4.0)
     bodies: tuple[Body, ...] = (model.vertebra_body, around, *(b.sampled_every(3.0) for b in model.neighbour_bodies))
-    together = Estimate([whole.poses[0]] * len(bodies))
-    apart = Refiner(fine.binned(BINNING), _expanded(bodies), centre).run(together, APART)
+    begin = whole.poses[0]
+    if whole.correlation.min() < SURE or start_sigma_mm < CLICK_SIGMA_MM:
+        progress(0.2, "comparing where to begin")
+        coarse = _seen(views, model, start.apply(model.centre), COARSE_PIXELS).seen_in_intensity(in_intensity)
+        best = best_candidate(coarse, bodies, model, candidates, start_sigma_mm)
+        begin = best.tried.poses[0]
+    # A click may be far off: from here on, the region is centred on the vertebra itself.
+    centre = begin.apply(model.centre)
+
+    progress(0.3, "trying the levels above and below")
+    other_level = try_other_levels(views, model, whole.poses[0]) if model.neighbours else OtherLevel(0.0, "above")
+
+    progress(0.4, "letting the vertebrae move apart")
+    fine = _seen(views, model, centre, FINE_PIXELS).seen_in_intensity(in_intensity)
+    together = Estimate([begin] * len(bodies))
+    apart = Refiner(fine.binned(BINNING), expanded(bodies), centre, doubt=model.doubt_body).run(together, APART)
 
     progress(0.6, "refining the vertebra at full resolution")
     # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
     bodies = (model.vertebra_body, HalfResolution(around), *(b.sampled_every(2.0) for b in model.neighbour_bodies))
-    final = Refiner(fine, _expanded(bodies), centre).run(apart, POLISH)
+    final = Refiner(fine, expanded(bodies), centre, doubt=model.doubt_body).run(apart, POLISH)
     progress(1.0, "refined")
-    return Refinement(start, whole, final, fine, bodies, restarted, other_level)
-
-
-def _expanded(bodies: tuple[Body, ...]) -> tuple[Body, ...]:
-    """The vertebra, which is what is sought, rendered at every pose; what lies around it only now and then."""
-    return (bodies[0], *(Expanded(body) for body in bodies[1:]))
+    known = [*(pose for _, pose in candidates), begin]
+    stray = min(mean_distance(model.surface, final.poses[0], pose) for pose in known)
+    return Refinement(start, whole, final, fine, bodies, restarted, other_level, stray)
 
 
 def align_whole(
@@ -147,7 +162,7 @@ def align_whole(
         return refiner.run(searcher.run(estimate, WHOLE_COARSEST), WHOLE_COARSE)
 
     looks = [searcher.run(Estimate([pose]), LOOK) for pose in (start, *proposals)] if proposals else [Estimate([start])]
-    looks.sort(key=_support, reverse=True)
+    looks.sort(key=support, reverse=True)
     given: list[Estimate] = []
     for look in looks:
         given.append(aligned(look))
@@ -155,14 +170,19 @@ def align_whole(
             return given[-1], False
     turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
     searched = [searcher.run(Estimate([start.rotated_about(centre, turn)]), SEARCH) for turn in turns]
-    promising = sorted(searched, key=_support, reverse=True)[:2]
-    winner = max([*given, *(aligned(estimate) for estimate in promising)], key=_support)
+    promising = sorted(searched, key=support, reverse=True)[:2]
+    winner = max([*given, *(aligned(estimate) for estimate in promising)], key=support)
     return winner, all(winner is not one for one in given)
 
 
-def _support(estimate: Estimate) -> float:
-    """How well the images agree with an estimate: its mean gradient correlation."""
-    return float(estimate.correlation.mean()) if estimate.correlation.size else 0.0
+def intensity_tells_more(views: Sequence[XRayView], model: VertebraModel, whole: Estimate) -> bool:
+    """Whether the aligned CT resembles the X-rays more in intensity, as under a haze, than in line integrals."""
+    centre = whole.poses[0].apply(model.centre)
+    seen = _seen(views, model, centre, COARSE_PIXELS)
+    refiner = _whole_refiner(seen, model, centre)  # renders once: both comparisons share its body and the poses
+    in_lines = support(refiner.run(whole, COMPARE))
+    refiner.observation = seen.seen_in_intensity(True)
+    return support(refiner.run(whole, COMPARE)) > in_lines + CLEARLY_MORE
 
 
 def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: RigidTransform) -> OtherLevel:
@@ -193,4 +213,4 @@ def _seen(views: Sequence[XRayView], model: VertebraModel, centre: FloatArray, p
 def _whole_refiner(observation: Observation, model: VertebraModel, centre: FloatArray) -> Refiner:
     """Moves the CT as one body, watched around the vertebra."""
     whole = Expanded(model.whole_body.sampled_every(4.0))
-    return Refiner(observation, (whole,), centre, silhouette=model.vertebra_body)
+    return Refiner(observation, (whole,), centre, silhouette=model.vertebra_body, doubt=model.doubt_body)

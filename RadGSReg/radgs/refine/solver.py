@@ -22,16 +22,17 @@ from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.matching import (
     GAIN_REACH_MM,
     MISFIT_INFLATION,
+    GradientFilter,
     Linearisation,
     Match,
-    gradient_reach,
-    image_gradient,
 )
 from radgs.refine.observation import Observation
 from radgs.threads import map_concurrently, one_thread
 
 #: Where a vertebra's line integral exceeds this, its projection is (dimensionless; about 1.5 mm of cortical bone).
 SILHOUETTE_THRESHOLD = 0.03
+#: A pixel whose ray runs through this much invented attenuation (line integral) weighs half.
+DOUBT_HALF = 0.5
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
 LEVER_MM = 25.0
 #: A stage ends with a step shorter than this share of its scale: the finer ones go on from there.
@@ -98,6 +99,13 @@ class Estimate:
     cost: float = np.inf
 
 
+def _reliability(valid: Tensor, gradient_filter: GradientFilter) -> Tensor:
+    """(n, n) 0..1: none where nothing was measured, less where much of what the filter would see was not."""
+    if gradient_filter.valid is None:
+        return torch.ones_like(valid)
+    return (valid > 0.99) * gradient_filter.support.square()
+
+
 class Refiner:
     """Levenberg-Marquardt over the poses of bodies on one observation.
 
@@ -107,6 +115,7 @@ class Refiner:
         centre: (3,) centre of all twists, world mm.
         prior: Ties the other bodies to the vertebra's motion.
         silhouette: Whose projection tells where the vertebra is; by default the first body's.
+        doubt: What was invented beyond the CT, moving with the vertebra: rays through it weigh less.
     """
 
     def __init__(
@@ -116,10 +125,13 @@ class Refiner:
         centre: FloatArray,
         prior: RelativePrior | None = None,
         silhouette: Body | None = None,
+        doubt: Body | None = None,
     ) -> None:
         self.observation, self.bodies, self.centre = observation, bodies, centre
         self.prior = prior or RelativePrior()
         self.silhouette = silhouette or bodies[0]
+        self.doubt = doubt
+        self._trusted: Tensor | None = None
 
     @torch.no_grad()
     @one_thread()
@@ -131,14 +143,15 @@ class Refiner:
 
     def _run_stage(self, estimate: Estimate, stage: Stage) -> Estimate:
         sigma = stage.sigma_mm / self.observation.pixel_mm
+        filters = self.observation.gradient_filters(sigma)
         match = Match(
-            target=image_gradient(self.observation.images, sigma),
-            pixel_weight=self._pixel_weight(estimate.poses[0], stage),
+            target=self.observation.gradients(self.observation.images, filters),
+            pixel_weight=self._pixel_weight(estimate.poses[0], stage, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
         poses, damping = list(estimate.poses), 1e-2
-        state = self._linearise(poses, sigma)
+        state = self._linearise(poses, filters)
         for _ in range(stage.iterations):
             weight = match.robust_weight(state.model)
             system = match.normal_equations(state, weight)
@@ -151,7 +164,7 @@ class Refiner:
                 )
                 step *= min(1.0, 2.0 * stage.sigma_mm / (np.abs(step).max() + 1e-12))
                 candidate = self._moved(poses, step)
-                trial = self._linearise(candidate, sigma)
+                trial = self._linearise(candidate, filters)
                 if match.cost(trial.model, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
                     poses, state, improved = candidate, trial, True
                     damping = max(damping / 4, 1e-4)
@@ -161,7 +174,7 @@ class Refiner:
                 break
         return self._summary(poses, state, match)
 
-    def _linearise(self, poses: Sequence[RigidTransform], sigma: float) -> Linearisation:
+    def _linearise(self, poses: Sequence[RigidTransform], filters: Sequence[GradientFilter]) -> Linearisation:
         def linearise_view(view: int) -> tuple[Tensor, Tensor]:
             geometry = self.observation.geometries[view]
             parts = [
@@ -171,7 +184,8 @@ class Refiner:
             image = torch.stack([part for part, _ in parts]).sum(dim=0)
             jacobian = torch.cat([derivative for _, derivative in parts])
             scale = torch.as_tensor(np.tile(TWIST_SCALE, len(parts))).to(jacobian)
-            filtered = image_gradient(torch.cat([image[None], jacobian * scale[:, None, None]]), sigma)
+            both = torch.cat([image[None], jacobian * scale[:, None, None]])
+            filtered = self.observation.compared(both, filters[view])
             return filtered[0], filtered[1:]
 
         views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
@@ -179,17 +193,26 @@ class Refiner:
             torch.stack([model for model, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
 
-    def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage) -> Tensor:
-        """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 beyond the image's edge."""
+    def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage, filters: Sequence[GradientFilter]) -> Tensor:
+        """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 where nothing was seen."""
         masks = torch.stack(
             [self.silhouette.render(vertebra_pose, g).abs() > SILHOUETTE_THRESHOLD for g in self.observation.geometries]
         )
         reach = 2 * round(stage.dilation_mm / self.observation.pixel_mm) + 1
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
-        # No gradient may see what was not measured.
-        margin = 2 * gradient_reach(stage.sigma_mm / self.observation.pixel_mm) + 1
-        invalid = functional.max_pool2d(1.0 - self.observation.valid[:, None], margin, 1, margin // 2)[:, 0]
-        return (stage.surround_weight + (1 - stage.surround_weight) * near) * (invalid < 0.01)
+        weight = stage.surround_weight + (1 - stage.surround_weight) * near
+        if self.doubt is not None:
+            weight = weight * self._trust(vertebra_pose)
+        reliable = [_reliability(mask, one) for mask, one in zip(self.observation.valid, filters, strict=True)]
+        return weight * torch.stack(reliable)
+
+    def _trust(self, vertebra_pose: RigidTransform) -> Tensor:
+        """(V, n, n) 0..1: less where rays run through what was invented; the first pose serves all."""
+        if self._trusted is None:
+            assert self.doubt is not None
+            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
+            self._trusted = 1.0 / (1.0 + (invented / DOUBT_HALF).square())
+        return self._trusted
 
     def _moved(self, poses: Sequence[RigidTransform], step: NDArray[np.float64]) -> list[RigidTransform]:
         twists = step.reshape(-1, 6) * TWIST_SCALE

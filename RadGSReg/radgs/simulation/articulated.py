@@ -19,7 +19,8 @@ from radgs.anatomy import body_centre
 from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, unit
-from radgs.simulation.xray_physics import XRayPhysics, expose, line_integrals_from_intensity
+from radgs.simulation.worlds import CLEAN, World, shown_ct, take_xray
+from radgs.simulation.xray_physics import XRayPhysics
 from radgs.vertebra.separation import split_bodies
 
 
@@ -36,6 +37,8 @@ class SimulationSettings:
         source_to_isocentre_mm, isocentre_to_detector_mm: Ranges of the C-arm's distances.
         isocentre_offset_mm: The vertebra lies off the isocentre by up to this much per axis.
         detector_pixels, detector_mm: Detector's side.
+        photons, scatter_to_primary: Ranges of the exposure.
+        world: How the images differ from clean ones.
     """
 
     rotation_deg: float = 15.0
@@ -51,6 +54,7 @@ class SimulationSettings:
     detector_mm: float = 300.0
     photons: tuple[float, float] = (2.0e4, 2.0e5)
     scatter_to_primary: tuple[float, float] = (0.1, 0.6)
+    world: World = CLEAN
 
 
 class ArticulatedAnatomy:
@@ -70,6 +74,17 @@ class ArticulatedAnatomy:
         #: Each vertebra's attenuation above soft tissue, 1/mm, in the CT's RAS.
         self.excess = {name: split.excess[label] for name, label in levels.items()}
         self._vertebrae = {name: VolumeRenderer(volume) for name, volume in self.excess.items()}
+        self._shown: dict[tuple[str, World], tuple[Volume, Volume]] = {}
+
+    def shown(self, target: str, world: World) -> tuple[Volume, Volume]:
+        """The CT and the labels as a world's scan shows them, the same at every call."""
+        if (target, world) not in self._shown:
+            names = list(self.levels)
+            at = names.index(target)
+            around = [self.levels[name] for name in names[max(0, at - 1) : at + 2]]
+            shown = shown_ct(self.ct, self.labels, self.levels[target], around, world)
+            self._shown[target, world] = shown
+        return self._shown[target, world]
 
     def random_poses(
         self, target: str, ct_to_world: RigidTransform, settings: SimulationSettings, rng: np.random.Generator
@@ -92,11 +107,16 @@ class ArticulatedAnatomy:
 
     def line_integrals(self, poses: dict[str, RigidTransform], geometry: ViewGeometry) -> NDArray[np.float32]:
         """(H, W) line integrals of the posed anatomy."""
-        with torch.no_grad():
-            image = self._rest.render(poses[""], geometry)
-            for name, renderer in self._vertebrae.items():
-                image = image + renderer.render(poses[name], geometry)
-        return image.numpy()
+        vertebrae, rest = self.parts(poses, geometry)
+        return rest + vertebrae
+
+    @torch.no_grad()
+    def parts(
+        self, poses: dict[str, RigidTransform], geometry: ViewGeometry
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(H, W) line integrals of the posed vertebrae, and of the rest."""
+        images = [renderer.render(poses[name], geometry) for name, renderer in self._vertebrae.items()]
+        return torch.stack(images).sum(dim=0).numpy(), self._rest.render(poses[""], geometry).numpy()
 
 
 def simulate_case(
@@ -120,9 +140,10 @@ def simulate_case(
         )
     )
     clicks = simulate_clicks(views, truth.apply(centre), settings, rng)
+    ct, labels = anatomy.shown(target, settings.world)
     return RegistrationCase(
-        ct=anatomy.ct,
-        labels=anatomy.labels,
+        ct=ct,
+        labels=labels,
         levels=(Level(target, anatomy.levels[target]),),
         views=views,
         initial={target: InitialPose(clicks, None)},
@@ -181,12 +202,10 @@ def _take_xray(
     settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> XRayView:
-    clean = anatomy.line_integrals(poses, geometry)
+    vertebrae, rest = anatomy.parts(poses, geometry)
     physics = replace(
         XRayPhysics(),
         photons=float(np.exp(rng.uniform(*np.log(settings.photons)))),
         scatter_to_primary=rng.uniform(*settings.scatter_to_primary),
     )
-    intensity = expose(clean, physics, geometry.pixel_spacing[0], rng)
-    image = line_integrals_from_intensity(intensity, physics.photons)
-    return XRayView(name, image, geometry, "simulated: ray-cast CT, Poisson noise, scatter, blur; -log(I / I0)")
+    return take_xray(vertebrae, rest, name, geometry, settings.world, physics, rng)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from radgs.case import LabelledCT, Level
-from radgs.errors import InputFileError
+from radgs.errors import InputFileError, OutputError
 from radgs.geometry import FloatArray, Volume
 from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, ct_fingerprint, load_generic, load_networks
@@ -40,10 +42,11 @@ def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) 
     """What a preparation starts from: CT and labels of a case, the level, and the base, chosen where none is named.
 
     Raises:
-        InputFileError: The case, the base or the output file cannot be used.
+        InputFileError: The case or the base cannot be used.
+        OutputError: The model file cannot be used.
         CaseError: There is no such level, or its label shows no whole vertebra.
     """
-    check_output(out)
+    check_output(out, [case, *([] if base is None else [base])])
     anatomy = LabelledCT.load(case)
     level = anatomy.checked_level(level_name)
     if base is not None:
@@ -52,13 +55,17 @@ def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) 
     return anatomy, level, starting_networks(anatomy.ct, centre, out.resolve().parent)
 
 
-def check_output(out: Path) -> None:
-    """Whether a model can be written there.
+def check_output(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuses, before the work, a model file that cannot be written, or that the work begins from.
 
     Raises:
-        InputFileError: It cannot.
+        OutputError: The file cannot be used.
     """
     if not out.name.endswith(SUFFIX):
-        raise InputFileError(f"{out} does not end in {SUFFIX}, as models do.", f"Name it {out.stem}{SUFFIX}.")
-    if out.is_dir() or not out.resolve().parent.is_dir():
-        raise InputFileError(f"{out} cannot be written.", "Name a file in a folder that exists.")
+        raise OutputError(f"{out} does not end in {SUFFIX}, as models do.", f"Name it {out.stem}{SUFFIX}.")
+    folder = out.resolve().parent
+    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"{out} cannot be written.", "Name a file in a folder that exists and takes files.")
+    for named in inputs:
+        if named.exists() and out.exists() and named.samefile(out):
+            raise OutputError(f"{out} is what the training begins from.", "Name another file with --out.")

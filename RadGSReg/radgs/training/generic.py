@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from radgs.errors import InputFileError
-from radgs.io.model_header import work_folder
 from radgs.networks import Networks, load_networks, new_networks
 from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
@@ -18,6 +17,7 @@ from radgs.training.pairs import PairBank
 from radgs.training.phantom_pairs import FIRST_SEED, load_pairs, make_phantom_pairs
 from radgs.training.session import TrainingSession, told
 from radgs.training.trainer import TrainingProgress, TrainingSettings
+from radgs.training.unfinished_work import unfinished_work
 
 #: Vertebrae of every so-manieth spine are held out...
 HELD_OUT_EVERY = 12
@@ -78,8 +78,6 @@ def train_generic(
     torch.manual_seed(seed)
     networks = (base or new_networks(config, with_attention=with_attention)).to(on)
     training, held_out = _sources(load_pairs(files), networks, on)
-    work = work_folder(out)
-    work.mkdir(parents=True, exist_ok=True)
     attentive = networks.recm.attention is not None
     record = {
         "stage": "generic",
@@ -93,24 +91,30 @@ def train_generic(
     if base is not None:
         settings, record["base"] = GOING_ON, base.origin
     step = replace(settings.step, counterfactual=settings.step.counterfactual if with_cal else 0.0)
-    session = TrainingSession(
-        networks,
-        training,
-        held_out,
-        replace(settings, step=step),
-        minutes * 60.0,
-        seed,
-        out=out,
-        work=work,
-        patient=None,
-        record=record,
+    subject = (
+        f"generic {networks.recm.config.name} {spines} x {pairs_per_vertebra} attention {attentive} cal {with_cal}"
     )
+    with unfinished_work(out, subject, seed) as work:
+        session = TrainingSession(
+            networks,
+            training,
+            held_out,
+            replace(settings, step=step),
+            minutes * 60.0,
+            seed,
+            out=out,
+            work=work,
+            patient=None,
+            record=record,
+        )
 
-    def on_progress(at: TrainingProgress) -> None:
-        progress(PAIRS_SHARE + (1.0 - PAIRS_SHARE) * at.fraction, told(at))
+        def on_progress(at: TrainingProgress) -> None:
+            progress(PAIRS_SHARE + (1.0 - PAIRS_SHARE) * at.fraction, told(at))
 
-    session.run(on_progress, cancelled)
-    return load_networks(out)
+        if session.discarded is not None:
+            progress(PAIRS_SHARE, session.discarded)
+        session.run(on_progress, cancelled)
+        return load_networks(out)
 
 
 def _sources(banks: list[PairBank], networks: Networks, device: torch.device) -> tuple[PairSource, PairSource]:

@@ -7,16 +7,20 @@ used (``radgs.simulation.exposure``), so that no two looks at it are the same.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, RigidTransform, Volume, unit
 from radgs.geometry.roi import CROP_PIXELS, crop_geometry
+from radgs.io.atomic import write_atomically
 from radgs.simulation import SimulationSettings
 from radgs.simulation.articulated import c_arm_view
 from radgs.threads import map_concurrently
@@ -24,6 +28,8 @@ from radgs.training.subject import Subject
 
 #: Directions of the views' rays, patient's AP and lateral.
 DIRECTIONS = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0))
+#: What numpy raises for an archive that is none, or damaged.
+UNREADABLE = (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, BadZipFile, zlib.error)
 #: What a bank holds pair by pair.
 PER_PAIR = ("vertebra", "background", "sources", "frame_to_roi")
 
@@ -87,34 +93,63 @@ class PairBank:
         return replace(self, **per_pair)
 
     def save(self, path: Path) -> None:
-        """Writes the bank as a numpy archive; a half-written file never bears the name."""
-        unfinished = path.with_suffix(".part.npz")
-        np.savez(
-            unfinished,
-            name=self.name,
-            vertebra=self.vertebra,
-            background=self.background,
-            sources=self.sources,
-            frame_to_roi=self.frame_to_roi,
-            excess=self.excess.array.astype(np.float16),
-            index_to_frame=self.excess.index_to_ras,
-            surface=self.surface,
-        )
-        unfinished.replace(path)
+        """Writes the bank as a numpy archive.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        with write_atomically(path) as aside:
+            np.savez(
+                aside,
+                name=self.name,
+                vertebra=self.vertebra,
+                background=self.background,
+                sources=self.sources,
+                frame_to_roi=self.frame_to_roi,
+                excess=self.excess.array.astype(np.float16),
+                index_to_frame=self.excess.index_to_ras,
+                surface=self.surface,
+            )
 
     @classmethod
     def load(cls, path: Path) -> PairBank:
-        """Reads what ``save`` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(
-                name=str(file["name"]),
-                vertebra=file["vertebra"],
-                background=file["background"],
-                sources=file["sources"],
-                frame_to_roi=file["frame_to_roi"],
-                excess=Volume(file["excess"].astype(np.float32), file["index_to_frame"]),
-                surface=file["surface"],
-            )
+        """Reads what ``save`` wrote.
+
+        Raises:
+            InputFileError: The file is damaged, or something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:  # every member has a checksum
+                bank = cls(
+                    name=str(file["name"]),
+                    vertebra=file["vertebra"],
+                    background=file["background"],
+                    sources=file["sources"],
+                    frame_to_roi=file["frame_to_roi"],
+                    excess=Volume(file["excess"].astype(np.float32), file["index_to_frame"]),
+                    surface=file["surface"],
+                )
+            count, views = bank.sources.shape[:2]
+            images = (count, views, CROP_PIXELS, CROP_PIXELS)
+            if bank.vertebra.shape != images or bank.background.shape != images:
+                raise ValueError("other images than sources")
+            if bank.frame_to_roi.shape != (count, 4, 4) or not all(np.isfinite(a).all() for a in bank._numbers()):
+                raise ValueError("no poses")
+            return bank
+        except (
+            OSError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            EOFError,
+            BadZipFile,
+            zlib.error,
+        ) as problem:
+            raise InputFileError(f"The pairs {path} are damaged.", "Delete the file; they are made again.") from problem
+
+    def _numbers(self) -> tuple[NDArray, ...]:
+        return self.vertebra, self.background, self.sources, self.frame_to_roi, self.excess.array, self.surface
 
 
 def make_pairs(

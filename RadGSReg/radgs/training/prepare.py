@@ -1,12 +1,13 @@
 """Preparation for one patient's vertebra (stage 2): the generic networks learn this CT, within a time budget.
 
 Everything lives in ``<model>.work`` until the budget is spent: cached pairs and a checkpoint, so that the same call
-takes up where a killed one stopped. The model file itself is the best so far, from the first look on.
+takes up where a killed one stopped. The model file itself is the best so far, from the first look on. Another seed's
+work lies in a folder of its own.
 """
 
 from __future__ import annotations
 
-import shutil
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +18,6 @@ import numpy as np
 from radgs.case import Level
 from radgs.errors import InputFileError, RadgsError
 from radgs.geometry import Volume
-from radgs.io.model_header import work_folder
 from radgs.networks import Accuracy, Networks, Patient, ct_fingerprint, load_networks
 from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
@@ -27,6 +27,7 @@ from radgs.training.session import TrainingSession, told
 from radgs.training.step import StepSettings
 from radgs.training.subject import Subject
 from radgs.training.trainer import TrainingProgress, TrainingSettings
+from radgs.training.unfinished_work import remove_work, unfinished_work
 
 #: Share of the budget that may go into pairs; pairs at most, and made at a time.
 PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8
@@ -116,53 +117,59 @@ def prepare(
     Raises:
         CaseError: The label map has no such vertebra, or not the whole of one.
         InputFileError: ``out`` is there and holds something else than a model of this vertebra in this CT.
+        OutputError: ``out`` cannot be written, or another process prepares it.
         RadgsError: Cancelled before there was anything to keep, or no such device.
     """
+    if not 0.0 < minutes < math.inf:
+        raise InputFileError(f"A preparation of {minutes} minutes cannot be done.", "Give it some minutes.")
     began, budget = time.monotonic(), minutes * 60.0
     settings = settings or PreparationSettings()
     fingerprint = ct_fingerprint(ct)
     best_before = _accuracy_so_far(out, level, fingerprint)
-    work = _work_folder(out, f"{fingerprint} {ct_fingerprint(labels)} {level.name} {level.label} {seed}\n")
+    about = f"{fingerprint} {ct_fingerprint(labels)} {level.name} {level.label}"
+    with unfinished_work(out, about, seed) as work:
 
-    def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
-        progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
+        def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
+            progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
-    tell("pairs", 0.0, "taking the CT apart")
-    subject = Subject.of(ct, labels, level)
+        tell("pairs", 0.0, "taking the CT apart")
+        subject = Subject.of(ct, labels, level)
 
-    def spent() -> float:
-        return (time.monotonic() - began) / budget
+        def spent() -> float:
+            return (time.monotonic() - began) / budget
 
-    pairs = _Pairs(subject, level, seed, work, settings, spent, cancelled, tell)
-    held_out, training = pairs.held_out(), pairs.training()
-    if training is None or held_out is None:
-        return _kept(out)
+        pairs = _Pairs(subject, level, seed, work, settings, spent, cancelled, tell)
+        held_out, training = pairs.held_out(), pairs.training()
+        if training is None or held_out is None:
+            return _kept(out)
 
-    networks = base.to(choose_device(device))
-    voxels, on = networks.recm.config.voxels, networks.recm.points.device
-    session = TrainingSession(
-        networks,
-        PairSource([training], voxels, Exposure(), on),
-        PairSource([held_out], voxels, Exposure(), on),
-        _with_enough_looks(settings.training, budget),
-        max(budget * (1.0 - SCORING_SHARE) - (time.monotonic() - began), 1.0),
-        seed,
-        out=out,
-        work=work,
-        patient=Patient(level.name, _point(subject), fingerprint),
-        record={"stage": "patient", "level": level.name, "pairs": len(training), "base": base.origin},
-        best_before=best_before,
-    )
+        networks = base.to(choose_device(device))
+        voxels, on = networks.recm.config.voxels, networks.recm.points.device
+        session = TrainingSession(
+            networks,
+            PairSource([training], voxels, Exposure(), on),
+            PairSource([held_out], voxels, Exposure(), on),
+            _with_enough_looks(settings.training, budget),
+            max(budget * (1.0 - SCORING_SHARE) - (time.monotonic() - began), 1.0),
+            seed,
+            out=out,
+            work=work,
+            patient=Patient(level.name, _point(subject), fingerprint),
+            record={"stage": "patient", "level": level.name, "pairs": len(training), "base": base.origin},
+            best_before=best_before,
+        )
 
-    def on_progress(at: TrainingProgress) -> None:
-        done = 1.0 - SCORING_SHARE - at.seconds_left / budget
-        tell("train", done, told(at), at.accuracy)
+        def on_progress(at: TrainingProgress) -> None:
+            done = 1.0 - SCORING_SHARE - at.seconds_left / budget
+            tell("train", done, told(at), at.accuracy)
 
-    if session.run(on_progress, cancelled):
-        shutil.rmtree(work)
-    prepared = _kept(out)
-    tell("score", 1.0, "done" if not work.exists() else "cancelled; the best so far is kept", prepared.accuracy)
-    return prepared
+        if session.discarded is not None:
+            tell("train", PAIRS_SHARE, session.discarded)
+        if session.run(on_progress, cancelled):
+            remove_work(work)
+        prepared = _kept(out)
+        tell("score", 1.0, "done" if not work.exists() else "cancelled; the best so far is kept", prepared.accuracy)
+        return prepared
 
 
 def _accuracy_so_far(out: Path, level: Level, fingerprint: str) -> Accuracy | None:
@@ -187,17 +194,6 @@ def _with_enough_looks(settings: TrainingSettings, budget: float) -> TrainingSet
     return replace(settings, look_every_seconds=min(settings.look_every_seconds, budget / FEWEST_LOOKS))
 
 
-def _work_folder(out: Path, subject: str) -> Path:
-    """Where unfinished work lies; what another CT, label map, vertebra or seed left there is of no use."""
-    work = work_folder(out)
-    note = work / "subject.txt"
-    if work.exists() and (not note.exists() or note.read_text(encoding="utf-8") != subject):
-        shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
-    note.write_text(subject, encoding="utf-8")
-    return work
-
-
 @dataclass(frozen=True, eq=False)
 class _Pairs:
     """Makes the pairs of a preparation, or finds them where an interrupted one left them; None once cancelled."""
@@ -220,7 +216,10 @@ class _Pairs:
     def _found_or_made(self, name: str, stream: int, most: int, share: float) -> PairBank | None:
         path = self.work / f"{name}.npz"
         if path.exists():
-            return PairBank.load(path)
+            try:
+                return PairBank.load(path)
+            except InputFileError:
+                self.tell("pairs", 0.0, "unfinished work is damaged: its pairs are made again")
         parts: list[PairBank] = []
         made = 0
         while not parts or (made < most and self.spent() < share):

@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from radgs.errors import InputFileError
+from radgs.io.atomic import cannot_write, write_text
 from radgs.networks import Accuracy, Networks, Patient, load_networks, save_networks
 from radgs.training.batches import PairSource
 from radgs.training.checkpoint import load_checkpoint, save_checkpoint
@@ -28,10 +30,13 @@ class TrainingSession:
         budget_seconds: For how long.
         seed: Chooses pairs, exposures and starts.
         out: The model file.
-        work: Folder for checkpoints; one that is there is taken up.
+        work: Folder for checkpoints; one that is there is taken up, unless it is damaged.
         patient: Whom for; None for generic networks.
         record: How the pairs came about; ends up in the model file.
         best_before: Of the model that the file holds already; it is kept until a look finds better networks.
+
+    Attributes:
+        discarded: Why a checkpoint was not taken up, as a sentence; None where none was discarded.
     """
 
     def __init__(
@@ -53,16 +58,31 @@ class TrainingSession:
         self._patient, self._record = patient, dict(record)
         self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed)
         self._checkpoint, beginning = work / "checkpoint.safetensors", work / "record.json"
+        self.discarded = self._taken_up()
         if self._checkpoint.exists():
-            load_checkpoint(self.trainer, self._checkpoint)
-        if self._checkpoint.exists() and beginning.exists():
             # What it began from, whatever it would begin from today.
-            self._record = json.loads(beginning.read_text(encoding="utf-8"))
-        else:
-            beginning.write_text(json.dumps(self._record), encoding="utf-8")
+            self._record = _read_record(beginning) or self._record
+        write_text(beginning, json.dumps(self._record))
         seen = [look["ssim_inside"] for look in self.trainer.history]
         self._best = max(seen + ([] if best_before is None else [best_before.ssim_inside]), default=-1.0)
         self._began = time.monotonic() - self.trainer.seconds
+
+    def _taken_up(self) -> str | None:
+        """Goes on from the checkpoint, where there is one; what cannot be taken up is deleted, and is said."""
+        if not self._checkpoint.exists():
+            return None
+        why = "its model is gone"
+        if self._out.exists():
+            try:
+                load_checkpoint(self.trainer, self._checkpoint)
+                return None
+            except InputFileError:
+                why = "it is damaged"
+        try:
+            self._checkpoint.unlink()
+        except OSError as problem:
+            raise cannot_write(self._checkpoint, problem) from problem
+        return f"unfinished training cannot be taken up, because {why}: starting again"
 
     def run(self, progress: Callable[[TrainingProgress], None], cancelled: Callable[[], bool]) -> bool:
         """Trains until the budget is spent or someone cancels; the file holds the best of all looks.
@@ -99,6 +119,14 @@ class TrainingSession:
             "versions": versions(),
         }
         return Networks(self._networks.recm, self._networks.regm, self._patient, accuracy, record)
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return record if isinstance(record, dict) else None
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _pose_error_mm(networks: Networks) -> float:

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from radgs.anatomy import body_centre, level_pitch_mm, surface_points, vertebra_frame
 from radgs.case import Level
-from radgs.drr import VolumeRenderer, attenuation_from_hu
+from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu, hu_from_attenuation
 from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, fit, splat_poses, splat_with_pose_jacobian
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
+from radgs.vertebra.completion import completed, unknown_voxels
 from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask, split_bodies
 
 GAUSSIAN_COUNT = 2000
@@ -63,8 +64,10 @@ class VertebraModel:
         gaussians: The vertebra's excess over soft tissue.
         mask: Membership 0..1, for silhouettes.
         neighbours: Excess of the vertebrae above and below, 1/mm.
-        surroundings: The CT without the vertebra and its neighbours, 1/mm.
-        whole: The CT as it was scanned, 1/mm.
+        surroundings: The CT without the vertebra and its neighbours, and what is taken to lie beyond it; 1/mm, as
+            excess over soft tissue where the CT was cut out of the body.
+        whole: All of the CT, likewise.
+        doubt: How much of both was invented, 1/mm; None where nothing was.
         device: Where the bodies are rendered.
     """
 
@@ -79,6 +82,7 @@ class VertebraModel:
     neighbours: tuple[Volume, ...]
     surroundings: Volume
     whole: Volume
+    doubt: Volume | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def to(self, device: torch.device) -> VertebraModel:
@@ -104,6 +108,11 @@ class VertebraModel:
     def whole_body(self) -> VolumeRenderer:
         """The CT as it was scanned."""
         return VolumeRenderer(self.whole, with_gradient=True, device=self.device)
+
+    @cached_property
+    def doubt_body(self) -> VolumeRenderer | None:
+        """What the CT does not show."""
+        return None if self.doubt is None else VolumeRenderer(self.doubt, device=self.device)
 
     @cached_property
     def mask_body(self) -> VolumeRenderer:
@@ -132,7 +141,11 @@ def build_vertebra_model(
     centre = body_centre(labels, level.label) if frame_to_ct is None else frame_to_ct.translation
     neighbours = neighbouring_labels(labels, level.label, centre)
     pitch = level_pitch_mm(labels, level.label) or TYPICAL_PITCH_MM
+    unknown, alone = unknown_voxels(ct, labels)
+    if unknown.any():  # soft tissue leaves no excess
+        ct = Volume(np.where(unknown, hu_from_attenuation(SOFT_TISSUE), ct.array), ct.index_to_ras)
     split = split_bodies(ct, labels, [level.label, *neighbours])
+    surroundings = completed(split.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
     excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
     whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     box = label_box(labels, level.label, ct)
@@ -146,8 +159,9 @@ def build_vertebra_model(
         gaussians=fit(excess, GAUSSIAN_COUNT, progress=progress),
         mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
         neighbours=tuple(resampled_isotropic(split.excess[n], VERTEBRA_VOXEL_MM) for n in neighbours),
-        surroundings=resampled_isotropic(split.remainder, SURROUNDINGS_VOXEL_MM),
-        whole=resampled_isotropic(whole, WHOLE_VOXEL_MM),
+        surroundings=surroundings.excess,
+        whole=completed(whole, unknown, WHOLE_VOXEL_MM, alone=alone).excess,
+        doubt=surroundings.doubt,
     )
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radgs.worker.requests import Message, flag, poses, positive, prepared_networks, text
+from radgs.worker.requests import Message, flag, minutes, path, poses, prepared_networks, text
 
 if TYPE_CHECKING:
     from radgs.pipeline.case_cache import CaseCache
@@ -46,32 +46,36 @@ class Commands:
 
     @cached_property
     def _cache(self) -> CaseCache:
+        from radgs.io.cache_folder import user_cache
         from radgs.pipeline.case_cache import CaseCache
 
-        return CaseCache()
+        return CaseCache(user_cache())
 
     def _register(self, request: Message, job: Job) -> Message:
+        from radgs.io.case_file import read_case_file
         from radgs.pipeline import Progress, register
-        from radgs.pipeline.result_folder import prepare_folder, write_result_folder
+        from radgs.pipeline.result_folder import result_folder, write_result_folder
 
-        case_path, out = Path(text(request, "case")), Path(text(request, "out"))
-        device, networks = text(request, "device", "auto"), prepared_networks(request)
+        case_path, out = path(request, "case"), path(request, "out")
         overlays = flag(request, "overlays", False)
 
         def tell(progress: Progress) -> None:
             job.report(progress.level, progress.stage, progress.fraction, progress.message)
 
         moments = [time.perf_counter()]
-        with job.interruptible():
-            job.report("", "read", 0.0, "reading the case")
-            case = self._cache.load(case_path)
+        with result_folder(out) as to_be:
+            device, networks = text(request, "device", "auto"), prepared_networks(request)
+            with job.interruptible():
+                job.report("", "read", 0.0, "reading the case")
+                to_be.refuse_inputs([*read_case_file(case_path).inputs, *map(Path, request.get("models", []))])
+                case = self._cache.load(case_path)
+                moments.append(time.perf_counter())
+                known = self._cache.models(case)
+                registration = register(
+                    case, device=device, models=known, networks=networks, keep=self._cache.keep, progress=tell
+                )
             moments.append(time.perf_counter())
-            known = self._cache.models(case)
-            registration = register(
-                case, device=device, models=known, networks=networks, keep=self._cache.keep, progress=tell
-            )
-        moments.append(time.perf_counter())
-        files = write_result_folder(prepare_folder(out), case, registration, overlays=overlays)
+            files = write_result_folder(to_be, case, registration, overlays=overlays)
         moments.append(time.perf_counter())
         seconds = [after - before for before, after in pairwise(moments)]
         return {
@@ -85,7 +89,7 @@ class Commands:
     def _overlay(self, request: Message, job: Job) -> Message:
         from radgs.overlay.pictures import save_pictures
 
-        case_path, out = Path(text(request, "case")), Path(text(request, "out"))
+        case_path, out = path(request, "case"), path(request, "out")
         name, shown = text(request, "level"), poses(request)
         with job.interruptible():
             job.report(name, "read", 0.0, "reading the case")
@@ -102,8 +106,8 @@ class Commands:
         from radgs.training.base import anatomy_and_base
         from radgs.training.prepare import PreparationProgress, prepare
 
-        case_path, out = Path(text(request, "case")), Path(text(request, "out"))
-        name, minutes = text(request, "level"), positive(request, "minutes")
+        case_path, out = path(request, "case"), path(request, "out")
+        name, budget = text(request, "level"), minutes(request)
         device, base_path = text(request, "device", "auto"), request.get("base")
 
         def tell(at: PreparationProgress) -> None:
@@ -111,8 +115,8 @@ class Commands:
             job.report(name, at.stage, at.fraction, at.message, seconds_left=at.seconds_left, accuracy=accuracy)
 
         with job.interruptible():
-            job.report(name, "read", 0.0, "reading the case", seconds_left=60.0 * minutes, accuracy=None)
-            base = None if base_path is None else Path(text(request, "base"))
+            job.report(name, "read", 0.0, "reading the case", seconds_left=60.0 * budget, accuracy=None)
+            base = None if base_path is None else path(request, "base")
             anatomy, level, networks = anatomy_and_base(case_path, name, out, base)
         prepared = prepare(
             anatomy.ct,
@@ -120,7 +124,7 @@ class Commands:
             level,
             networks,
             out,
-            minutes=minutes,
+            minutes=budget,
             device=device,
             progress=tell,
             cancelled=job.cancelled,

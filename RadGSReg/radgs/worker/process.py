@@ -41,16 +41,35 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
 
-from radgs.errors import RadgsError
+from radgs.errors import RadgsError, UnwrittenResultError
 from radgs.versions import versions
 from radgs.worker.commands import NOUNS, Commands
-from radgs.worker.requests import BadRequestError, Message, text
+from radgs.worker.requests import MOST_REQUEST_BYTES, BadRequestError, Message, parsed, shown, text
 
 PROTOCOL = 1
+
+#: More requests than this never wait with an honest client.
+MOST_WAITING = 100
+#: From stdin's end until the process is gone, whatever it is at.
+MOST_SECONDS_TO_END = 2.0
+#: How a system asks a process to end; Windows knows one of them.
+ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Cancelled(BaseException):
     """Raised within a job once its cancellation has been asked for; no handler of errors on its way may take it."""
+
+
+class Ended(BaseException):
+    """Raised in the main thread when the process is to end: what is half done is taken back on the way out.
+
+    Attributes:
+        status: The process's exit status.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Channel:
@@ -84,17 +103,24 @@ class Worker:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._requests: queue.Queue[tuple[int, Message]] = queue.Queue()
+        self._requests: queue.Queue[tuple[int, Message]] = queue.Queue(MOST_WAITING)
         # Requests count from 1; a cancellation is of all that came before it, served or still waiting.
         self._received = self._serving = self._cancelled = 0
-        self._may_be_interrupted = False
+        self._may_be_interrupted = self._stdin_ended = False
         self._identifier: Any = None
         self._commands = Commands()
 
     def run(self, stdin: BinaryIO) -> None:
-        """Serves requests until stdin ends; never returns."""
+        """Serves requests until stdin ends; never returns.
+
+        Raises:
+            Ended: Stdin has ended, or the system asks the process to end.
+        """
         self._channel.send("ready", pid=os.getpid(), protocol=PROTOCOL, versions=versions())
         signal.signal(signal.SIGINT, self._interrupted)
+        for asked in ENDING_SIGNALS:
+            if signal.getsignal(asked) != signal.SIG_IGN:
+                signal.signal(asked, self._asked_to_end)
         threading.Thread(target=self._read, args=(stdin,), daemon=True).start()
         self._prepare()
         while True:
@@ -102,25 +128,32 @@ class Worker:
             self._serve(request)
 
     def _read(self, stdin: BinaryIO) -> None:
-        for line in stdin:
+        """Whatever a line is, the next one is heard."""
+        while line := stdin.readline(MOST_REQUEST_BYTES + 1):
+            rest = line
+            while len(rest) > MOST_REQUEST_BYTES and not rest.endswith(b"\n"):
+                rest = stdin.readline(MOST_REQUEST_BYTES + 1)
             if line.strip():
-                self._take(line)
+                try:
+                    self._take(line)
+                except Exception as problem:
+                    self._fail(None, problem)
+        self._stdin_ended = True
+        _thread.interrupt_main(signal.SIGTERM)  # what is half done is taken back
+        time.sleep(MOST_SECONDS_TO_END)
         os._exit(0)  # whatever the other thread is at, nobody waits for it
 
     def _take(self, line: bytes) -> None:
-        try:
-            request = json.loads(line)
-            if not isinstance(request, dict):
-                raise ValueError("not an object")
-        except ValueError as problem:
-            self._fail(None, BadRequestError(f"A request is not a JSON object: {problem}.", "Send one object a line."))
-            return
+        request = parsed(line)
         if request.get("command") == "cancel":
             self._cancelled = self._received
             _thread.interrupt_main()  # the main thread need not wait for its next progress report
-        else:
-            self._received += 1
-            self._requests.put((self._received, request))
+            return
+        try:
+            self._requests.put_nowait((self._received + 1, request))
+        except queue.Full:
+            raise BadRequestError(f"{MOST_WAITING} requests wait already.", "Send fewer, or cancel them.") from None
+        self._received += 1
 
     def _prepare(self) -> None:
         """Imports what the first request will need; a failure is told by that request."""
@@ -140,7 +173,7 @@ class Worker:
             command = self._commands.by_name.get(text(request, "command"))
             if command is None:
                 known = ", ".join(sorted([*self._commands.by_name, "cancel"]))
-                raise BadRequestError(f"There is no command {request['command']!r}.", f"The commands are {known}.")
+                raise BadRequestError(f"There is no command {shown(request['command'])}.", f"The commands are {known}.")
             self._channel.send("result", id=self._identifier, **command(request, self))
         except (Exception, Cancelled) as problem:
             self._fail(self._identifier, problem, NOUNS.get(str(request.get("command")), "request"))
@@ -174,6 +207,12 @@ class Worker:
         if self._may_be_interrupted:
             raise Cancelled
 
+    def _asked_to_end(self, number: int, frame: FrameType | None) -> None:
+        """Runs in the main thread, between two of its instructions; asked again, nothing more is taken back."""
+        for asked in ENDING_SIGNALS:
+            signal.signal(asked, signal.SIG_DFL)
+        raise Ended(0 if self._stdin_ended else 128 + number)
+
     def _fail(self, identifier: Any, problem: BaseException, noun: str = "request") -> None:
         """Tells what went wrong; only what nobody foresaw comes with a traceback, in the log."""
         if isinstance(problem, RadgsError):
@@ -187,13 +226,16 @@ class Worker:
             self._channel.send("log", level="error", message=traceback.format_exc())
             kind, message = "InternalError", f"radgs failed unexpectedly: {type(problem).__name__}: {problem}"
             hint = "Please report it, with the log."
-        self._channel.send("error", id=identifier, kind=kind, message=message, hint=hint)
+        unwritten = {"result": problem.result} if isinstance(problem, UnwrittenResultError) else {}
+        self._channel.send("error", id=identifier, kind=kind, message=message, hint=hint, **unwritten)
 
 
 def main() -> None:
     """Serves requests from stdin until it ends."""
     try:
         Worker(Channel.instead_of_stdout()).run(sys.stdin.buffer)
+    except Ended as end:
+        os._exit(end.status)  # an ordinary end would wait for the thread that reads stdin
     except BaseException:
         traceback.print_exc()
-        os._exit(1)  # an ordinary end would wait for the thread that reads stdin
+        os._exit(1)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from radgs.case import LevelResult, RegistrationResult
-from radgs.errors import ExportError
+from radgs.errors import ExportError, OutputError
 from radgs.export import FILE_FORMATS, Consent, ExportFormat, export_files, format_named, release
 from radgs.export.matrix_table import MATRIX_TABLE
 from radgs.export.shipment import Shipment
@@ -127,6 +127,6 @@ def test_a_place_that_takes_no_files_is_told(result: RegistrationResult, tmp_pat
     (tmp_path / "file").write_text("keep me")
     (tmp_path / "out" / "L3_ct_to_world.csv").mkdir(parents=True)
     for folder in ("file", "out"):
-        with pytest.raises(ExportError, match="Nothing can be written to"):
+        with pytest.raises(OutputError, match="cannot be written"):
             export_files(release(result, levels=["L3"]), MATRIX_TABLE, tmp_path / folder)
     assert (tmp_path / "file").read_text() == "keep me"

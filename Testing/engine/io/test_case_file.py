@@ -96,6 +96,9 @@ def spoiled(place: str, value: Any) -> dict[str, Any]:
         ("levels", {"L3": 29}, CaseError, "'levels' should be a list of objects"),
         ("levels/0/label", "29", CaseError, r"'levels\[0\].label' should be a whole number but is \"29\""),
         ("levels/0/label", 29.5, CaseError, "should be a whole number but is 29.5"),
+        ("levels/0/label", 10**400, CaseError, "should be a whole number but is 1000"),
+        ("views/0/source_ras", [1.5, 2, 10**400], CaseError, "should be 3 finite numbers but is"),
+        ("views/0/source_ras", [1.5, 2, 1e300], CaseError, "should be 3 finite numbers but is"),
         ("levels/0/label", True, CaseError, "should be a whole number but is true"),
         ("levels/0/name", None, CaseError, r"'levels\[0\].name' should be a text but is null"),
         ("views/1/image", ..., CaseError, r"'views\[1\].image' is missing"),
@@ -142,12 +145,16 @@ def test_clicks_for_no_level_in_particular_are_refused_where_there_are_two(tmp_p
         ('{"schema": "radgs.case/1", "ct": NaN}', "NaN is not a JSON number"),
         ('{"schema": "radgs.case/1", "initial": {"L3": 1, "L3": 2}}', 'the name "L3" stands twice'),
         ("\x89PNG\r\n\x1a\n\udc00", "not readable as JSON"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"schema":' * 100_000, "nested too deep"),
+        ('{"schema": "radgs.case/1", "ct": ' + "9" * 5000 + "}", "not readable as JSON"),
+        ('{"schema": "radgs.case/1", "levels": [{"name": "L3", "label": 1e999}]}', "should be a whole number"),
     ],
 )
 def test_what_is_not_json_is_told(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "case.json"
     path.write_bytes(text.encode("utf-8", errors="surrogatepass"))
-    with pytest.raises(InputFileError, match=said):
+    with pytest.raises(RadgsError, match=said):
         read_case_file(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from radgs.errors import InputFileError
+from radgs.io.dicom_files import read_dataset
+from radgs.io.dicom_pixels import stored_values
 from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.xray_images import read_xray
 
@@ -136,3 +139,105 @@ def test_a_dicom_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         with pytest.raises(InputFileError, match=said) as told:
             read_xray(tmp_path / name, pixel_type)
         assert name in told.value.problem
+
+
+def test_a_presentation_lut_shape_that_agrees_changes_nothing(tmp_path: Path) -> None:
+    for photometric, shape, values in (
+        ("MONOCHROME1", "INVERSE", CEILING - bone_bright()),
+        ("MONOCHROME2", "IDENTITY", bone_bright()),
+    ):
+        said = {"PhotometricInterpretation": photometric, "PresentationLUTShape": shape}
+        for pixel_type in ("display", "auto"):
+            assert agreement(read_xray(write(tmp_path / "ap.dcm", values, **said), pixel_type).image) > 0.99
+
+
+@pytest.mark.parametrize("values", [bone_bright(), CEILING - bone_bright()])
+def test_where_the_attributes_of_display_contradict_each_other_the_image_decides(
+    values: np.ndarray, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "ap.dcm", values, PresentationLUTShape="INVERSE")
+    for pixel_type in ("display", "auto"):
+        assert agreement(read_xray(path, pixel_type).image) > 0.99
+    noise = np.random.default_rng(0).integers(0, 4000, (60, 60))
+    with pytest.raises(InputFileError, match="contradict each other"):
+        read_xray(write(tmp_path / "noise.dcm", noise, PresentationLUTShape="INVERSE"), "display")
+
+
+@pytest.mark.parametrize(
+    ("values", "attributes", "said"),
+    [
+        (bone_bright(), {"PixelIntensityRelationship": "LIN"}, "mean more of the beam, and so bone is dark"),
+        (exposure(), {"PixelIntensityRelationship": "LIN", "PixelIntensityRelationshipSign": -1}, "mean less"),
+    ],
+)
+def test_a_relationship_that_the_image_contradicts_is_asked_about(
+    values: np.ndarray, attributes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "ap.dcm", values, **attributes)
+    with pytest.raises(InputFileError, match=said):
+        read_xray(path, "auto")
+
+
+def test_colours_become_luminance_and_palettes_are_refused(tmp_path: Path) -> None:
+    grey = (bone_bright() // 16).astype(np.uint8)
+    eight = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "SamplesPerPixel": 3}
+    by_pixel = np.repeat(grey[..., None], 3, axis=-1).tobytes()
+    by_plane = np.repeat(grey[None], 3, axis=0).tobytes()
+    for configuration, content in ((0, by_pixel), (1, by_plane)):
+        path = write(
+            tmp_path / "rgb.dcm",
+            bone_bright(),
+            **eight,
+            PhotometricInterpretation="RGB",
+            PlanarConfiguration=configuration,
+            PixelData=content,
+        )
+        np.testing.assert_array_equal(read_xray(path, "attenuation").image, grey)
+    path = write(tmp_path / "palette.dcm", bone_bright(), PhotometricInterpretation="PALETTE COLOR")
+    with pytest.raises(InputFileError, match="PALETTE COLOR, which are no grey values"):
+        read_xray(path, "display")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"BitsStored": 65535}, "BitsStored is 65535"),
+        ({"BitsStored": 14, "HighBit": 11}, "14 are used, up to bit 11"),
+        ({"Rows": 0}, "Rows is 0"),
+        ({"Rows": 60000, "Columns": 60000}, "header asks for|GiB"),
+        ({"NumberOfFrames": 2000000000}, "NumberOfFrames is 2000000000"),
+        ({"RescaleSlope": "0"}, "scales its values by 0"),
+        ({"PixelData": b"12"}, "holds 2 bytes of pixels"),
+    ],
+)
+def test_numbers_that_cannot_be_are_told(attributes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "ap.dcm", bone_bright(), **attributes)
+    for pixel_type in ("auto", "intensity"):
+        with pytest.raises(InputFileError, match=said):
+            read_xray(path, pixel_type)
+
+
+def test_real_files_of_every_kind_are_read_as_pydicom_reads_them_or_refused() -> None:
+    """Those that come with pydicom: JPEG, JPEG-LS, JPEG 2000, RLE, big-endian, deflated, broken ones."""
+    folder = Path(pydicom.__file__).parent / "data" / "test_files"
+    read = compressed = 0
+    for path in sorted(folder.rglob("*.dcm")):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                dataset = pydicom.dcmread(path)
+                syntax = dataset.file_meta.TransferSyntaxUID
+                if syntax.is_compressed and compressed > 4:
+                    continue  # each may take a process
+                compressed += syntax.is_compressed
+                expected = dataset.pixel_array
+        except Exception:  # what pydicom cannot read
+            expected = None
+        try:
+            values = stored_values(path, read_dataset(path))
+        except InputFileError:
+            continue
+        if expected is not None and not str(dataset.PhotometricInterpretation).startswith("YBR"):
+            np.testing.assert_array_equal(values.reshape(expected.shape), expected)
+            read += 1
+    assert read > 20

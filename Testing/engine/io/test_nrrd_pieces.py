@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radgs.errors import InputFileError
+from radgs.errors import InputFileError, OutputError
 from radgs.geometry import Volume
 from radgs.io import nrrd_pieces
 from radgs.io.nrrd_pieces import write_in_pieces
@@ -51,5 +51,5 @@ def test_what_is_no_volume_of_numbers_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputFileError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         list(write_in_pieces(tmp_path / "no" / "v.nrrd", Volume(np.zeros((2, 2, 2), np.int16), np.eye(4))))

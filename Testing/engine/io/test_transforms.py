@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from radgs.errors import GeometryError, InputFileError
+from radgs.errors import GeometryError, InputFileError, OutputError
 from radgs.geometry import RigidTransform
 from radgs.io.transforms import read_transform, write_transform
 
@@ -96,5 +96,5 @@ def test_what_is_no_rigid_transform_is_told(tmp_path: Path) -> None:
             read_transform(tmp_path / f"{name}.tfm")
     with pytest.raises(GeometryError, match=r"scaling\.tfm: .*not rigid"):
         read_transform(tmp_path / "scaling.tfm")
-    with pytest.raises(InputFileError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_transform(tmp_path / "t.unknown", ASYMMETRIC)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from radgs.case import Level
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import Volume
+from radgs.io.model_header import read_model_summary
 from radgs.networks import (
     Accuracy,
     Networks,
@@ -120,6 +125,49 @@ def test_an_interrupted_copy_is_refused(model_file: Path, tmp_path: Path) -> Non
     half.write_bytes(model_file.read_bytes()[: model_file.stat().st_size // 2])
     with pytest.raises(InputFileError, match="is not a model"):
         load_networks(half)
+
+
+def changed_weights(model: Path, copy: Path, change: Callable[[Tensor], Tensor], *, stated: bool) -> Path:
+    """A copy of a model with one tensor changed; without ``stated`` its header has no checksum, as files once had."""
+    with safe_open(model, framework="pt") as file:
+        header = json.loads(file.metadata()["radgs"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = sorted(weights)[3]
+    weights[name] = change(weights[name].clone())
+    if not stated:
+        del header["sha256"]
+    save_file(weights, copy, {"radgs": json.dumps(header)})
+    return copy
+
+
+def first_set_to(value: float) -> Callable[[Tensor], Tensor]:
+    def change(tensor: Tensor) -> Tensor:
+        tensor.view(-1)[0] = value
+        return tensor
+
+    return change
+
+
+def test_weights_that_are_not_finite_are_refused(model_file: Path, tmp_path: Path) -> None:
+    for value in (float("nan"), float("inf")):
+        path = changed_weights(model_file, tmp_path / "L3.radgs.safetensors", first_set_to(value), stated=False)
+        with pytest.raises(InputFileError, match="are not finite numbers"):
+            load_networks(path)
+
+
+def test_weights_that_are_not_those_written_are_refused(model_file: Path, tmp_path: Path) -> None:
+    path = changed_weights(model_file, tmp_path / "a.radgs.safetensors", first_set_to(0.25), stated=True)
+    with pytest.raises(InputFileError, match="do not have their checksum"):
+        load_networks(path)
+    load_networks(changed_weights(model_file, tmp_path / "b.radgs.safetensors", first_set_to(0.25), stated=False))
+
+
+def test_a_header_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.radgs.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, {"radgs": "[" * 100_000})
+    for read in (load_networks, read_model_summary):
+        with pytest.raises(InputFileError, match="is not a model"):
+            read(path)
 
 
 def test_prepared_models_are_found_by_level(model_file: Path, tmp_path: Path) -> None:

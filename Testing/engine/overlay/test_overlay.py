@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRa
 from radgs.overlay import blend, checkerboard, crop_view, drr, edge_labels, for_display, silhouette
 from radgs.overlay.figures import RESULT_COLOUR, START_COLOUR, level_overlay, save_overlays, view_overlay
 from radgs.overlay.marks import direction_label
+from radgs.overlay.picture_names import view_names
 from radgs.vertebra import VertebraModel
 from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask
 
@@ -259,6 +261,34 @@ def test_pictures_are_written_per_level_and_per_view(
     written = save_overlays(tmp_path, "L3", level_result, block_model, small_case.views)
     assert [path.name for path in written] == ["L3_overlay.png", "L3_AP.png", "L3_LAT.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+@pytest.mark.parametrize("name", ["overlay", "reconstruction", "OVERLAY"])
+def test_a_view_of_any_name_has_a_picture_of_its_own(
+    name: str, small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult, tmp_path: Path
+) -> None:
+    views = [replace(view, name=called) for view, called in zip(small_case.views, (name, "AP"), strict=True)]
+    written = save_overlays(tmp_path, "L3", level_result, block_model, views)
+    assert [path.name for path in written] == ["L3_overlay.png", "L3_view1.png", "L3_AP.png"]
+    assert len({path.read_bytes() for path in written}) == 3
+
+
+def test_no_two_pictures_have_one_name() -> None:
+    levels, views = ["L3", "L3_4", "l3"], ["4_AP", "AP", "ap", "overlay"]
+    names = [name for of_level in view_names(levels, views).values() for name in of_level]
+    assert len({name.casefold() for name in names}) == len(names) == 12
+    assert view_names(["L3"], ["AP", "LAT"]) == {"L3": ["L3_AP.png", "L3_LAT.png"]}
+
+
+@pytest.mark.parametrize("away", [[0.0, -5000.0, 0.0], [5000.0, 0.0, 0.0], [0.0, 0.0, 1e9], [-560.0, 0.0, 0.0]])
+def test_a_result_far_away_is_drawn_as_such_and_in_no_time(
+    away: list[float], small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult
+) -> None:
+    lost = replace(level_result, ct_to_world=RigidTransform(TRUTH.rotation, TRUTH.translation + away))
+    began = time.perf_counter()
+    texts = texts_of(level_overlay("L3", lost, block_model, small_case.views))
+    assert "out of this view" in texts
+    assert time.perf_counter() - began < 20.0
 
 
 def test_a_level_without_a_pose_has_a_picture_that_says_so(

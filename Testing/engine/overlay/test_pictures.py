@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from radgs.case import RegistrationCase
-from radgs.errors import InputFileError
+from radgs.errors import OutputError
 from radgs.geometry import RigidTransform
 from radgs.overlay import drr
 from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, drawn_anatomy, save_pictures
@@ -72,5 +72,5 @@ def test_a_folder_that_cannot_be_made_is_told(
     small_case: RegistrationCase, the_block: DrawnAnatomy, tmp_path: Path
 ) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
-    with pytest.raises(InputFileError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         save_pictures(tmp_path / "taken", "L3", the_block, small_case.views, {"start": RigidTransform.identity()})

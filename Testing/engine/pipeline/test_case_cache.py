@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.geometry import RigidTransform, Volume
+from radgs.io.nrrd_pieces import write_in_pieces
 from radgs.io.volumes import write_volume
 from radgs.pipeline.case_cache import MOST_MODELS, CaseCache
 from radgs.vertebra import VertebraModel
@@ -33,6 +35,26 @@ def test_a_volume_that_changed_is_read_again(a_case_file: Path) -> None:
     before = cache.load(a_case_file)
     write_volume(a_case_file.parent / "ct.nii.gz", Volume(before.ct.array + 1, before.ct.index_to_ras))
     assert cache.load(a_case_file).ct.array[0, 0, 0] == before.ct.array[0, 0, 0] + 1
+
+
+def test_a_volume_replaced_by_one_of_equal_size_and_time_is_read_again(
+    small_case: RegistrationCase, tmp_path: Path
+) -> None:
+    paths = [small_case.save(tmp_path / name) for name in ("one", "two")]
+    ct = paths[0].with_name("ct.nrrd")
+    for path in paths:  # uncompressed, so that two CTs take as many bytes
+        values = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**values, "ct": str(ct)}), encoding="utf-8")
+    cache, seen = CaseCache(), []
+    for offset in (0, 100):
+        ct.unlink(missing_ok=True)
+        list(write_in_pieces(ct, Volume(small_case.ct.array + offset, small_case.ct.index_to_ras)))
+        os.utime(ct, ns=(10**18, 10**18))
+        case = cache.load(paths[0])
+        seen.append((ct.stat().st_size, float(case.ct.array[0, 0, 0]), case.sha256))
+    (size, value, sha256), (other_size, other_value, other_sha256) = seen
+    assert (other_size, other_value) == (size, value + 100)
+    assert other_sha256 != sha256
 
 
 def test_a_model_belongs_to_the_content_and_not_to_the_path(

@@ -7,7 +7,6 @@ import pytest
 
 from radgs.case import Level
 from radgs.phantom import PhantomSpine
-from radgs.simulation import Exposure
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.subject import Subject
 
@@ -28,11 +27,3 @@ def subject(phantom_spine: PhantomSpine, level: Level) -> Subject:
 def pairs(subject: Subject) -> PairBank:
     """Six pairs."""
     return make_pairs(subject, "L3", 6, np.random.default_rng(3))
-
-
-@pytest.fixture(scope="session")
-def clean() -> Exposure:
-    """No noise, no scatter, nothing covered."""
-    return Exposure(
-        photons=(1e12, 1e12), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0
-    )

@@ -108,6 +108,75 @@ def test_a_second_registration_builds_no_model_though_the_first_was_cut_short(
     assert pose.matrix.tolist() == again.matrix.tolist()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"id": ' + "[" * 400 + "]" * 400 + ', "command": "overlay"}',
+        '{"id": 1, "command": "register", "case": "' + "x" * 3_000_000 + '"}',
+        '{"id": 1, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": Infinity}',
+        "9" * 5000,
+        "\x00nonsense",
+        '{"id": 1, "command": "\\ud800"}',
+    ],
+    ids=["deep list", "deep object", "deep id", "long", "infinite", "large number", "no text", "half a letter"],
+)
+def test_no_line_makes_it_deaf(shared_worker: RunningWorker, line: str) -> None:
+    shared_worker.send_line(line)
+    assert shared_worker.next("error")["kind"] == "BadRequestError"
+    shared_worker.send(id="after", command="nonsense")
+    answer = shared_worker.next("error")
+    assert (answer["id"], answer["kind"]) == ("after", "BadRequestError")
+
+
+@pytest.mark.parametrize("minutes", ["1e999", "-1", "0", "1e9", "1" + "0" * 400, "true"])
+def test_a_budget_has_bounds(shared_worker: RunningWorker, minutes: str) -> None:
+    shared_worker.send_line(
+        f'{{"id": 1, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": {minutes}}}'
+    )
+    answer = shared_worker.next("error")
+    assert answer["kind"] == "BadRequestError"
+    assert "'minutes'" in answer["message"]
+
+
+def test_a_pose_far_away_is_refused_with_a_sentence(shared_worker: RunningWorker, a_case: Path, tmp_path: Path) -> None:
+    far = np.eye(4)
+    far[:3, 3] = [5000.0, 0.0, 0.0]
+    shared_worker.send(
+        id=1, command="overlay", case=str(a_case), level="L3", out=str(tmp_path / "o"), poses={"result": far.tolist()}
+    )
+    answer = shared_worker.next("result", "error")
+    assert answer["type"] == "error"
+    assert answer["kind"] == "GeometryError"
+    assert "cannot show it" in answer["message"]
+
+
+def test_a_flood_of_requests_is_bounded(a_worker: RunningWorker) -> None:
+    a_worker.next("ready")
+    for number in range(300):
+        a_worker.send(id=number, command="nonsense")
+    answers = [a_worker.next("error") for _ in range(300)]
+    assert {answer["kind"] for answer in answers} == {"BadRequestError"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGHUP", "stdin"])
+def test_it_ends_at_once_and_takes_back_what_is_half_done(
+    way: str, a_worker: RunningWorker, a_case: Path, tmp_path: Path
+) -> None:
+    a_worker.send(id=0, command="register", case=str(a_case), out=str(tmp_path / "out"))
+    while a_worker.next("progress")["stage"] != "reconstruct":
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.radgs-lock", ".out.radgs-new"]
+    if way == "stdin":
+        assert a_worker.end() == 0
+    else:
+        a_worker.process.send_signal(getattr(signal, way))
+        assert a_worker.process.wait(20) == 128 + getattr(signal, way)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
     shared_worker: RunningWorker, a_case: Path, tmp_path: Path
 ) -> None:

@@ -51,8 +51,25 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
     addEnabled = _plain(bool, "_addEnabled", True)  # noqa: N815
     removeEnabled = _plain(bool, "_removeEnabled", True)  # noqa: N815
     renameEnabled = _plain(bool, "_renameEnabled", False)  # noqa: N815
-    noneDisplay = _plain(str, "_noneDisplay", "None")  # noqa: N815
     baseName = _plain(str, "_baseName", "")  # noqa: N815
+
+    def _get_none_display(self) -> str:
+        return self.__dict__.get("_noneDisplay", "None")
+
+    def _set_none_display(self, text: str) -> None:
+        """Takes the entry out and puts another in; where it was the current one, Qt makes the next entry current.
+
+        qMRMLNodeComboBoxPrivate::updateNoneItem, qMRMLSceneModel::setPreItems, QComboBox's rowsRemoved.
+        """
+        if text == self._get_none_display():
+            return
+        self.__dict__["_noneDisplay"] = text
+        choices = self._choices()
+        if self.noneEnabled and self.currentNode() is None and choices:
+            self.setCurrentNode(choices[0])
+        self._follow()
+
+    noneDisplay = QtCore.Property(str, _get_none_display, _set_none_display)  # noqa: N815
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)

@@ -21,8 +21,8 @@ def confirmed(a_panel: Any, user: Any) -> Any:
 @pytest.fixture
 def bring(confirmed: Any, tmp_path: Path) -> Any:
     """Brings L3 into the scene as the engine leaves it, with a reconstruction of the value given."""
+    from radgs.geometry import Volume
     from radgs.io.volumes import write_volume
-    from radgs.volume import Volume
 
     def brought(value: float = 1.0) -> None:
         volume = Volume(np.full((4, 5, 6), value, np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
@@ -105,6 +105,20 @@ def test_only_what_nobody_needs_is_offered(confirmed: Any, a_scene: Any, bring: 
     slicer.app.processEvents()
     assert ui.outputVolumeSelector.nodes() == [empty]
     assert free in ui.outputTransformSelector.nodes()
+
+
+def test_a_transform_of_the_users_is_never_chosen_by_itself(confirmed: Any, a_scene: Any) -> None:
+    """Slicer's selector makes another entry current when what it says for none is changed."""
+    a_scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "The user's own")
+    slicer.app.processEvents()
+    told: list[Any] = []
+    confirmed.ui.outputTransformSelector.connect("currentNodeChanged(vtkMRMLNode*)", told.append)
+    confirmed.ui.transformNameEdit.text = "pose of {level}"
+    slicer.app.processEvents()
+    assert confirmed.ui.outputTransformSelector.noneDisplay == "New: pose of L3"
+    assert confirmed.ui.outputTransformSelector.currentNode() is None
+    assert told == []
+    assert confirmed.logic.getParameterNode().outputTransform is None
 
 
 def test_an_output_of_one_level_is_let_go_when_another_is_ticked(confirmed: Any, bring: Any) -> None:

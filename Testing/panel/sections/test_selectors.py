@@ -15,8 +15,8 @@ from placing import to_do
 @pytest.fixture
 def a_filled_panel(a_panel: Any, user: Any, tmp_path: Path) -> Any:
     """The demo case with all that a registration leaves: a reconstruction, and DRRs on the films."""
+    from radgs.geometry import Volume
     from radgs.io.volumes import write_volume
-    from radgs.volume import Volume
     from RadGSRegLib.drr_nodes import put_drr
 
     user.press(a_panel.ui.demoButton)

@@ -24,7 +24,7 @@ from radgs.io.calibrations.autoscoper_tracking import model_volume
 from radgs.io.calibrations.autoscoper_trial import read_trial
 from radgs.io.calibrations.calibration import Calibration, named_direction, patient_rotation
 from radgs.io.calibrations.reading import one_reading, read_calibration
-from radgs.io.volumes import read_image_array
+from radgs.io.tiff_stacks import read_stack
 
 #: What a CT scanner writes where it measured nothing, HU.
 PADDING_HU = -1024.0
@@ -202,9 +202,7 @@ def _bone(request: BoneImport, volumes: Sequence[Path], questions: list[Question
 
 def _ct_and_labels(request: BoneImport, path: Path) -> tuple[Volume, Volume]:
     """The stack as a CT in RAS with a margin of unknown space, and its bone as label 1."""
-    stack = read_image_array(path)
-    if stack.ndim != 3:
-        raise InputFileError(f"{path} is not a stack of single values.", "Give one grey value per voxel.")
+    stack = read_stack(path)
     assert request.voxel_size is not None
     padded = np.pad(stack, MARGIN)
     placed = model_volume(padded, request.voxel_size, request.flips)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import SimpleITK
-
 from radgs.errors import InputFileError, RadgsError
 from radgs.io.calibrations.reading import calibration_kind
-from radgs.io.dicom_xrays import is_dicom
+from radgs.io.dicom_files import is_dicom
+from radgs.io.image_files import read_raster
+from radgs.io.tiff_stacks import pages_of
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".nrrd", ".mha", ".mhd", ".nii", ".nii.gz", ".npy")
+VOLUME_SUFFIXES = (".nrrd", ".mha", ".mhd", ".nii", ".nii.gz")
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", *VOLUME_SUFFIXES)
 CALIBRATION_SUFFIXES = (".txt", ".csv", ".yml", ".yaml", ".json")
 TRACKING_SUFFIX = ".tra"
 
@@ -39,7 +40,7 @@ class Inventory:
 
 
 def take_inventory(places: Iterable[Path]) -> Inventory:
-    """Looks at files, and at all files in folders, without reading their pixels.
+    """Looks at files, and at all files in folders.
 
     Raises:
         InputFileError: A place is missing.
@@ -54,31 +55,26 @@ def take_inventory(places: Iterable[Path]) -> Inventory:
     return found
 
 
-def slices_of(path: Path) -> int:
-    """How many slices an image file has; 0 where it is none.
-
-    A TIFF with many pages counts as so many slices.
-    """
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    warned = SimpleITK.ProcessObject.GetGlobalWarningDisplay()
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return 0
-    finally:
-        SimpleITK.ProcessObject.SetGlobalWarningDisplay(warned)
-    size = reader.GetSize()
-    return int(size[2]) if len(size) > 2 else 1
+def _slices(path: Path) -> int:
+    """How many slices an image file has; 0 where it is none."""
+    pages = pages_of(path)
+    if pages:
+        return pages
+    if path.name.lower().endswith(VOLUME_SUFFIXES):
+        shape = read_raster(path).array.shape
+        return shape[0] if len(shape) > 2 else 1
+    return 1
 
 
 def _kind(file: Path, found: Inventory) -> list[Path]:
     name = file.name.lower()
     if name.endswith(TRACKING_SUFFIX):
         return found.trackings
-    if name.endswith(IMAGE_SUFFIXES) and not name.endswith(".npy"):
-        slices = slices_of(file)
+    if name.endswith(IMAGE_SUFFIXES):
+        try:
+            slices = _slices(file)
+        except RadgsError:
+            return found.other
         return found.other if slices == 0 else found.films if slices == 1 else found.volumes
     if name.endswith(CALIBRATION_SUFFIXES):
         try:

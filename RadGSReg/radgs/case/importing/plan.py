@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radgs.errors import CaseError, InputFileError
-from radgs.geometry import RigidTransform, Volume
+from radgs.geometry import RigidTransform, Volume, XRayView
 from radgs.io.calibrations.calibration import CalibratedView
 from radgs.io.case_file import CaseFile, ViewEntry, write_case_file
 from radgs.io.volumes import write_volume
+from radgs.io.xray_images import write_xray
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class PlannedView:
     """An X-ray with its geometry.
 
     Attributes:
-        image: The image's file.
+        image: The image's file, or an image to be written beside the case.
         pixel_type: What its values are.
         view: Name, geometry, and what was assumed.
     """
 
-    image: Path
+    image: Path | XRayView
     pixel_type: str
     view: CalibratedView
 
@@ -53,6 +54,7 @@ class ImportPlan:
         levels: Name and label of every level.
         views: The X-rays.
         poses: Per level, ``ct_to_world`` to start from.
+        clicks: Per level and view, the vertebral body's centre as (column, row).
     """
 
     understood: tuple[str, ...]
@@ -62,10 +64,7 @@ class ImportPlan:
     levels: tuple[tuple[str, int], ...] = ()
     views: tuple[PlannedView, ...] = ()
     poses: dict[str, RigidTransform] = field(default_factory=dict)
-
-    def lines(self) -> list[str]:
-        """What was understood, for people."""
-        return list(self.understood)
+    clicks: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 def refuse_questions(questions: Sequence[Question]) -> None:
@@ -122,19 +121,24 @@ def write_plan(plan: ImportPlan, path: Path) -> list[Path]:
                 ct=places["ct"],
                 labels=places["labels"],
                 levels=plan.levels,
-                views=tuple(
-                    ViewEntry(
-                        planned.view.name,
-                        planned.image.resolve(),
-                        planned.pixel_type,
-                        planned.view.geometry.source_ras,
-                        planned.view.geometry.detector_to_ras,
-                    )
-                    for planned in plan.views
-                ),
+                views=tuple(_view_entry(planned, folder, written) for planned in plan.views),
+                clicks=plan.clicks,
                 initial_poses=plan.poses,
             )
         )
     except OSError as problem:
         raise InputFileError(f"{path} cannot be written.", "Choose another place.") from problem
     return [*written, path]
+
+
+def _view_entry(planned: PlannedView, folder: Path, written: list[Path]) -> ViewEntry:
+    """The view as case.json writes it; an image that is no file of its own is written."""
+    view = planned.view
+    if isinstance(planned.image, Path):
+        path, pixel_type, conversion = planned.image.resolve(), planned.pixel_type, None
+    else:
+        path, pixel_type, conversion = folder / f"{view.name}.nrrd", "attenuation", planned.image.conversion
+        write_xray(path, planned.image)
+        written.append(path)
+    geometry = view.geometry
+    return ViewEntry(view.name, path, pixel_type, geometry.source_ras, geometry.detector_to_ras, conversion, view.sigma)

@@ -4,6 +4,6 @@ Every reader ends in a :class:`Calibration`: the views, what was assumed, and wh
 be the patient's. No torch here.
 """
 
-from radgs.io.calibrations.calibration import CalibratedView, Calibration, GeometrySigma
+from radgs.io.calibrations.calibration import CalibratedView, Calibration
 
-__all__ = ["CalibratedView", "Calibration", "GeometrySigma"]
+__all__ = ["CalibratedView", "Calibration"]

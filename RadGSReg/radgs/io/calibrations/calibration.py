@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, unit
+from radgs.geometry.sigma import GeometrySigma
 
 #: Where a film stands whose distance no file gives: this many times as far from the source as the patient.
 FILM_BEHIND_PATIENT = 1.3
@@ -22,29 +23,6 @@ AXES = {
     "+z": (0.0, 0.0, 1.0),
     "-z": (0.0, 0.0, -1.0),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class GeometrySigma:
-    """Standard deviations of a view's geometry, along and about the world's axes.
-
-    Attributes:
-        source_mm: (3,) of the source.
-        detector_mm: (3,) of the detector's centre.
-        detector_deg: (3,) of the detector's rotation about its centre.
-    """
-
-    source_mm: FloatArray
-    detector_mm: FloatArray
-    detector_deg: FloatArray
-
-    def to_json_dict(self) -> dict[str, list[float]]:
-        """As case.json and calibration files write it."""
-        return {
-            "source_mm": np.round(self.source_mm, 6).tolist(),
-            "detector_mm": np.round(self.detector_mm, 6).tolist(),
-            "detector_deg": np.round(self.detector_deg, 6).tolist(),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +58,14 @@ class Calibration:
 
     def moved(self, world_to_ras: RigidTransform, *, patient_axes: bool = True) -> Calibration:
         """The same views in another world."""
-        views = tuple(replace(view, geometry=moved_view(view.geometry, world_to_ras)) for view in self.views)
+        views = tuple(
+            replace(
+                view,
+                geometry=moved_view(view.geometry, world_to_ras),
+                sigma=None if view.sigma is None else view.sigma.turned(world_to_ras.rotation),
+            )
+            for view in self.views
+        )
         return replace(self, views=views, patient_axes=patient_axes)
 
     def with_films_behind(self, centre: ArrayLike) -> Calibration:

@@ -9,7 +9,8 @@ import numpy as np
 
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import ViewGeometry
-from radgs.io.calibrations.calibration import CalibratedView, Calibration, GeometrySigma
+from radgs.geometry.sigma import GeometrySigma
+from radgs.io.calibrations.calibration import CalibratedView, Calibration
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
 CALIBRATION_SCHEMA = "radgs.calibration/1"

@@ -234,7 +234,7 @@ def _distances(
 
 
 def _table(attributes: FrameAttributes, assumed: list[str]) -> FloatArray | None:
-    """Where the table is, along the patient's LPS axes (PS3.3 C.8.19.6.13; X to the left, Y down, Z to the head)."""
+    """Where the table stands, along the patient's LPS axes (PS3.3 C.8.19.6.13: X left, Y down, Z to its head)."""
     place = [
         attributes.number(keyword, ISOCENTRE)
         for keyword in ("TableXPositionToIsocenter", "TableYPositionToIsocenter", "TableZPositionToIsocenter")

@@ -11,7 +11,8 @@ import pytest
 from radgs.errors import CaseError, GeometryError
 from radgs.geometry import RigidTransform
 from radgs.geometry.projection import view_of_projection
-from radgs.io.calibrations import CalibratedView, Calibration, GeometrySigma
+from radgs.geometry.sigma import GeometrySigma
+from radgs.io.calibrations import CalibratedView, Calibration
 from radgs.io.calibrations.calibration import film_at, named_direction, patient_rotation
 from radgs.io.calibrations.calibration_file import read_calibration_file, write_calibration_file
 

@@ -1,8 +1,9 @@
 """Rays of DICOM X-rays, against rays computed here from the standard's own words.
 
-PS3.3 C.8.7.5.1.2: at 0 and 0 the patient's chest faces the detector; the primary angle runs in the transaxial plane to
-+90 at the patient's left, the secondary one like a latitude to +90 at the head. PS3.3 C.8.11.4, C.8.19.6.2: the field
-of view's corner is some elements (rows, columns) from the detector's; turned clockwise and then flipped it is the film.
+PS3.3 C.8.7.5.1.2: at 0 and 0 the patient's chest faces the detector; the primary angle runs in the transaxial plane
+to +90 at the patient's left, the secondary one like a latitude to +90 at the head. PS3.3 C.8.11.4, C.8.19.6.2: the
+field of view's corner is so many elements (rows, columns) from the detector's; turned clockwise, then flipped, it is
+the stored image.
 PS3.3 C.8.19.5: the isocentre's projection is so many elements down and along from the first element's centre.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from writers import SOP_CLASSES, Exposure, write
+from dicom_xray_files import SOP_CLASSES, Exposure, write
 
 from radgs.errors import InputFileError
 from radgs.io.dicom_geometry import Given, read_dicom_view
@@ -32,7 +33,7 @@ def detector_place(exposure: Exposure) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """Source, detector point of the isocentre, and the detector's directions to its right and down, mm of the patient.
 
     Walks the sphere about the isocentre: right is where a growing primary angle takes the detector, down is against
-    where a growing secondary angle takes it. The detector is seen from its own side, as the patient facing it is seen.
+    where a growing secondary angle takes it. The detector is looked at from its own side, facing the patient.
     """
 
     def on_sphere(primary: float, secondary: float) -> np.ndarray:

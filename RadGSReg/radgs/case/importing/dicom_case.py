@@ -1,0 +1,349 @@
+"""A case from DICOM: a CT series, two X-rays of one study with their geometry, and a label map of the CT."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
+from radgs.case.importing.inventory import Inventory, take_inventory
+from radgs.case.importing.plan import ImportPlan, PlannedView, Question
+from radgs.errors import CaseError, InputFileError
+from radgs.geometry import Volume, XRayView
+from radgs.geometry.projection import Convention
+from radgs.io.calibrations.calibration import named_direction, patient_rotation
+from radgs.io.calibrations.reading import one_reading, read_calibration
+from radgs.io.dicom_geometry import DicomView, Given, read_dicom_view
+from radgs.io.dicom_xrays import read_dicom_xray
+from radgs.io.line_integrals import to_line_integrals
+from radgs.io.volumes import read_labels
+
+XRAY_MODALITIES = ("XA", "RF", "DX", "CR", "RG")
+
+#: The X-ray nearest to each of these primary angles gets the name, degrees.
+NAMES = {"AP": (0.0, 180.0, -180.0), "LAT": (90.0, -90.0)}
+
+
+@dataclass(frozen=True)
+class DicomImport:
+    """What a user says beside the files.
+
+    Attributes:
+        places: Folders and files.
+        ct: The CT, where several series are there, or where it is no DICOM.
+        labels: The label map, or a DICOM SEG.
+        xrays: Per view, its file and frame (None where it has one); all X-rays of one study where not given.
+        given: Per view, what is said in the file's place.
+        levels: The levels to register; ``L3`` by the label map's numbering, or ``L3=29``.
+        clicks: Per level and view, the vertebral body's centre as (column, row).
+        calibrations: Files of a calibration, whose views go before what DICOM files say of theirs.
+        convention: For plain matrices.
+        size: Columns and rows of the X-rays, for calibrations that do not say.
+        unit_mm: Millimetres of the calibration's unit.
+        superior: A direction of the calibration's world that is the patient's superior.
+        anterior: The same of anterior.
+    """
+
+    places: tuple[Path, ...]
+    ct: Path | None = None
+    labels: Path | None = None
+    xrays: Mapping[str, tuple[Path, int | None]] = field(default_factory=dict)
+    given: Mapping[str, Given] = field(default_factory=dict)
+    levels: tuple[str, ...] = ()
+    clicks: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    calibrations: tuple[Path, ...] = ()
+    convention: Convention = field(default_factory=Convention)
+    size: tuple[int, int] | None = None
+    unit_mm: float = 1.0
+    superior: str | None = None
+    anterior: str | None = None
+
+
+@dataclass
+class _Headers:
+    """DICOM files by what they are."""
+
+    series: dict[str, list[Path]] = field(default_factory=dict)
+    xrays: list[Path] = field(default_factory=list)
+    segmentations: list[Path] = field(default_factory=list)
+    studies: dict[Path, str] = field(default_factory=dict)
+
+
+def plan_dicom_case(request: DicomImport) -> ImportPlan:
+    """Reads what there is and plans a case.
+
+    Raises:
+        InputFileError: A file cannot be used.
+        CaseError: A level or a view that was named is not there.
+    """
+    found = take_inventory(request.places)
+    headers = _sort(found.dicom)
+    understood: list[str] = []
+    questions: list[Question] = []
+    ct = _ct(request, headers, understood, questions)
+    labels = _labels(request, found, headers, understood, questions)
+    levels = _levels(request, labels, understood, questions)
+    if request.calibrations:
+        views = calibrated_views(request, understood, questions)
+    else:
+        views = _views(request, headers, understood, questions)
+    questions += _clicks_missing(request, [name for name, _ in levels], [planned.view.name for planned in views])
+    clicks = {level: dict(by_view) for level, by_view in request.clicks.items()}
+    return ImportPlan(tuple(understood), tuple(questions), ct, labels, tuple(levels), tuple(views), {}, clicks)
+
+
+def calibrated_views(request: DicomImport, understood: list[str], questions: list[Question]) -> list[PlannedView]:
+    """X-rays whose geometry a calibration gives, matched by their views' names, or else by their order.
+
+    Raises:
+        InputFileError: A file cannot be used.
+        CaseError: There are other X-rays than calibrated views.
+        GeometryError: The calibration can be read in no way, or in several.
+    """
+    names = list(request.xrays)
+    by_level = [[by_view[name] for name in names] for by_view in request.clicks.values() if set(names) <= set(by_view)]
+    candidates = read_calibration(
+        request.calibrations,
+        convention=request.convention,
+        size=request.size,
+        unit_mm=request.unit_mm,
+        clicks=by_level[0] if by_level else None,
+    )
+    calibration = one_reading(candidates, request.convention)
+    understood.append(f"Calibration: {calibration.kind}.")
+    if request.superior is not None and request.anterior is not None:
+        turn = patient_rotation(named_direction(request.superior), named_direction(request.anterior))
+        calibration = calibration.moved(turn)
+    elif not calibration.patient_axes:
+        questions.append(
+            Question(
+                "Nothing says how the patient lies in the calibration's world.",
+                "Name its directions: --superior and --anterior, such as +z and -y.",
+            )
+        )
+    known = {view.name: view for view in calibration.views}
+    if len(names) != len(known):
+        listed = ", ".join(known)
+        raise CaseError(
+            f"There are {len(names)} X-rays and {len(known)} calibrated views.",
+            f"Give one --xray for each view: {listed}.",
+        )
+    order = names if set(names) == set(known) else list(known)
+    planned = []
+    for name, own in zip(names, order, strict=True):
+        path, frame = request.xrays[name]
+        if frame is not None:
+            raise CaseError(f"{path} is a run.", "Export the frame to be registered as an image of its own.")
+        view = replace(known[own], name=name)
+        understood.append(f"View {name}: {path.name}, geometry of {own}.")
+        understood += [f"    Assumed: {sentence}" for sentence in view.assumed]
+        planned.append(PlannedView(path, "auto", view))
+    return planned
+
+
+def is_dicom_import(found: Inventory) -> bool:
+    """Whether an inventory holds DICOM X-rays."""
+    return bool(_sort(found.dicom).xrays)
+
+
+def _sort(files: Sequence[Path]) -> _Headers:
+    headers = _Headers()
+    for file in files:
+        try:
+            with warnings.catch_warnings():  # what is unusual is not ours to judge
+                warnings.simplefilter("ignore")
+                dataset = pydicom.dcmread(
+                    file,
+                    stop_before_pixels=True,
+                    specific_tags=["Modality", "SeriesInstanceUID", "StudyInstanceUID", "Rows", "NumberOfFrames"],
+                )
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue
+        modality = str(dataset.get("Modality", ""))
+        headers.studies[file] = str(dataset.get("StudyInstanceUID", ""))
+        if modality == "CT":
+            headers.series.setdefault(str(dataset.get("SeriesInstanceUID", "")), []).append(file)
+        elif modality == "SEG":
+            headers.segmentations.append(file)
+        elif modality in XRAY_MODALITIES and "Rows" in dataset:
+            headers.xrays.append(file)
+    return headers
+
+
+def _ct(request: DicomImport, headers: _Headers, understood: list[str], questions: list[Question]) -> Path | None:
+    if request.ct is not None:
+        understood.append(f"CT: {request.ct.name}, as stated.")
+        return request.ct
+    series = {uid: files for uid, files in headers.series.items() if len(files) > 1}
+    folders = {uid: {file.parent for file in files} for uid, files in series.items()}
+    if len(series) == 1:
+        ((uid, files),) = series.items()
+        if len(folders[uid]) == 1:
+            folder = next(iter(folders[uid]))
+            alone = all(other in files for other in folder.iterdir() if other.is_file())
+            if alone:
+                understood.append(f"CT: {len(files)} slices in {folder.name}.")
+                return folder
+        questions.append(
+            Question("The CT's slices do not have a folder of their own.", "Put them into one, or give --ct.")
+        )
+        return None
+    listed = ", ".join(sorted({place.name for places in folders.values() for place in places})) or "none"
+    questions.append(Question(f"There are {len(series)} CT series.", f"Give one with --ct; there are {listed}."))
+    return None
+
+
+def _labels(
+    request: DicomImport, found: Inventory, headers: _Headers, understood: list[str], questions: list[Question]
+) -> Path | None:
+    candidates = [request.labels] if request.labels else [*found.volumes, *headers.segmentations]
+    candidates = [path for path in candidates if path != request.ct]
+    if len(candidates) == 1:
+        understood.append(f"Labels: {candidates[0].name}.")
+        return candidates[0]
+    names = ", ".join(path.name for path in candidates) or "none"
+    questions.append(
+        Question(f"There are {len(candidates)} label maps of the CT.", f"Give one with --labels; there are {names}.")
+    )
+    return None
+
+
+def _levels(
+    request: DicomImport, path: Path | None, understood: list[str], questions: list[Question]
+) -> list[tuple[str, int]]:
+    if path is None:
+        return []
+    labels = read_labels(path)
+    numbering = suggest_numbering(labels)
+    known = {} if numbering is None else _present(labels, LABEL_NUMBERINGS[numbering])
+    if numbering is not None:
+        understood.append(f"Labels are numbered as {numbering} does: {', '.join(known)}.")
+        missing = [level for level in _between(list(known)) if level not in known]
+        if missing:
+            understood.append(f"Between them {', '.join(missing)} is missing in the label map.")
+    levels = []
+    for text in request.levels:
+        name, _, number = text.partition("=")
+        if number and not number.isdigit():
+            raise CaseError(f'"{text}" is not a level.', "Write L3, or L3=29 with the label's number.")
+        if not number and name not in known:
+            listed = ", ".join(known) or "none that is recognised"
+            raise CaseError(f"The label map has no level {name}.", f"It has {listed}; or write {name}=LABEL.")
+        levels.append((name, int(number) if number else known[name]))
+    if not levels:
+        answer = f"Give --level, such as --level {next(iter(known), 'L3=29')}."
+        questions.append(
+            Question(
+                "No level was chosen.",
+                f"{answer} The label map has {', '.join(known) or 'no numbering that is known'}.",
+            )
+        )
+    return levels
+
+
+def _present(labels: Volume, numbering: Mapping[str, int]) -> dict[str, int]:
+    return {level: numbering[level] for level in LEVELS if bool((labels.array == numbering[level]).any())}
+
+
+def _between(levels: list[str]) -> list[str]:
+    if not levels:
+        return []
+    return list(LEVELS[LEVELS.index(levels[0]) : LEVELS.index(levels[-1]) + 1])
+
+
+def _views(
+    request: DicomImport, headers: _Headers, understood: list[str], questions: list[Question]
+) -> list[PlannedView]:
+    chosen = dict(request.xrays) or _pair(headers, questions)
+    read: dict[str, DicomView] = {}
+    for name, (path, frame) in chosen.items():
+        given = request.given.get(name)
+        try:
+            view = read_dicom_view(path, frame, given)
+        except InputFileError as error:
+            if frame is None and "is a run of" in error.problem:
+                questions.append(Question(error.problem, f"Choose a frame: --xray {name}={path}:FRAME."))
+                continue
+            raise
+        if view.c_arm is None:
+            questions.append(
+                Question(
+                    f"View {name} ({path.name}) does not say {', '.join(view.missing)}.",
+                    f"Give the exposure: --c-arm {name}=PRIMARY,SECONDARY,SDD,SOD in degrees and mm.",
+                )
+            )
+            continue
+        read[name] = view
+    if not request.xrays:
+        read = _named(read)
+    planned = []
+    first = next(iter(read.values()), None)
+    for name, view in read.items():
+        calibrated = view.calibrated(name, first)
+        understood.append(f"View {name}: {view.path.name}" + (f", frame {view.frame}" if view.frames > 1 else "") + ".")
+        understood += [f"    {said}." for said in view.said]
+        understood += [f"    Assumed: {sentence}" for sentence in calibrated.assumed]
+        image = _frame(view) if view.frames > 1 else view.path
+        if isinstance(image, XRayView):
+            image = XRayView(name, image.image, calibrated.geometry, image.conversion)
+        planned.append(PlannedView(image, "auto", calibrated))
+    return planned
+
+
+def _frame(view: DicomView) -> XRayView:
+    """The chosen frame of a run as line integrals, which a case can name as a file of its own."""
+    run = read_dicom_xray(view.path)
+    values, kind, because = replace(run, values=run.values[view.frame]).interpret()
+    integrals = to_line_integrals(values, kind, f"{because}, frame {view.frame}")
+    assert view.c_arm is not None
+    return XRayView("", integrals.image, view.c_arm.view(), integrals.conversion)
+
+
+def _pair(headers: _Headers, questions: list[Question]) -> dict[str, tuple[Path, int | None]]:
+    """The two X-rays of the one study that has two."""
+    by_study: dict[str, list[Path]] = {}
+    for path in headers.xrays:
+        by_study.setdefault(headers.studies[path], []).append(path)
+    pairs = [files for files in by_study.values() if len(files) == 2]
+    if len(pairs) == 1 and len(by_study) == 1:
+        return {f"view{number}": (path, None) for number, path in enumerate(pairs[0], start=1)}
+    names = ", ".join(path.name for path in headers.xrays) or "none"
+    questions.append(
+        Question(
+            f"There are {len(headers.xrays)} X-rays of {len(by_study)} studies, not two of one.",
+            f"Choose them: --xray AP=FILE --xray LAT=FILE; there are {names}.",
+        )
+    )
+    return {}
+
+
+def _named(views: dict[str, DicomView]) -> dict[str, DicomView]:
+    """Views called AP and LAT where their angles are near such, each name once."""
+
+    def name_of(view: DicomView) -> str | None:
+        assert view.c_arm is not None
+        angle = view.c_arm.primary_deg
+        return next((name for name, ideal in NAMES.items() if min(abs(angle - one) for one in ideal) < 45), None)
+
+    names = [name_of(view) for view in views.values()]
+    if None in names or len(set(names)) < len(names):
+        return views
+    return {str(name): view for name, view in zip(names, views.values(), strict=True)}
+
+
+def _clicks_missing(request: DicomImport, levels: Sequence[str], views: Sequence[str]) -> list[Question]:
+    return [
+        Question(
+            f"Nothing says where {level} is on the X-rays.",
+            "Give its body's centre in each view: "
+            + " ".join(f"--click {level}:{view}=COLUMN,ROW" for view in views)
+            + ".",
+        )
+        for level in levels
+        if views and len(request.clicks.get(level, {})) < 2
+    ]
