@@ -60,8 +60,7 @@ format: $(INSTALLED) ## let ruff format the code
 	$(BIN)/ruff format
 
 screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
-	$(BIN)/python Testing/panel/screenshots.py light
-	$(BIN)/python Testing/panel/screenshots.py dark
+	$(BIN)/python Testing/panel/screenshots.py
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist

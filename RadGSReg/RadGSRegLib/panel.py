@@ -27,6 +27,7 @@ from RadGSRegLib.sections.patient_model import PatientModelSection
 from RadGSRegLib.sections.results import ResultsSection
 from RadGSRegLib.sections.texts import error_text, without_long_words
 from RadGSRegLib.sections.visual_qa import VisualQaSection
+from RadGSRegLib.theme import in_colour
 
 #: Top to bottom.
 SECTIONS = (
@@ -58,6 +59,7 @@ class Panel:
     def __init__(self, ui: Any, logic: Any) -> None:
         self._ui, self._logic = ui, logic
         self.parameters: Any = None
+        self._said = ""
         self._tags: tuple[int, int] | None = None
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
@@ -109,6 +111,7 @@ class Panel:
         self._folding.follow(self._progress())  # first, because what opens shows more than it should
         for section in self.sections:
             section.follow(self.parameters)
+        self._show_what_was_said()
 
     def _progress(self) -> Progress:
         parameters, inputs = self.parameters, self._logic.inputs()
@@ -128,9 +131,14 @@ class Panel:
 
     def say(self, text: str) -> None:
         """Shows a line of rich text under the Apply button; an empty one takes it away."""
-        self._ui.messageLabel.text = without_long_words(text)
-        self._ui.messageLabel.toolTip = text
-        self._ui.messageLabel.setVisible(bool(text))
+        self._said = text
+        self._show_what_was_said()
+
+    def _show_what_was_said(self) -> None:
+        """In the colours of the theme, which the user may have changed since."""
+        label, text = self._ui.messageLabel, in_colour(self._said, self._ui.applyButton)
+        label.text, label.toolTip = without_long_words(text), text
+        label.setVisible(bool(text))
 
     def say_error(self, error: RadgsError) -> None:
         """Shows what is wrong, and the way out."""

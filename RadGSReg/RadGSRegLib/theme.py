@@ -34,6 +34,18 @@ def colour(kind: str, widget: Any) -> str:
     return on_dark if widget.palette.window().color().lightness() < MIDDLE_GREY else on_light
 
 
+def in_colour(text: str, widget: Any) -> str:
+    """Rich text in which "@good" and the like stand for colours, with the colours of the theme that is shown now."""
+    for kind in COLOURS:
+        text = text.replace(f"color: @{kind}", f"color: {colour(kind, widget)}")
+    return text
+
+
+def colour_on_selection(kind: str) -> str:
+    """The same for a patch on a selected row, which is dark in either theme."""
+    return COLOURS[kind][1]
+
+
 def style(kind: str, widget: Any) -> str:
     """The same as a style sheet."""
     return f"color: {colour(kind, widget)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from RadGSRegLib.theme import colour
+from RadGSRegLib.theme import colour, colour_on_selection
 
 VERDICT_SIGNS = {"accept": "✓", "check": "?", "reject": "✗"}
 KINDS = {"accept": "good", "check": "doubt", "reject": "bad"}
@@ -20,6 +20,11 @@ def verdict_word(verdict: str) -> str:
 def signed_verdict(verdict: str) -> str:
     """A verdict's sign and its word."""
     return f"{VERDICT_SIGNS[verdict]} {verdict_word(verdict)}"
+
+
+def verdict_colours(verdict: str, widget: Any) -> tuple[str, str]:
+    """A verdict's colour for words on a widget's own background, and that for a patch on a selected row."""
+    return verdict_colour(verdict, widget), colour_on_selection(KINDS[verdict])
 
 
 def verdict_colour(verdict: str, widget: Any) -> str:

@@ -1,6 +1,6 @@
 """Pictures of every state of the panel, on the test host, with the real engine: ``make screenshots``.
 
-    python Testing/panel/screenshots.py [light|dark] [FOLDER]
+    python Testing/panel/screenshots.py [FOLDER]
 
 The column is as wide as Slicer's module panel; the sections are those of the module; the widgets that only Slicer has
 are the host's stand-ins. The views are drawn by MRML's own displayable managers, as Slicer draws them.
@@ -30,31 +30,32 @@ THREE_D_SIZE = (480, 330)
 
 
 class Photographer:
-    """Takes the panel through its states, and a picture of each.
+    """Takes the panel through its states, and two pictures of each: Slicer's light theme, and in "dark" its dark one.
 
     Args:
         folder: Where the pictures go.
-        theme: Slicer's "light" or "dark".
     """
 
-    def __init__(self, folder: Path, theme: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.host = slicerhost.start()
-        self.host.use_theme(theme)
         self.user = self.host.user
         self.panel = self.host.open_panel(self.host.load(MODULE_FILE))
         self.ui = self.panel.ui
 
     def take(self, name: str, first: str | None = None, last: str = "researchLabel") -> None:
         """Saves the whole panel, or its part from the top of one widget to the bottom of another."""
-        picture = lay_out(self.panel).grab()
-        top, bottom = 0 if first is None else place_of(self.panel, first)[0], place_of(self.panel, last)[1]
-        picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(self._folder / f"{name}.png"))
-        print(f"{name}.png")
+        for theme, folder in (("dark", self._folder / "dark"), ("light", self._folder)):
+            self.host.use_theme(theme)
+            self.panel.panel.refresh()
+            picture = lay_out(self.panel).grab()
+            top, bottom = 0 if first is None else place_of(self.panel, first)[0], place_of(self.panel, last)[1]
+            picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(folder / f"{name}.png"))
+        print(f"{name}.png", flush=True)
 
     def wait(self, condition: Callable[[], Any]) -> None:
         """Lets time pass until a condition holds."""
-        self.host.wait_until(condition, 300)
+        self.host.wait_until(condition, 1200)
 
     def settle(self) -> None:
         """Lets layouts and timers come to rest."""
@@ -210,6 +211,7 @@ def take_doubts(photo: Photographer) -> None:
     user.press(ui.applyButton)
     photo.wait(lambda: not logic.running)
     photo.take("14_error", "applyButton", "resultsCollapsibleButton")
+    ui.deviceComboBox.setCurrentText("auto")
 
 
 def take_a_lack(photo: Photographer) -> None:
@@ -238,20 +240,20 @@ def take_what_is_needed(photo: Photographer) -> None:
     photo.take("19_segmentation_missing", "inputsCollapsibleButton", "confirmLevelsCheckBox")
 
 
-def main(folder: Path, theme: str) -> None:
-    """Takes all pictures of a theme into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+def main(folder: Path) -> None:
+    """Takes all pictures into a folder."""
+    (folder / "dark").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as bin_folder:
         os.environ["PATH"] = f"{write_launcher(Path(bin_folder)).parent}{os.pathsep}{os.environ['PATH']}"
-        photo = Photographer(folder, theme)
+        photo = Photographer(folder)
         try:
             for states in (
                 take_inputs,
                 take_a_registration,
-                take_a_preparation,
                 take_an_export,
                 take_the_views,
                 take_doubts,
+                take_a_preparation,
                 take_a_lack,
                 take_what_is_needed,
             ):
@@ -263,6 +265,4 @@ def main(folder: Path, theme: str) -> None:
 
 
 if __name__ == "__main__":
-    chosen_theme = sys.argv[1] if len(sys.argv) > 1 else "light"
-    default = FOLDER if chosen_theme == "light" else FOLDER / chosen_theme
-    main(Path(sys.argv[2]) if len(sys.argv) > 2 else default, chosen_theme)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

@@ -52,10 +52,12 @@ def test_every_colour_is_readable_on_every_background(theme: str, a_panel: Any) 
 
 
 def test_the_selected_verdict_is_readable(theme: str, a_panel: Any) -> None:
-    from RadGSRegLib.theme import SELECTION
+    from RadGSRegLib.theme import SELECTION, colour_on_selection
 
     background, words = re.findall(r"#\w{6}", SELECTION)
     assert contrast(background, words) >= READABLE
+    for kind in ("good", "doubt", "bad"):
+        assert contrast(background, colour_on_selection(kind)) >= 3.0  # WCAG 2.1, 1.4.11: what is no text
     assert a_panel.ui.resultsTable.styleSheet == SELECTION
 
 
@@ -79,14 +81,20 @@ def test_everything_in_colour_on_the_panel_is_readable(
             assert contrast(colour, background) >= READABLE, (colour, background)
 
 
-def test_a_verdict_in_a_sentence_is_readable(theme: str, a_panel: Any) -> None:
+def test_a_verdict_in_a_sentence_is_readable_and_follows_the_theme(a_panel: Any, host: Any) -> None:
     from radgs.case import LevelResult
-    from RadGSRegLib.sections.apply import ApplySection
+    from RadGSRegLib.sections.apply import _line
 
-    apply = next(section for section in a_panel.panel.sections if isinstance(section, ApplySection))
-    for verdict in ("accept", "check", "reject"):
-        (colour,) = re.findall(r"#\w{6}", apply._line("L3", LevelResult(None, verdict)))
-        assert all(contrast(colour, background) >= READABLE for background in BACKGROUNDS[theme])
+    try:
+        for verdict in ("accept", "check", "reject"):
+            a_panel.panel.say(_line("L3", LevelResult(None, verdict)))
+            for name, backgrounds in BACKGROUNDS.items():
+                host.use_theme(name)
+                a_panel.panel.refresh()
+                (colour,) = re.findall(r"#\w{6}", a_panel.ui.messageLabel.text)
+                assert all(contrast(colour, background) >= READABLE for background in backgrounds), name
+    finally:
+        host.use_theme("light")
 
 
 def colours_of(panel: Any) -> set[str]:

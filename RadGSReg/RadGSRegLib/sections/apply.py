@@ -12,7 +12,7 @@ from RadGSRegLib.readiness import what_to_do
 from RadGSRegLib.registration_run import RunListener
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import style
-from RadGSRegLib.verdicts import verdict_colour, verdict_word
+from RadGSRegLib.verdicts import KINDS, verdict_word
 
 #: Steps of the progress bar.
 STEPS = 1000
@@ -85,7 +85,7 @@ class ApplySection(Section):
 
     def _show_result(self, result: RegistrationResult) -> None:
         self._cancelling = False
-        self.panel.say("<br>".join(self._line(level, outcome) for level, outcome in result.levels.items()))
+        self.panel.say("<br>".join(_line(level, outcome) for level, outcome in result.levels.items()))
         verdicts = ", ".join(f"{level} {verdict_word(outcome.verdict)}" for level, outcome in result.levels.items())
         self.panel.announce(_("registered: {verdicts}").format(verdicts=verdicts))
         self.panel.refresh()
@@ -96,8 +96,8 @@ class ApplySection(Section):
         self.panel.announce(error.problem)
         self.panel.refresh()
 
-    def _line(self, level: str, outcome: LevelResult) -> str:
-        """A level's verdict; where there is no pose, which leaves no node in the scene, also why."""
-        colour = verdict_colour(outcome.verdict, self.ui.applyButton)
-        why = "" if outcome.ct_to_world is not None else " ".join(reason.message for reason in outcome.reasons)
-        return f'{level}: <b style="color: {colour}">{verdict_word(outcome.verdict)}</b>. {why}'.strip()
+
+def _line(level: str, outcome: LevelResult) -> str:
+    """A level's verdict; where there is no pose, which leaves no node in the scene, also why."""
+    why = "" if outcome.ct_to_world is not None else " ".join(reason.message for reason in outcome.reasons)
+    return f'{level}: <b style="color: @{KINDS[outcome.verdict]}">{verdict_word(outcome.verdict)}</b>. {why}'.strip()

@@ -15,7 +15,7 @@ from RadGSRegLib.levels import active_level, level_transforms
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import SELECTION
-from RadGSRegLib.verdicts import signed_verdict, verdict_colour
+from RadGSRegLib.verdicts import signed_verdict, verdict_colours
 
 
 class ResultsSection(Section):
@@ -178,14 +178,14 @@ class ResultsSection(Section):
         item = qt.QTableWidgetItem(text)
         if verdict is not None:
             # A patch beside the word, because a selected row takes the word's own colour away.
-            colour = qt.QColor(verdict_colour(verdict, self.ui.resultsTable))
-            patch = qt.QPixmap(12, 12)
-            patch.fill(colour)
+            colours = verdict_colours(verdict, self.ui.resultsTable)
             icon = qt.QIcon()
-            for mode in (qt.QIcon.Normal, qt.QIcon.Selected):
+            for mode, colour in zip((qt.QIcon.Normal, qt.QIcon.Selected), colours, strict=True):
+                patch = qt.QPixmap(12, 12)
+                patch.fill(qt.QColor(colour))
                 icon.addPixmap(patch, mode)
             item.setIcon(icon)
-            item.setForeground(qt.QBrush(colour))
+            item.setForeground(qt.QBrush(qt.QColor(colours[0])))
             font = item.font()
             font.setBold(True)
             item.setFont(font)

@@ -18,7 +18,7 @@ class PanelServices(Protocol):
         """Has every section follow again; for what changes without the parameter node's knowing."""
 
     def say(self, text: str) -> None:
-        """Shows a line of rich text under the Apply button; an empty one takes it away."""
+        """Shows a line of rich text under the Apply button; an empty one takes it away. See ``theme.in_colour``."""
 
     def say_error(self, error: RadgsError) -> None:
         """Shows what is wrong, and the way out."""

@@ -58,3 +58,4 @@ def use(name: str) -> None:
         palette.setColor(DISABLED, role, QtGui.QColor(disabled[0] if disabled else active))
     QtWidgets.QApplication.setStyle("Fusion")
     QtWidgets.QApplication.setPalette(palette)
+    QtWidgets.QApplication.processEvents()  # a widget that is seen has it only then
