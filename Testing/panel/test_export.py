@@ -22,6 +22,7 @@ FLIP = np.array([-1.0, -1.0, 1.0])
 
 @pytest.fixture
 def ui(a_panel: Any) -> Any:
+    a_panel.ui.exportCollapsibleButton.collapsed = False
     return a_panel.ui
 
 

@@ -18,6 +18,7 @@ def ui(a_panel: Any, user: Any) -> Any:
     user.press(a_panel.ui.demoButton)
     user.press(a_panel.ui.confirmLevelsCheckBox)
     a_panel.ui.patientModelCollapsibleButton.collapsed = False
+    a_panel.ui.exportCollapsibleButton.collapsed = False
     return a_panel.ui
 
 
