@@ -11,6 +11,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from radgs.io.dicom_versions import write_dicom_file
+
 SOP_CLASSES = {
     "XA": "1.2.840.10008.5.1.4.1.1.12.1",
     "RF": "1.2.840.10008.5.1.4.1.1.12.2",
@@ -75,7 +77,7 @@ def write(path: Path, exposure: Exposure, **attributes: Any) -> Path:
             delattr(dataset, keyword)
         else:
             setattr(dataset, keyword, value)
-    dataset.save_as(path, enforce_file_format=True)
+    write_dicom_file(path, dataset)
     return path
 
 

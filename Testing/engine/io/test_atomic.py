@@ -73,6 +73,7 @@ print("\\n".join(sorted(noticed)))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is POSIX's")
 def test_a_full_disk_leaves_the_earlier_file_and_is_said(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not here")
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)}
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

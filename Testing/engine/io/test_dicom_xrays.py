@@ -240,4 +240,4 @@ def test_real_files_of_every_kind_are_read_as_pydicom_reads_them_or_refused() ->
         if expected is not None and not str(dataset.PhotometricInterpretation).startswith("YBR"):
             np.testing.assert_array_equal(values.reshape(expected.shape), expected)
             read += 1
-    assert read > 20
+    assert read > 15  # pydicom 2.4 brings fewer of them than 3

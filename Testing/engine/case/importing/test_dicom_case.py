@@ -22,6 +22,7 @@ from radgs.io.calibrations import CalibratedView, Calibration
 from radgs.io.calibrations.calibration import moved_view
 from radgs.io.calibrations.calibration_file import write_calibration_file
 from radgs.io.dicom_geometry import Given, read_dicom_view
+from radgs.io.dicom_versions import write_dicom_file
 
 SPACING = 2.5
 SHAPE = (60, 56, 56)  # slices, rows, columns
@@ -65,7 +66,7 @@ def write_ct(folder: Path) -> None:
         dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         dataset.ImagePositionPatient = [corner[0], corner[1], corner[2] + number * SPACING]
         dataset.PixelData = values.tobytes()
-        dataset.save_as(folder / f"{number:03d}.dcm", enforce_file_format=True)
+        write_dicom_file(folder / f"{number:03d}.dcm", dataset)
 
 
 def exposure_of_a_trunk(size: tuple[int, int]) -> bytes:
