@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,9 +49,12 @@ def _case(path: Path) -> None:
 
 
 def _image(path: Path) -> None:
+    from radgs.errors import InputFileError
     from radgs.io.xray_images import read_xray
 
-    read_xray(path, ("auto", "intensity", "display", "attenuation")[path.stat().st_size % 4])
+    read_xray(path, "intensity")
+    with suppress(InputFileError):  # which the image need not tell
+        read_xray(path, "auto")
 
 
 def _ct(path: Path) -> str | None:
@@ -208,10 +212,12 @@ DOORS = (
 
 
 def damaged_input(door: Door, number: int, seed: int, examples: Path, folder: Path) -> Path:
-    """Writes the door's input of that number; returns what to knock with."""
-    rng = np.random.default_rng([seed, [known.name for known in DOORS].index(door.name), number])
-    example = door.examples[int(rng.integers(len(door.examples)))]
-    content = mutations.damaged((examples / example).read_bytes(), door.mutations, rng)
+    """Writes the door's input of that number; returns what to knock with. Numbers below 0 are the whole examples."""
+    rng = np.random.default_rng([seed, [known.name for known in DOORS].index(door.name), max(number, 0)])
+    example = door.examples[-1 - number if number < 0 else int(rng.integers(len(door.examples)))]
+    content = (examples / example).read_bytes()
+    if number >= 0:
+        content = mutations.damaged(content, door.mutations, rng)
     if "/" in example:  # a file of a folder that is read whole
         target = folder / example
         target.parent.mkdir(exist_ok=True)

@@ -12,8 +12,12 @@ SOFT_TISSUE = 1.04 * WATER
 
 
 def attenuation_from_hu(hu: ArrayLike) -> NDArray[np.float32]:
-    """Linear attenuation in 1/mm from Hounsfield units; never below that of vacuum."""
-    return np.maximum(WATER * (1.0 + np.asarray(hu, dtype=np.float32) / 1000.0), 0.0).astype(np.float32)
+    """Linear attenuation in 1/mm from Hounsfield units; not below that of vacuum, nor of the unknown (NaN)."""
+    values = np.array(hu, dtype=np.float32)  # of a large CT there is no second copy
+    values /= 1000.0
+    values += 1.0
+    values *= WATER
+    return np.fmax(values, np.float32(0.0), out=values)
 
 
 def hu_from_attenuation(attenuation: ArrayLike) -> NDArray[np.float32]:

@@ -58,6 +58,8 @@ def find_field(image: NDArray, *, dense_is_high: bool | None = True) -> BoolArra
         if found is None or not (dense_end or _is_constant(sign * values, _enlarged(found, values.shape))):
             continue
         field &= _enlarged(found, values.shape)
+    if not field.any():  # fields of both signs that exclude each other are none
+        field[...] = True
     return field & ~_letters(values, field)
 
 

@@ -156,6 +156,9 @@ def new_networks(config_name: str, *, with_attention: bool = True) -> Networks:
     return Networks(RecM(config, with_attention=with_attention), RegM(config.voxels))
 
 
+#: What stands for an unknown voxel in a fingerprint.
+UNKNOWN_HU = -32768.0
+
 _FINGERPRINTS: WeakKeyDictionary[Volume, str] = WeakKeyDictionary()
 
 
@@ -165,7 +168,7 @@ def ct_fingerprint(ct: Volume) -> str:
     Remembered for as long as the volume lives: hashing a whole CT takes longer than many a stage of a registration.
     """
     if ct not in _FINGERPRINTS:
-        whole = ct.array if ct.array.dtype.kind == "i" else np.rint(ct.array)
+        whole = ct.array if ct.array.dtype.kind == "i" else np.rint(np.nan_to_num(ct.array, nan=UNKNOWN_HU))
         digest = hashlib.sha256(np.ascontiguousarray(whole, dtype=np.int16).data)
         digest.update(np.rint(ct.index_to_ras * 100).astype(np.int64).tobytes())
         _FINGERPRINTS[ct] = digest.hexdigest()

@@ -81,10 +81,21 @@ def unknown_voxels(ct: Volume, labels: Volume | None = None) -> tuple[BoolArray,
 
 def _mostly_labelled(ct: Volume, known: BoolArray, labels: Volume) -> bool:
     """Whether most known voxels are labelled, or lie beside one that is."""
-    some = ct.to_ras(np.argwhere(known)[:: max(1, int(known.sum()) // 5000), ::-1])
+    some = ct.to_ras(_every(known, max(1, int(known.sum()) // 5000))[:, ::-1])
     steps = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)]) @ ct.index_to_ras[:3, :3].T
     beside = labels.sample(some[:, None] + steps, order=0)
     return bool((beside > 0).any(axis=1).mean() >= LABELLED_SHARE)
+
+
+def _every(chosen: BoolArray, step: int) -> NDArray[np.int64]:
+    """(N, 3) indices of every ``step``-th chosen voxel; slice by slice, for a list of all takes 24 bytes a voxel."""
+    found, before = [], 0
+    for k, layer in enumerate(chosen):
+        flat = np.flatnonzero(layer)
+        rows, columns = np.unravel_index(flat[-before % step :: step], layer.shape)
+        found.append(np.stack([np.full(len(rows), k), rows, columns], axis=1))
+        before += len(flat)
+    return np.concatenate(found)
 
 
 def _disc(known: BoolArray) -> BoolArray | None:

@@ -26,6 +26,8 @@ SURROUNDINGS_VOXEL_MM = 1.5
 WHOLE_VOXEL_MM = 2.0
 #: A label one above or below is taken for the neighbouring vertebra when its body is no further away than this.
 NEIGHBOUR_REACH_MM = 60.0
+#: How far around a vertebra its CT is looked at, mm: obliquely through the trunk, 45 degrees off its axial plane.
+REACH_MM = 250.0
 #: Distance between lumbar bodies where the labels hold no neighbour.
 TYPICAL_PITCH_MM = 35.0
 
@@ -139,15 +141,20 @@ def build_vertebra_model(
     """
     frame_to_ct = _frame_or_none(labels, level.label)
     centre = body_centre(labels, level.label) if frame_to_ct is None else frame_to_ct.translation
+    # No ray through the vertebra's region leaves this box inside a body.
+    ct, labels = label_box(labels, level.label, ct, REACH_MM), label_box(labels, level.label, labels, REACH_MM)
     neighbours = neighbouring_labels(labels, level.label, centre)
     pitch = level_pitch_mm(labels, level.label) or TYPICAL_PITCH_MM
     unknown, alone = unknown_voxels(ct, labels)
     if unknown.any():  # soft tissue leaves no excess
         ct = Volume(np.where(unknown, hu_from_attenuation(SOFT_TISSUE), ct.array), ct.index_to_ras)
+    # One after the other: either takes a copy of the CT in 4 bytes a voxel.
+    attenuation = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
+    whole = completed(attenuation, unknown, WHOLE_VOXEL_MM, alone=alone).excess
+    del attenuation
     split = split_bodies(ct, labels, [level.label, *neighbours])
     surroundings = completed(split.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
     excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
-    whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     box = label_box(labels, level.label, ct)
     return VertebraModel(
         level=level,
@@ -160,7 +167,7 @@ def build_vertebra_model(
         mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
         neighbours=tuple(resampled_isotropic(split.excess[n], VERTEBRA_VOXEL_MM) for n in neighbours),
         surroundings=surroundings.excess,
-        whole=completed(whole, unknown, WHOLE_VOXEL_MM, alone=alone).excess,
+        whole=whole,
         doubt=surroundings.doubt,
     )
 

@@ -102,6 +102,7 @@ def blobs() -> tuple[Volume, RadiativeGaussians]:
 def test_hounsfield_units_are_read_on_waters_scale() -> None:
     np.testing.assert_allclose(attenuation_from_hu([-1000, 0, 40, 1000]), [0.0, 0.02, 0.0208, 0.04], atol=1e-9)
     assert attenuation_from_hu(-3000) == 0.0
+    assert attenuation_from_hu(np.nan) == 0.0
     assert attenuation_from_hu(np.zeros(2, dtype=np.int16)).dtype == np.float32
     assert pytest.approx(float(attenuation_from_hu(40))) == SOFT_TISSUE
 

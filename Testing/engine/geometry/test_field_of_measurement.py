@@ -77,3 +77,10 @@ def test_burnt_in_text_is_marked_invalid() -> None:
     field = find_field(image)
     assert not field[10:20, 10:13].any()
     assert field.mean() > 0.99
+
+
+def test_an_image_of_two_halves_has_no_field_of_its_own() -> None:
+    """Either half, beyond the other: together they leave nothing."""
+    rows, columns = np.indices((40, 50))
+    halves = np.where(columns < 25, 0.0, 100.0 + np.random.default_rng(0).normal(0, 1, rows.shape))
+    assert find_field(halves, dense_is_high=None).mean() > 0.9

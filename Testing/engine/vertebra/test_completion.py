@@ -7,7 +7,7 @@ import pytest
 
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import Volume
-from radgs.vertebra.completion import Completed, completed, unknown_voxels
+from radgs.vertebra.completion import Completed, _every, completed, unknown_voxels
 
 
 def patient(side: int = 60, radius_mm: float = 55.0) -> Volume:
@@ -90,3 +90,10 @@ def test_air_of_one_constant_value_is_air() -> None:
     unknown, alone = unknown_voxels(square)
     assert not alone
     assert not unknown.any()
+
+
+@pytest.mark.parametrize("step", [1, 7, 50])
+def test_every_so_many_of_the_voxels_are_those_of_the_whole_list(step: int) -> None:
+    chosen = np.random.default_rng(step).random((6, 7, 8)) < 0.3
+    chosen[2] = False
+    np.testing.assert_array_equal(_every(chosen, step), np.argwhere(chosen)[::step])

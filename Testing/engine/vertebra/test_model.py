@@ -15,7 +15,7 @@ from radgs.gaussians import fit
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, unit
 from radgs.phantom import PhantomSpine
 from radgs.vertebra import VertebraModel, build_vertebra_model
-from radgs.vertebra.model import VERTEBRA_VOXEL_MM, GaussianBody, neighbouring_labels
+from radgs.vertebra.model import REACH_MM, VERTEBRA_VOXEL_MM, GaussianBody, neighbouring_labels
 from radgs.vertebra.separation import BodySplit, resampled_isotropic, split_bodies
 
 POSE = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [10.0, -20.0, 5.0])
@@ -181,3 +181,18 @@ def test_a_bodys_image_and_its_jacobian_agree(phantom_model: VertebraModel) -> N
     image, jacobian = phantom_model.vertebra_body.render_with_jacobian(POSE, geometry, POSE.apply(phantom_model.centre))
     torch.testing.assert_close(image, phantom_model.vertebra_body.render(POSE, geometry), rtol=0, atol=1e-4)
     assert jacobian.shape == (6, 128, 128)
+
+
+def test_of_a_long_ct_only_the_vertebras_surroundings_are_looked_at(
+    phantom_spine: PhantomSpine, phantom_model: VertebraModel
+) -> None:
+    """Slices a metre further up change nothing of what a ray through the vertebra meets."""
+    ct, labels = phantom_spine.ct, phantom_spine.labels
+    more = int(1000.0 / ct.spacing[2])
+    longer = [np.pad(volume.array, [(0, more), (0, 0), (0, 0)], mode="edge") for volume in (ct, labels)]
+    longer[1][labels.size[2] :] = 0
+    tall, tall_labels = (Volume(array, volume.index_to_ras) for array, volume in zip(longer, (ct, labels), strict=True))
+    model = build_vertebra_model(tall, tall_labels, Level("L3", phantom_spine.levels["L3"]))
+    np.testing.assert_allclose(model.centre, phantom_model.centre)
+    height = model.whole.size[2] * model.whole.spacing[2]
+    assert height < 2 * REACH_MM + 150.0

@@ -23,7 +23,7 @@ MINIMUM_VERTEBRA_MM3 = 2000.0
 
 
 def check_ct(ct: Volume) -> None:
-    """The CT is in Hounsfield units, finite, and finely enough sliced."""
+    """The CT is in Hounsfield units, finite where it is known (NaN says that it is not), and finely enough sliced."""
     if ct.array.ndim != 3 or min(ct.array.shape) < 2:
         raise InputFileError("The CT is not a 3D volume.", "Give the whole stack of slices.")
     _check_placement(ct, "CT")
@@ -32,9 +32,11 @@ def check_ct(ct: Volume) -> None:
             f"The CT's slices are {ct.spacing.max():.3g} mm apart, more than {MAXIMUM_SPACING_MM:g} mm.",
             "Use a reconstruction with thinner slices, 1 mm if there is one.",
         )
-    low, high = float(ct.array.min()), float(ct.array.max())
-    if not np.isfinite([low, high]).all():  # minimum and maximum carry any NaN
-        raise InputFileError("The CT contains NaN or infinite values.", "Replace them with -1000, the value of air.")
+    low, high = float(np.fmin.reduce(ct.array, axis=None)), float(np.fmax.reduce(ct.array, axis=None))
+    if not np.isfinite([low, high]).all():
+        raise InputFileError(
+            "The CT contains infinite values, or none at all.", "Replace them with NaN, which stands for unknown."
+        )
     if low > SOFTEST_HU or high < HARDEST_HU:
         raise InputFileError(
             f"The CT is not in Hounsfield units: its values run from {low:.4g} to {high:.4g}.",
@@ -101,7 +103,13 @@ def _touches_own_border(labels: Volume, voxels: NDArray[np.int64]) -> bool:
 
 def _check_bone(ct: Volume, indices: FloatArray, name: str) -> None:
     i, j, k = np.round(indices).astype(int).T
-    median = float(np.median(ct.array[k, j, i]))
+    values = ct.array[k, j, i]
+    if np.isnan(values).any():
+        raise CaseError(
+            f"{name} reaches where the CT is unknown (NaN): the vertebra is cut off.",
+            "Choose a vertebra that the CT shows whole.",
+        )
+    median = float(np.median(values))
     low, high = VERTEBRA_MEDIAN_HU
     if not low <= median <= high:
         raise CaseError(

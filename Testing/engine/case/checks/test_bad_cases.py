@@ -160,8 +160,8 @@ def second_view_called(name: str) -> Spoil:
 Spoiled = dict[str, tuple[Spoil, str]]
 
 BAD_FILES: Spoiled = {
-    "NaN in the CT": (with_ct(set_at((1, 2, 3), np.nan)), "CT contains NaN"),
-    "an infinite CT": (with_ct(set_at((1, 2, 3), np.inf)), "CT contains NaN or infinite"),
+    "an infinite CT": (with_ct(set_at((1, 2, 3), np.inf)), "CT contains infinite values"),
+    "a CT of NaN alone": (with_ct(lambda hu: np.full_like(hu, np.nan)), "or none at all"),
     "a CT of grey values": (with_ct(to_byte_range), "not in Hounsfield units: its values run from 0 to 255"),
     "a CT with air at 0": (with_ct(lambda hu: hu + 1100), "not in Hounsfield units"),
     "a CT without bone": (with_ct(lambda hu: np.minimum(hu, 100)), "not in Hounsfield units"),
@@ -195,6 +195,12 @@ BAD_PARTS: Spoiled = {
     "labels of another place": (shifted_labels, "lies outside the CT"),
     "a vertebra cut by the CT": (ct_cut_through_the_vertebra, "touches the border of the CT"),
     "a vertebra on the outermost slice": (cut_at_the_vertebras_outermost_slice, "touches the border of the CT"),
+    "a vertebra where the CT is unknown": (
+        lambda case: with_ct(lambda hu: np.where(np.cumsum(case.labels.array > 0).reshape(hu.shape) == 50, np.nan, hu))(
+            case
+        ),
+        "reaches where the CT is unknown",
+    ),
     "a vertebra cut by the label map": (labels_cut_through_the_vertebra, "touches the border of the label map"),
     "a label on lung": (lung_where_the_vertebra_was, "-700 HU in the middle, which is not a vertebra"),
     "a CT with water at 1000": (with_ct(lambda hu: np.where(hu < -500, hu, hu + 1000)), "1250 HU in the middle"),
@@ -244,6 +250,7 @@ def test_a_bad_case_is_told_with_a_way_out(
 
 
 GOOD_CASES: dict[str, Spoil] = {
+    "a CT that is unknown beyond its field of view": with_ct(set_at((1, 2, 3), np.nan)),
     "clicks 5 mm apart": with_moved_click("LAT", 0.0, 4.0),
     "an orientation 25 degrees off": with_orientation([0.2, 0.4, 1.0], [0.2, 1.0, -0.4]),
     "views 30 degrees apart": lambda case: replace(
