@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, mean_distance, unit
 from radgs.io.line_integrals import to_line_integrals
-from radgs.pipeline import generic_networks, register_level
+from radgs.pipeline.registration import generic_networks, register_level
 from radgs.vertebra import VertebraModel, build_vertebra_model
 
 #: Voxels of the cut-out bones, mm; the TIFF's own tags say otherwise.

@@ -129,7 +129,7 @@ def table(results: dict[str, list[dict[str, Any]]], command: str, minutes: float
         "",
         "Files, lines and messages, whole at first, with bits flipped, bytes changed, ends cut off, numbers and words",
         "of their headers replaced, are given to every door of the engine, each in a process of bounded memory",
-        f"({MOST_GIGABYTES} GiB) and time ({MOST_SECONDS:.0f} s). Volumes that are let in are compared with what another",
+        f"({MOST_GIGABYTES} GiB) and time ({MOST_SECONDS:.0f} s). Volumes let in are compared with what another",
         "reader says of the same file: nibabel, pydicom's attributes, or a few lines of their own",
         "(`Testing/fuzz/oracles.py`).",
         "",

@@ -90,7 +90,7 @@ def struck_json(content: bytearray, rng: np.random.Generator) -> bytearray:
     """A member of a JSON text replaced, left out or nested."""
     try:
         values = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # damaged already
         return flipped_bits(content, rng)
     holders: list[tuple[Any, Any]] = []
 
@@ -101,6 +101,8 @@ def struck_json(content: bytearray, rng: np.random.Generator) -> bytearray:
             collect(value[key])
 
     collect(values)
+    if not holders:
+        return flipped_bits(content, rng)
     holder, key = holders[int(rng.integers(len(holders)))]
     if rng.random() < 0.2:
         holder.pop(key)

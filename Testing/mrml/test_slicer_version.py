@@ -19,7 +19,7 @@ MODULE_FOLDER = PROJECT / "RadGSReg"
 SENTENCE = "RadGS-Reg needs 3D Slicer 5.10 or newer, and this is 3D Slicer 5.8."
 
 #: What 3D Slicer 5.8 reads before it is found to be too old.
-LIBRARY = ("__init__", "logic", "sample_data", "slicer_version")
+LIBRARY = ("__init__", "logic", "parameters", "sample_data", "slicer_version")
 READ_FIRST = ("RadGSReg.py", *(f"RadGSRegLib/{name}.py" for name in LIBRARY))
 
 #: 3D Slicer 5.8 with Python 3.9, as far as the module meets it. Every name that is not here is an error.
@@ -53,10 +53,13 @@ class App:
 
 kinds = "ScriptedLoadableModule ScriptedLoadableModuleWidget ScriptedLoadableModuleLogic ScriptedLoadableModuleTest"
 module("qt", QLabel=Label)
-slicer = module("slicer", app=App(), vtkMRMLScalarVolumeNode=object, vtkMRMLSegmentationNode=object, __path__=[])
+module("vtk")
+slicer = module("slicer", app=App(), __path__=[])
+vars(slicer).update({f"vtkMRML{kind}Node": object for kind in ("LinearTransform", "ScalarVolume", "Segmentation")})
 module("slicer.i18n", tr=str, translate=lambda context, text: text)
 module("slicer.util", VTKObservationMixin=Mixin)
-module("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda kind: kind)
+wrapper = module("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda kind: kind)
+wrapper.Choice = wrapper.WithinRange = lambda *allowed: allowed
 module("slicer.ScriptedLoadableModule", **{kind: type(kind, (Base,), {}) for kind in kinds.split()})
 
 sys.path.insert(0, sys.argv[1])

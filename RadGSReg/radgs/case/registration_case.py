@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import polygon2mask
 
 from radgs.case.checks import check_case, check_ct, check_label
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
-from radgs.errors import InputFileError
+from radgs.errors import CaseError, InputFileError
 from radgs.geometry import ViewGeometry, Volume, XRayView
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
 from radgs.io.content import ContentHashes
@@ -129,6 +133,8 @@ class RegistrationCase(CaseContent):
         write_volume(file.labels, self.labels)
         for view, entry in zip(self.views, file.views, strict=True):
             write_xray(entry.image, view)
+            if isinstance(entry.field, Path) and view.field is not None:
+                write_xray(entry.field, replace(view, image=view.field.astype(np.float32)))
         write_case_file(file)
         return file.path
 
@@ -160,9 +166,36 @@ def _read_view(entry: ViewEntry) -> XRayView:
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
     conversion = str(entry.conversion) if given else xray.conversion
-    return XRayView(entry.name, xray.image, geometry, conversion, geometry_sigma=entry.geometry_sigma)
+    sigma = entry.geometry_sigma
+    field = _read_field(entry, (rows, columns))
+    return XRayView(entry.name, xray.image, geometry, conversion, field, sigma)
+
+
+def _read_field(entry: ViewEntry, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """(H, W) where the case says that the X-ray was measured; None where it says nothing."""
+    if entry.field is None:
+        return None
+    if isinstance(entry.field, Path):
+        field = read_xray(entry.field, "attenuation").image > 0
+    else:
+        field = polygon2mask(shape, entry.field[:, ::-1])
+    if field.shape != shape or not field.any():
+        raise CaseError(
+            f"The field of view {entry.name} is empty, or not of its image's {shape[1]} x {shape[0]} pixels.",
+            "Give a mask of the same size, or a polygon of (column, row) corners on the image.",
+        )
+    return np.asarray(field)
 
 
 def _view_entry(view: XRayView, image: Path) -> ViewEntry:
-    source, detector = view.geometry.source_ras, view.geometry.detector_to_ras
-    return ViewEntry(view.name, image, "attenuation", source, detector, view.conversion, view.geometry_sigma)
+    field = None if view.field is None or view.field.all() else image.with_name(f"{view.name}_field.nrrd")
+    return ViewEntry(
+        view.name,
+        image,
+        "attenuation",
+        view.geometry.source_ras,
+        view.geometry.detector_to_ras,
+        view.conversion,
+        geometry_sigma=view.geometry_sigma,
+        field=field,
+    )

@@ -1,4 +1,4 @@
-"""The command line: demo, register, prepare, train, export, benchmark, experiment.
+"""The command line: demo, register, prepare, train, export, benchmark, experiment, cache.
 
 Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
 An export that is done ends with 0; 3 and 4 say which verdict stood in its way.
@@ -7,6 +7,7 @@ Whatever needs torch is imported by the command that uses it, so that ``--help``
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -51,6 +52,13 @@ class Experiment(StrEnum):
     offsets = "offsets"
 
 
+class CacheAction(StrEnum):
+    """What can be done with the cache."""
+
+    show = "show"
+    clear = "clear"
+
+
 class Format(StrEnum):
     """What poses can be exported as."""
 
@@ -61,6 +69,17 @@ class Format(StrEnum):
     csv = "csv"
     dicom = "dicom"
     igtl = "igtl"
+
+
+#: A week; and more than anybody's patience or disk has room for.
+MOST_MINUTES, MOST_TRIALS, MOST_STEPS, MOST_SEED = 10080, 10_000, 1_000_000, 2**32 - 1
+
+
+def _number(value: float) -> float:
+    """Refuses what passes every bound because it is no number."""
+    if math.isnan(value):
+        raise typer.BadParameter("nan is not a number.")
+    return value
 
 
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")]
@@ -116,7 +135,9 @@ def prepare(
     case: Annotated[Path, typer.Argument(help="A case.json, or the folder that holds one; X-rays are not needed.")],
     level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
     out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
-    minutes: Annotated[float, typer.Option(min=0.1, help="Time budget, all in all.")] = 20.0,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, max=MOST_MINUTES, callback=_number, help="Time budget, all in all.")
+    ] = 20.0,
     base: Annotated[
         Path | None,
         typer.Option(
@@ -124,7 +145,7 @@ def prepare(
             "beside --out, else the bundled ones."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Chooses simulated pairs and exposures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Chooses simulated pairs and exposures.")] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Teach the networks one vertebra of one CT. Ctrl-C keeps the best so far; the same command goes on from there."""
@@ -140,11 +161,16 @@ def prepare(
 def train(
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     pairs: Annotated[Path, typer.Option(help="Folder for simulated pairs; what is there is used again.")],
-    minutes: Annotated[float, typer.Option(min=0.1, help="Time budget of the training; pairs come on top.")] = 60.0,
-    spines: Annotated[int, typer.Option(min=2, help="How many synthetic patients.")] = 40,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            min=0.1, max=MOST_MINUTES, callback=_number, help="Time budget of the training; pairs come on top."
+        ),
+    ] = 60.0,
+    spines: Annotated[int, typer.Option(min=2, max=MOST_TRIALS, help="How many synthetic patients.")] = 40,
     config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
     base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, draws and exposures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of weights, draws and exposures.")] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Train generic networks on synthetic spines (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
@@ -196,7 +222,10 @@ def export(
         bool, typer.Option("--follow", help="Stay and send every change; never asks.", rich_help_panel="OpenIGTLink")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink")
+        float,
+        typer.Option(
+            min=0.1, max=86400, callback=_number, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink"
+        ),
     ] = 10.0,
 ) -> None:
     """Hand poses to the next system: as files, or live by OpenIGTLink."""
@@ -231,8 +260,11 @@ def export(
 def benchmark(
     out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
-    seed: Annotated[int, typer.Option(help="Chooses patients, poses and noise.")] = 0,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials per vertebra; 10, or 2 with --quick.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Chooses patients, poses and noise.")] = 0,
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=MOST_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
+    ] = None,
+    world: Annotated[str, typer.Option(help="How images differ from clean ones, such as blades; or all.")] = "clean",
     device: DeviceOption = Device.auto,
 ) -> None:
     """Measure accuracy and verdicts on simulated X-rays of phantoms, with the truth known."""
@@ -241,11 +273,20 @@ def benchmark(
     with ending_well(as_json=False):
         from radgs.evaluation.phantom_benchmark import run_phantom_benchmark
         from radgs.pipeline.result_folder import prepare_folder
+        from radgs.simulation.worlds import WORLDS, world_named
 
+        worlds = tuple(WORLDS) if world == "all" else (world,)
+        _ = [world_named(name) for name in worlds]  # refused before the work
         prepare_folder(out)
         with ProgressBar(people_console(), "Benchmark") as progress:
             report = run_phantom_benchmark(
-                out, seed=seed, quick=quick, trials_per_vertebra=trials, device=device.value, progress=progress
+                out,
+                seed=seed,
+                quick=quick,
+                worlds=worlds,
+                trials_per_vertebra=trials,
+                device=device.value,
+                progress=progress,
             )
         typer.echo(report.read_text(encoding="utf-8"))
         typer.echo(f"Written to {out}.")
@@ -255,9 +296,11 @@ def benchmark(
 def experiment(
     which: Annotated[Experiment, typer.Argument(help="RecM alone; attention and CAL; clicks off by known distances.")],
     out: Annotated[Path, typer.Option(help="Folder for report.md and the plots.")],
-    steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 600,
-    trials: Annotated[int, typer.Option(min=1, help="Of each known distance.")] = 6,
-    seed: Annotated[int, typer.Option(help="Of the synthetic patient, pairs, weights and noise.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="Of each training.")] = 600,
+    trials: Annotated[int, typer.Option(min=1, max=MOST_TRIALS, help="Of each known distance.")] = 6,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of the synthetic patient, pairs, weights and noise.")
+    ] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Run one of the method's first experiments on a synthetic vertebra; minutes to a quarter of an hour."""
@@ -277,6 +320,29 @@ def experiment(
             report = run(out, seed=seed, device=device.value, progress=progress)
         typer.echo(report.read_text(encoding="utf-8"))
         typer.echo(f"Written to {out}.")
+
+
+@app.command()
+def cache(
+    what: Annotated[CacheAction, typer.Argument(help="Say what is there, or remove it.")] = CacheAction.show,
+    as_json: JsonOption = False,
+) -> None:
+    """Show or clear what is remembered between runs. RADGS_CACHE=off remembers nothing; RADGS_CACHE=FOLDER moves it."""
+    from radgs.cli.console import ending_well, print_json
+
+    with ending_well(as_json):
+        from radgs.io.cache_folder import user_cache
+
+        remembered = user_cache()
+        used = remembered.clear() if what is CacheAction.clear else remembered.use()
+        if as_json:
+            folder = None if remembered.folder is None else str(remembered.folder)
+            print_json({"folder": folder, "entries": used.entries, "bytes": used.size})
+        elif remembered.folder is None:
+            typer.echo("Nothing is remembered: RADGS_CACHE is off.")
+        else:
+            said = "Removed from" if what is CacheAction.clear else "In"
+            typer.echo(f"{said} {remembered.folder}: {used.entries} entries, {used.size / 1e6:.1f} MB.")
 
 
 def _register_and_report(

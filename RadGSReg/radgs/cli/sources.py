@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from radgs.io.dicom_geometry import Given
 
 BONES = "Biplane videoradiography"
-DICOM = "DICOM"
+DICOM = "CT and X-rays"
 MATRICES = "Plain matrices"
 
 
@@ -34,6 +34,14 @@ def import_case(
     xrays: Annotated[
         list[str] | None,
         typer.Option("--xray", help="AP=FILE or AP=FILE:FRAME; may be repeated.", rich_help_panel=DICOM),
+    ] = None,
+    calibrations: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calibration",
+            help="calibration.json, or calibrations of other programs, one per view; with --xray for each view.",
+            rich_help_panel=DICOM,
+        ),
     ] = None,
     c_arms: Annotated[
         list[str] | None,
@@ -102,6 +110,12 @@ def import_case(
                     given=dict(_c_arm(text) for text in c_arms or ()),
                     levels=tuple(levels or ()),
                     clicks=_clicks(clicks or ()),
+                    calibrations=tuple(calibrations or ()),
+                    convention=_convention(extrinsics, rows, pixels),
+                    size=_size(size),
+                    unit_mm=unit_mm,
+                    superior=superior,
+                    anterior=anterior,
                 )
             )
         else:

@@ -20,7 +20,7 @@ BoolArray = NDArray[np.bool_]
 SEARCH_PIXELS = 288
 #: Between the value beyond the field (0) and the image's median (1): a pixel up to here may lie beyond the field. A
 #: field's edge is a step, so that all of these find the same one.
-STEPS = (0.2, 0.35, 0.5)
+STEPS = (0.07, 0.13, 0.2, 0.35, 0.5)
 #: Fields found by two of these agree when they share this much of their union.
 AGREEMENT = 0.985
 #: Shares of the image: a smaller field is none, and a smaller rest is not worth cutting off.

@@ -23,6 +23,13 @@ class GeometrySigma:
     detector_mm: FloatArray
     detector_deg: FloatArray
 
+    def turned(self, rotation: FloatArray) -> GeometrySigma:
+        """The same in a world that is turned (3, 3), what varies along the old axes taken as uncorrelated."""
+        squares = np.asarray(rotation) ** 2
+        return GeometrySigma(
+            *(np.sqrt(squares @ value**2) for value in (self.source_mm, self.detector_mm, self.detector_deg))
+        )
+
     def to_json_dict(self) -> dict[str, list[float]]:
         """As case.json and calibration.json write it."""
         return {

@@ -218,7 +218,7 @@ class XRayView:
         share = np.where(share > LEAST_MEASURED, share, 0.0)
         values = ndimage.map_coordinates(self.image * measured, at, order=1, mode="nearest")
         valid = block_mean(share)
-        image = block_mean(values * (share > 0)) / np.maximum(valid, 1e-6)
+        image = (block_mean(values * (share > 0)) / np.maximum(valid, 1e-6)).astype(np.float32)
         return XRayView(self.name, image * (valid > 0), geometry, self.conversion, valid > 0), valid
 
 

@@ -10,6 +10,9 @@ from scipy import ndimage
 
 from radgs.geometry.rigid_transform import FloatArray
 
+#: Points whose places are in memory together while a volume is resampled.
+POINTS_AT_A_TIME = 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -59,9 +62,14 @@ class Volume:
 
     def resampled_to(self, grid: Volume, order: int = 1, outside: float = 0.0) -> Volume:
         """This volume's values on another volume's grid."""
-        k, j, i = np.meshgrid(*(np.arange(n) for n in grid.array.shape), indexing="ij")
-        points = grid.to_ras(np.stack([i, j, k], axis=-1))
-        return Volume(self.sample(points, order=order, outside=outside), grid.index_to_ras)
+        depth, height, width = grid.array.shape
+        # Places take a hundred bytes a voxel: slab by slab, unless splines would be fitted anew for each.
+        thickness = depth if order > 1 else max(1, POINTS_AT_A_TIME // max(1, height * width))
+        slabs = []
+        for start in range(0, depth, thickness):
+            k, j, i = np.mgrid[start : min(start + thickness, depth), :height, :width]
+            slabs.append(self.sample(grid.to_ras(np.stack([i, j, k], axis=-1)), order=order, outside=outside))
+        return Volume(np.concatenate(slabs), grid.index_to_ras)
 
     def box(self, low: ArrayLike, high: ArrayLike) -> Volume:
         """The sub-volume with indices low <= (i, j, k) < high, clipped to the grid."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class ViewEntry:
         detector_to_ras: (4, 4) map from (column, row, 0, 1) to RAS mm.
         conversion: How line integrals came about before they were written, where they were.
         geometry_sigma: How uncertain the geometry is, where that is known.
+        field: Where the X-ray was measured, where the file says so: an image that is 0 elsewhere, or the (N, 2)
+            corners (column, row) of a polygon.
     """
 
     name: str
@@ -43,6 +46,7 @@ class ViewEntry:
     detector_to_ras: FloatArray
     conversion: str | None = None
     geometry_sigma: GeometrySigma | None = None
+    field: Path | FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +78,8 @@ class CaseFile:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The case.json itself and everything it names: CT, labels, then the images in their order."""
-        return (self.path, self.ct, self.labels, *(view.image for view in self.views))
+        fields = (view.field for view in self.views if isinstance(view.field, Path))
+        return (self.path, self.ct, self.labels, *(view.image for view in self.views), *fields)
 
     def sha256(self, hashes: ContentHashes | None = None) -> str:
         """SHA-256 over the SHA-256 of every input, see ``radgs.io.content``.
@@ -134,7 +139,7 @@ def write_case_file(case: CaseFile) -> None:
         "ct": relative(case.ct),
         "labels": relative(case.labels),
         "levels": [{"name": name, "label": label} for name, label in case.levels],
-        "views": [_view_values(view, relative(view.image)) for view in case.views],
+        "views": [_view_values(view, relative) for view in case.views],
         "initial": initial,
     }
     if case.truth:
@@ -145,10 +150,14 @@ def write_case_file(case: CaseFile) -> None:
     write_text(case.path, json_text(values))
 
 
-def _view_values(view: ViewEntry, image: str) -> dict[str, Any]:
-    values: dict[str, Any] = {"name": view.name, "image": image, "pixel_type": view.pixel_type}
+def _view_values(view: ViewEntry, relative: Callable[[Path], str]) -> dict[str, Any]:
+    values: dict[str, Any] = {"name": view.name, "image": relative(view.image), "pixel_type": view.pixel_type}
     if view.conversion is not None:
         values["conversion"] = view.conversion
+    if isinstance(view.field, Path):
+        values["field"] = relative(view.field)
+    elif view.field is not None:
+        values["field"] = view.field.tolist()
     values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
     return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
@@ -162,7 +171,22 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         detector_to_ras=entry.numbers("detector_to_ras", 4, 4),
         conversion=entry.text("conversion") if "conversion" in entry else None,
         geometry_sigma=read_sigma(entry),
+        field=_read_field(entry, folder) if "field" in entry else None,
     )
+
+
+def _read_field(entry: JsonObject, folder: Path) -> Path | FloatArray:
+    """A file's path, or corners."""
+    value = entry.values["field"]
+    if isinstance(value, str):
+        return folder / entry.text("field")
+    corners = len(value) if isinstance(value, list) else 0
+    if corners < 3:
+        raise CaseError(
+            f"{entry.file}: 'field' of a view is neither a file nor a polygon.",
+            "Name an image that is 0 where nothing was measured, or give three corners [column, row] or more.",
+        )
+    return entry.numbers("field", corners, 2)
 
 
 def _read_initial(

@@ -67,10 +67,10 @@ def _write_pixels(target: Path, path: Path, dataset: pydicom.Dataset) -> None:
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
     plain = FileDataset(str(target), {}, file_meta=meta, preamble=b"\0" * 128)
     plain.SOPClassUID, plain.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    for keyword in PIXEL_ATTRIBUTES:
-        if keyword in dataset:
-            plain.add(dataset[keyword])
     try:
+        for keyword in PIXEL_ATTRIBUTES:
+            if keyword in dataset:
+                plain.add(dataset[keyword])
         write_dicom_file(target, plain)
     except Exception as problem:  # what cannot be written was damaged when it was read
         raise _undecodable(path, dataset) from problem

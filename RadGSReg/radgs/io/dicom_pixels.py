@@ -106,10 +106,10 @@ def decoded_together(files: Sequence[tuple[Path, pydicom.Dataset]]) -> list[NDAr
 
 def _plain(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> NDArray:
     """Pixels without compression, exactly as many bytes as there must be."""
-    content = dataset.PixelData
+    content = _content(path, dataset)
     count = layout.frames * layout.rows * layout.columns * layout.samples
     expected = (count + 7) // 8 if layout.allocated == 1 else count * layout.allocated // 8
-    if not isinstance(content, bytes) or len(content) - expected not in (0, expected % 2):
+    if len(content) - expected not in (0, expected % 2):
         raise InputFileError(
             f"{path} holds {len(content)} bytes of pixels, and its header asks for {expected}.", INCOMPLETE
         )
@@ -121,6 +121,14 @@ def _plain(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> NDArray
         planes = values.reshape(layout.frames, layout.samples, layout.rows, layout.columns)
         values = np.ascontiguousarray(np.moveaxis(planes, 1, -1))
     return _shaped(path, values, layout)
+
+
+def _content(path: Path, dataset: pydicom.Dataset) -> bytes:
+    """The pixel data as stored."""
+    try:
+        return bytes(dataset.PixelData)
+    except Exception as problem:  # values are parsed when they are asked for
+        raise InputFileError(f"{path} is damaged: its pixels cannot be read.", INCOMPLETE) from problem
 
 
 def _by_pydicom(path: Path, dataset: pydicom.Dataset, layout: PixelLayout) -> NDArray | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
+from radgs.io.input_files import open_input
+
+#: Ten million Gaussians; a header of hundreds of lines; logarithms of sizes from a nanometre to a kilometre.
+MOST_BYTES, MOST_HEADER_BYTES, MOST_LOG_SCALE = 10**9, 100_000, 14.0
 
 #: What a vertex needs for it to be a radiative Gaussian.
 NEEDED = frozenset(
@@ -38,30 +43,48 @@ def read_gaussian_table(path: Path) -> NDArray:
         InputFileError: The file is missing, or is not such a file.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        with open_input(path) as file:
+            content = file.read(MOST_BYTES + 1)
+    except (InputFileError, OSError) as error:
         raise InputFileError(f"The Gaussians {path} cannot be read.", "Check that the file exists.") from error
-    return _vertices(content, path)
+    try:
+        return _vertices(content)
+    except (ValueError, LookupError, OverflowError) as problem:
+        raise InputFileError(
+            f"The file {path} does not hold Gaussians: {problem}.",
+            "Give a binary little-endian .ply whose vertices have x y z, opacity, scale_0..2 and rot_0..3.",
+        ) from problem
 
 
-def _vertices(content: bytes, path: Path) -> NDArray:
-    """The structured array of a file's vertex element."""
-    problem = InputFileError(
-        f"The file {path} does not hold Gaussians.",
-        "Give a binary little-endian .ply whose vertices have x y z, opacity, scale_0..2 and rot_0..3.",
-    )
+def _vertices(content: bytes) -> NDArray:
+    """The structured array of a file's vertex element.
+
+    Raises:
+        ValueError: The file is something else.
+    """
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it is longer than {MOST_BYTES} bytes")
     head, separator, body = content.partition(b"end_header\n")
-    lines = [line.split() for line in head.decode("ascii", errors="replace").splitlines()]
+    lines = [line.split() for line in head[:MOST_HEADER_BYTES].decode("ascii", errors="replace").splitlines()]
     if not separator or lines[:2] != [["ply"], ["format", "binary_little_endian", "1.0"]]:
-        raise problem
+        raise ValueError("it has another header")
     elements = [line for line in lines if line[:1] == ["element"]]
     properties = [line for line in lines if line[:1] == ["property"]]
     scalar = all(len(line) == 3 and line[1] in TYPES for line in properties)
-    if len(elements) != 1 or elements[0][1] != "vertex" or not scalar:
-        raise problem
-    layout = np.dtype([(line[2], TYPES[line[1]]) for line in properties])
+    if len(elements) != 1 or elements[0][1:2] != ["vertex"] or len(elements[0]) != 3 or not scalar:
+        raise ValueError("it has other elements")
+    layout = np.dtype([(line[2], TYPES[line[1]]) for line in properties])  # refuses a name that stands twice
+    if not re.fullmatch("[0-9]{1,9}", elements[0][2]):
+        raise ValueError("it does not say how many")
     count = int(elements[0][2])
-    names = set(layout.names or ())
-    if not names >= NEEDED or len(body) < count * layout.itemsize:
-        raise problem
-    return np.frombuffer(body, dtype=layout, count=count)
+    if not set(layout.names or ()) >= NEEDED or len(body) < count * layout.itemsize:
+        raise ValueError("some of their numbers are missing")
+    table = np.frombuffer(body, dtype=layout, count=count)
+    if not all(np.isfinite(table[name]).all() for name in NEEDED):
+        raise ValueError("some of their numbers are none")
+    if any((np.abs(table[f"scale_{axis}"]) > MOST_LOG_SCALE).any() for axis in range(3)):
+        raise ValueError("their sizes are no sizes")
+    rotations = np.stack([table[f"rot_{n}"].astype(np.float64) for n in range(4)])
+    if not np.linalg.norm(rotations, axis=0).all():
+        raise ValueError("some of their rotations are none")
+    return table

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
+from radgs.geometry.field_of_measurement import find_field
 
 PixelType = Literal["intensity", "attenuation", "display", "auto"]
 KnownPixelType = Literal["intensity", "attenuation", "display"]
@@ -125,13 +126,18 @@ def bone_sense(values: NDArray) -> Literal["bright", "dark", "unclear"]:
     Away from the spine, which stands in the middle, there is less to pass: towards the sides an image grows darker
     where bone is bright, and brighter where bone is dark. And exposure falls off exponentially, so that where bone is
     dark, bright pixels stretch far above the median; their logarithm, where bone is bright, has the longer tail below.
+    What lies beyond the field of measurement says nothing.
     """
-    rows, columns = _open_window(values)
-    window = values[rows, columns].astype(np.float64)
-    if min(window.shape) < 8:
+    # The darkest bone of an exposure lies close to black; its logarithm does not.
+    spread = np.log(values + 1e-2 * np.percentile(values, 99)) if values.min() >= 0 else values
+    field = find_field(spread, dense_is_high=None)
+    rows, columns = (np.flatnonzero(field.any(axis=axis)) for axis in (1, 0))
+    if min(rows.size, columns.size) < 8:
         return "unclear"
-    lowest, median, highest = np.percentile(window, [2, 50, 98])
-    profile = np.median(window, axis=0)
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside = np.ma.masked_array(values[window].astype(np.float64), ~field[window])
+    lowest, median, highest = np.percentile(inside.compressed(), [2, 50, 98])
+    profile = np.ma.median(inside, axis=0).filled(median)
     if not lowest < median < highest or profile.max() == profile.min():
         return "unclear"
     tail = (highest - median) / (median - lowest)
@@ -141,14 +147,3 @@ def bone_sense(values: NDArray) -> Literal["bright", "dark", "unclear"]:
     if sideways < -SIDEWAYS_TREND and tail < BRIGHT_BONE_TAIL:
         return "bright"
     return "unclear"
-
-
-def _open_window(values: NDArray) -> tuple[slice, slice]:
-    """Rows and columns between the collimator's blades: beyond them whole lines are as dark as the image gets."""
-    low, high = np.percentile(values, [1, 99])
-    dark = values <= low + 0.03 * (high - low)
-    window = []
-    for across in (1, 0):
-        is_open = np.flatnonzero(dark.mean(axis=across) < 0.95)
-        window.append(slice(is_open[0], is_open[-1] + 1) if is_open.size else slice(0, 0))
-    return window[0], window[1]

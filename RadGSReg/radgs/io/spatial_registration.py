@@ -8,7 +8,6 @@ by a matrix in LPS and millimetres that multiplies column vectors (C.20.2.1.1): 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,7 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, SpatialRegistrationStorage
 from pydicom.valuerep import DSfloat
@@ -26,6 +23,7 @@ from pydicom.valuerep import DSfloat
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.io.atomic import write_atomically
+from radgs.io.dicom_files import read_dataset
 from radgs.io.dicom_series import PATIENT, STUDY, Instance
 from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.raster import LPS_TO_RAS
@@ -98,30 +96,28 @@ def read_spatial_registration(path: Path) -> SpatialRegistration:
         InputFileError: Missing, not a REG, or one that does not tie exactly one other frame to its own.
         GeometryError: A matrix is not rigid.
     """
+    dataset = read_dataset(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path)
-    except (InvalidDicomError, OSError, EOFError, ValueError) as problem:
-        raise InputFileError(
-            f"{path} is not a DICOM file that can be read.", "Check the path and the file."
-        ) from problem
-    if dataset.get("SOPClassUID") != SpatialRegistrationStorage:
-        raise InputFileError(f"{path} is not a Spatial Registration.", "Give a DICOM object of modality REG.")
-    world = str(dataset.get("FrameOfReferenceUID", ""))
-    try:
-        to_registered = {
-            str(item.FrameOfReferenceUID): _item_matrix(item) for item in dataset.get("RegistrationSequence", [])
-        }
-    except AttributeError as problem:
-        raise InputFileError(f"{path} is incomplete: {problem}.", "Give a registration by matrices.") from problem
+        if dataset.get("SOPClassUID") != SpatialRegistrationStorage:
+            raise InputFileError(f"{path} is not a Spatial Registration.", "Give a DICOM object of modality REG.")
+        world = str(dataset.get("FrameOfReferenceUID", ""))
+        items = dataset.get("RegistrationSequence", None) or ()
+        to_registered = {str(item.FrameOfReferenceUID): _item_matrix(item) for item in items}
+    except InputFileError:
+        raise
+    except Exception as problem:  # pydicom parses a value when it is asked for, and raises what it stumbles over
+        reason = f": {problem}" if isinstance(problem, AttributeError) else ""
+        raise InputFileError(f"{path} is incomplete{reason}.", "Give a registration by matrices.") from problem
     others = [uid for uid in to_registered if uid != world]
     if len(others) != 1:
         raise InputFileError(
             f"{path} ties {len(others)} frames of reference to its own.", "Give a registration of exactly one."
         )
     world_to_registered = to_registered.get(world, np.eye(4))
-    matrix = LPS_TO_RAS @ np.linalg.inv(world_to_registered) @ to_registered[others[0]] @ LPS_TO_RAS
+    try:
+        matrix = LPS_TO_RAS @ np.linalg.inv(world_to_registered) @ to_registered[others[0]] @ LPS_TO_RAS
+    except np.linalg.LinAlgError as problem:
+        raise GeometryError(f"{path}: a matrix cannot be inverted.", "Give a rigid registration.") from problem
     try:
         return SpatialRegistration(RigidTransform.from_matrix(matrix), others[0], world)
     except GeometryError as error:

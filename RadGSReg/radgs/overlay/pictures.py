@@ -60,11 +60,10 @@ class DrawnAnatomy:
 
 def drawn_anatomy(ct: Volume, labels: Volume, level: Level) -> DrawnAnatomy:
     """Takes from CT (HU) and label map what pictures of a level need."""
-    whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     mask = soft_mask(labels, level.label, label_box(labels, level.label, ct))
     return DrawnAnatomy(
         surface=surface_points(labels, level.label),
-        whole=resampled_isotropic(whole, WHOLE_VOXEL_MM),
+        whole=resampled_isotropic(ct, WHOLE_VOXEL_MM, values=attenuation_from_hu),
         mask=resampled_isotropic(mask, MASK_VOXEL_MM),
     )
 

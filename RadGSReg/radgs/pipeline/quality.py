@@ -29,6 +29,8 @@ ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
 ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
+#: Further than this from every pose that refinement could begin at (mean over the surface, mm), it went astray.
+REJECT_STRAY_MM = 10.0
 #: RegM may differ from the result by this many times what 95 % of its poses were off by in training; and by this much
 #: at least, mm.
 DISAGREEMENT_FACTOR, LEAST_DISAGREEMENT_MM = 2.0, 4.0
@@ -59,6 +61,7 @@ class Evidence:
         other_level: What a start one level above or below leads to.
         network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
         network_usual_mm: What to expect of that distance.
+        stray_mm: Distance of the result from the nearest of the poses that refinement could begin at.
     """
 
     surface_p95_mm: float
@@ -72,6 +75,7 @@ class Evidence:
     other_level: OtherLevel
     network_mm: float = float("nan")
     network_usual_mm: float = float("inf")
+    stray_mm: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +141,7 @@ def gather_evidence(
         other_level=refinement.other_level,
         network_mm=float("nan") if network is None else mean_distance(model.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
+        stray_mm=refinement.stray_mm,
     )
 
 
@@ -234,6 +239,13 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         REJECT_OTHER_LEVEL,
         "other_level",
         f"The X-rays fit better with the vertebra one level {evidence.other_level.name}: confirm the level.",
+    )
+    weigh(
+        evidence.stray_mm,
+        REJECT_STRAY_MM,
+        REJECT_STRAY_MM,
+        "stray",
+        f"Refinement carried the vertebra {evidence.stray_mm:.0f} mm away from every pose that it could begin at.",
     )
     if np.isfinite(evidence.network_mm):
         weigh(

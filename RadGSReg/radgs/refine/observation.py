@@ -16,6 +16,8 @@ from radgs.refine.matching import GAIN_REACH_MM, GradientFilter, local_mean, slo
 FINEST_WITH_SLOPES_MM = 5.5
 #: What of the gradients varies on this scale and slower is not compared, mm at the ROI's depth.
 SLOPE_REACH_MM = 16.0
+#: A pixel of which less was measured says nothing.
+LEAST_VALID = 0.5
 #: Line integrals further than this from their median count as that far, where intensities are compared.
 MOST_CONTRAST = 4.0
 
@@ -59,7 +61,8 @@ class Observation:
 
     def gradient_filters(self, sigma: float) -> tuple[GradientFilter, ...]:
         """One filter a view, under its mask where it has one; ``sigma`` in pixels."""
-        return tuple(GradientFilter(sigma, None if bool((mask > 0.99).all()) else mask) for mask in self.valid)
+        masks = self.valid * (self.valid >= LEAST_VALID)
+        return tuple(GradientFilter(sigma, None if bool((mask > 0.99).all()) else mask) for mask in masks)
 
     def gradients(self, images: Tensor, filters: Sequence[GradientFilter]) -> Tensor:
         """(V, 2, n, n) gradients of an image of each view (V, n, n), line integrals."""

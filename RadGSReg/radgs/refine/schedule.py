@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radgs.geometry import FloatArray, RigidTransform, XRayView
+from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance
 from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.refine.candidates import CLICK_SIGMA_MM, best_candidate, support
 from radgs.refine.cheaper import Expanded, HalfResolution, expanded
@@ -75,6 +75,7 @@ class Refinement:
         bodies: The bodies of ``final``, vertebra first.
         restarted: Whether the given start was poor and another was taken.
         other_level: What a start one level above or below leads to.
+        stray_mm: Mean surface distance of the result from the nearest candidate for where to begin.
     """
 
     start: RigidTransform
@@ -84,6 +85,7 @@ class Refinement:
     bodies: tuple[Body, ...]
     restarted: bool
     other_level: OtherLevel
+    stray_mm: float = 0.0
 
     @property
     def ct_to_world(self) -> RigidTransform:
@@ -138,7 +140,9 @@ def refine(
     bodies = (model.vertebra_body, HalfResolution(around), *(b.sampled_every(2.0) for b in model.neighbour_bodies))
     final = Refiner(fine, expanded(bodies), centre, doubt=model.doubt_body).run(apart, POLISH)
     progress(1.0, "refined")
-    return Refinement(start, whole, final, fine, bodies, restarted, other_level)
+    known = [*(pose for _, pose in candidates), begin]
+    stray = min(mean_distance(model.surface, final.poses[0], pose) for pose in known)
+    return Refinement(start, whole, final, fine, bodies, restarted, other_level, stray)
 
 
 def align_whole(
@@ -175,11 +179,10 @@ def intensity_tells_more(views: Sequence[XRayView], model: VertebraModel, whole:
     """Whether the aligned CT resembles the X-rays more in intensity, as under a haze, than in line integrals."""
     centre = whole.poses[0].apply(model.centre)
     seen = _seen(views, model, centre, COARSE_PIXELS)
-    scores = [
-        support(_whole_refiner(seen.seen_in_intensity(in_intensity), model, centre).run(whole, COMPARE))
-        for in_intensity in (False, True)
-    ]
-    return scores[1] > scores[0] + CLEARLY_MORE
+    refiner = _whole_refiner(seen, model, centre)  # renders once: both comparisons share its body and the poses
+    in_lines = support(refiner.run(whole, COMPARE))
+    refiner.observation = seen.seen_in_intensity(True)
+    return support(refiner.run(whole, COMPARE)) > in_lines + CLEARLY_MORE
 
 
 def try_other_levels(views: Sequence[XRayView], model: VertebraModel, found: RigidTransform) -> OtherLevel:

@@ -131,6 +131,7 @@ class Refiner:
         self.prior = prior or RelativePrior()
         self.silhouette = silhouette or bodies[0]
         self.doubt = doubt
+        self._trusted: Tensor | None = None
 
     @torch.no_grad()
     @one_thread()
@@ -201,10 +202,17 @@ class Refiner:
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
         weight = stage.surround_weight + (1 - stage.surround_weight) * near
         if self.doubt is not None:
-            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
-            weight = weight / (1.0 + (invented / DOUBT_HALF).square())
+            weight = weight * self._trust(vertebra_pose)
         reliable = [_reliability(mask, one) for mask, one in zip(self.observation.valid, filters, strict=True)]
         return weight * torch.stack(reliable)
+
+    def _trust(self, vertebra_pose: RigidTransform) -> Tensor:
+        """(V, n, n) 0..1: less where rays run through what was invented; the first pose serves all."""
+        if self._trusted is None:
+            assert self.doubt is not None
+            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
+            self._trusted = 1.0 / (1.0 + (invented / DOUBT_HALF).square())
+        return self._trusted
 
     def _moved(self, poses: Sequence[RigidTransform], step: NDArray[np.float64]) -> list[RigidTransform]:
         twists = step.reshape(-1, 6) * TWIST_SCALE

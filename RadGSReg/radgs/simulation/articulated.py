@@ -82,7 +82,7 @@ class ArticulatedAnatomy:
             names = list(self.levels)
             at = names.index(target)
             around = [self.levels[name] for name in names[max(0, at - 1) : at + 2]]
-            shown = shown_ct(self.ct, self.labels, self.centres[target], around, world)
+            shown = shown_ct(self.ct, self.labels, self.levels[target], around, world)
             self._shown[target, world] = shown
         return self._shown[target, world]
 

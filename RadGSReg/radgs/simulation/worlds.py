@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, unit
+from radgs.errors import InputFileError
+from radgs.geometry import RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.simulation.xray_physics import XRayPhysics, expose, line_integrals_from_intensity
 
 FieldShape = Literal["blades", "rotated blades", "round"]
@@ -92,6 +93,17 @@ WORLDS: dict[str, World] = {
     "mixture": _MIXTURE,
     "mixture-ct-150": replace(_MIXTURE, extent="square"),
 }
+
+
+def world_named(name: str) -> World:
+    """The world of that name.
+
+    Raises:
+        InputFileError: There is none.
+    """
+    if name not in WORLDS:
+        raise InputFileError(f'There is no world "{name}".', f"Choose one of {', '.join(WORLDS)}, or all.")
+    return WORLDS[name]
 
 
 def take_xray(
@@ -172,7 +184,7 @@ def draw_field(shape: tuple[int, ...], shapes: Sequence[FieldShape], rng: np.ran
     """(H, W) where a field of a shape drawn from those named lets the beam through; everywhere, where none is named."""
     if not shapes:
         return np.ones(shape, dtype=bool)
-    kind = shapes[rng.integers(len(shapes))]
+    kind = shapes[int(rng.integers(len(shapes)))]
     rows, columns = np.meshgrid(*(np.linspace(-0.5, 0.5, n) for n in shape), indexing="ij")
     if kind == "round":
         row, column = rng.uniform(-0.02, 0.02, 2)
@@ -209,15 +221,13 @@ def with_calibration_error(geometry: ViewGeometry, world: World, rng: np.random.
     return ViewGeometry(source, moved.matrix @ geometry.detector_to_ras, geometry.shape)
 
 
-def shown_ct(
-    ct: Volume, labels: Volume, centre: FloatArray, around: Sequence[int], world: World
-) -> tuple[Volume, Volume]:
+def shown_ct(ct: Volume, labels: Volume, sought: int, around: Sequence[int], world: World) -> tuple[Volume, Volume]:
     """The CT and the labels as the world's scan shows them.
 
     Args:
         ct: Hounsfield units, all of the anatomy.
         labels: Label map on any grid.
-        centre: (3,) of the vertebra sought, CT RAS mm.
+        sought: Label of the vertebra, about whose middle a square or circle lies.
         around: Labels of the vertebra and of its neighbours.
         world: What is different.
     """
@@ -227,17 +237,18 @@ def shown_ct(
         near = ndimage.binary_dilation(np.isin(labels.resampled_to(ct, order=0).array, around))
         return Volume(np.where(near, ct.array, np.float32(PADDING_HU)), ct.index_to_ras), labels
     if world.extent == "stack":
-        voxels = np.argwhere(np.isin(labels.array, around))[:, ::-1]
-        points = labels.to_ras(voxels)
+        points = labels.to_ras(np.argwhere(np.isin(labels.array, around))[:, ::-1])
         low, high = points.min(axis=0) - STACK_MARGIN_MM, points.max(axis=0) + STACK_MARGIN_MM
     else:
+        vertebra = labels.to_ras(np.argwhere(labels.array == sought)[:, ::-1])
+        centre = (vertebra.min(axis=0) + vertebra.max(axis=0)) / 2
         half = np.array([world.extent_mm / 2, world.extent_mm / 2, 1e4])
         low, high = centre - half, centre + half
     corners = ct.to_index(np.array(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij")).reshape(3, -1).T)
     part = ct.box(np.round(corners.min(axis=0)), np.round(corners.max(axis=0)) + 1)
     if world.extent == "circle":
         k, j, i = np.meshgrid(*(np.arange(n) for n in part.array.shape), indexing="ij")
-        offset = part.to_ras(np.stack([i, j, k], axis=-1)) - centre
-        inside = np.hypot(offset[..., 0], offset[..., 1]) < world.extent_mm / 2
+        away = part.to_ras(np.stack([i, j, k], axis=-1)) - (low + high) / 2
+        inside = np.hypot(away[..., 0], away[..., 1]) < world.extent_mm / 2
         part = Volume(np.where(inside, part.array, np.float32(PADDING_HU)), part.index_to_ras)
     return part, Volume(labels.resampled_to(part, order=0).array.astype(labels.array.dtype), part.index_to_ras)

@@ -72,7 +72,7 @@ def unknown_voxels(ct: Volume, labels: Volume | None = None) -> tuple[BoolArray,
     if padding.mean() < LEAST_PADDING:
         return unknown, False
     for axis in range(3):
-        disc = _disc(~padding.all(axis=axis))
+        disc = _disc(np.asarray(~padding.all(axis=axis)))
         if disc is not None:
             return unknown | np.broadcast_to(np.expand_dims(~disc, axis), array.shape), False
     alone = labels is not None and _mostly_labelled(ct, ~padding, labels)
@@ -141,7 +141,8 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
 def _coarse(values: NDArray[np.float32], seen: BoolArray, factor: int) -> tuple[NDArray[np.float32], BoolArray]:
     """Means over blocks of what is known in them, and which blocks are known."""
     weights = _block_mean(seen.astype(np.float32), factor)
-    return _block_mean(values, factor) / np.maximum(weights, np.float32(1e-3)), weights > 0.5
+    means = _block_mean(values, factor) / np.maximum(weights, 1e-3)
+    return means.astype(np.float32), weights > 0.5
 
 
 def _seen(grid: Volume, unknown: BoolArray, fine: Volume, factor: int) -> BoolArray:

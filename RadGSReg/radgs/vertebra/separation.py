@@ -6,9 +6,11 @@ excess and remainder add up to the CT exactly, and a moved body leaves no edge w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from radgs.anatomy import label_mask
@@ -18,6 +20,8 @@ from radgs.geometry import FloatArray, Volume
 #: How far the soft mask reaches beyond the label, mm: partial-volume voxels belong to the bone they blur.
 MASK_BLUR_MM = 0.7
 MARGIN_MM = 4.0
+#: Slices resampled at a time, and how far a Gaussian reaches, in standard deviations.
+SLAB_VOXELS, SMOOTHED_TO_SIGMA = 32, 4.0
 
 
 def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
@@ -78,15 +82,22 @@ def split_bodies(ct: Volume, labels: Volume, bodies: list[int]) -> BodySplit:
 
 
 def resampled_isotropic(
-    volume: Volume, spacing_mm: float, centre: FloatArray | None = None, size_mm: FloatArray | None = None
+    volume: Volume,
+    spacing_mm: float,
+    centre: FloatArray | None = None,
+    size_mm: FloatArray | None = None,
+    values: Callable[[NDArray], NDArray] = lambda array: array,
 ) -> Volume:
     """The volume on a grid of cubic voxels along RAS, smoothed first where that grid is coarser.
+
+    Slab by slab, so that of a large CT there is never a whole second copy.
 
     Args:
         volume: Values outside of which are zero.
         spacing_mm: Voxel size of the result.
         centre: (3,) centre of the result, RAS mm; by default the volume's own.
         size_mm: (3,) extent of the result, mm; by default all of the volume.
+        values: What is resampled, of the volume's values; voxel by voxel.
     """
     corners = volume.to_ras(
         np.stack(np.meshgrid(*((0, n - 1) for n in volume.size), indexing="ij"), axis=-1).reshape(-1, 3)
@@ -100,5 +111,20 @@ def resampled_isotropic(
     index_to_ras[:3, 3] = middle - (counts - 1) / 2 * spacing_mm
     grid = Volume(np.broadcast_to(np.float32(0), tuple(counts[::-1])), index_to_ras)
     sigma = np.sqrt(np.maximum(spacing_mm**2 - volume.spacing**2, 0.0)) / 2 / volume.spacing
-    smoothed = Volume(ndimage.gaussian_filter(volume.array, sigma[::-1]), volume.index_to_ras)
-    return Volume(smoothed.resampled_to(grid).array.astype(np.float32), index_to_ras)
+    width, height, depth = grid.size
+    slabs = [grid.box([0, 0, k], [width, height, k + SLAB_VOXELS]) for k in range(0, depth, SLAB_VOXELS)]
+    return Volume(np.concatenate([_smoothed_on(slab, volume, sigma, values) for slab in slabs]), index_to_ras)
+
+
+def _smoothed_on(
+    grid: Volume, volume: Volume, sigma: FloatArray, values: Callable[[NDArray], NDArray]
+) -> NDArray[np.float32]:
+    """A volume's smoothed values on a grid, from the part of the volume that they depend on."""
+    corners = np.stack(np.meshgrid(*((0, n - 1) for n in grid.size), indexing="ij"), axis=-1).reshape(-1, 3)
+    indices = volume.to_index(grid.to_ras(corners))
+    reach = np.ceil(SMOOTHED_TO_SIGMA * sigma) + 2
+    part = volume.box(np.floor(indices.min(axis=0) - reach), np.ceil(indices.max(axis=0) + reach) + 1)
+    if part.array.size == 0:
+        return np.zeros(grid.array.shape, np.float32)
+    smoothed = ndimage.gaussian_filter(values(part.array), sigma[::-1], truncate=SMOOTHED_TO_SIGMA)
+    return Volume(smoothed, part.index_to_ras).resampled_to(grid).array.astype(np.float32)

@@ -17,6 +17,7 @@ from radgs.case import RegistrationCase
 from radgs.cli import app
 from radgs.cli.console import EXIT_OF_VERDICT
 from radgs.export.igtl.link import DEFAULT_PORT
+from radgs.io.cache_folder import CacheFolder
 
 PACKAGE_PARENT = Path(radgs.__file__).resolve().parents[1]
 DEMO_CASE = Path(radgs.__file__).resolve().parent / "data" / "demo" / "case.json"
@@ -135,3 +136,40 @@ def test_ctrl_c_stops_cleanly_with_status_130(tmp_path: Path) -> None:
     assert "Stopped before the end." in said[-2]
     assert "Traceback" not in "".join(said)
     assert not (tmp_path / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            ["prepare", "case", "--level", "L3", "--out", "a", "--minutes", n]
+            for n in ("nan", "inf", "-inf", "-1", "1e9")
+        ),
+        *(["train", "--out", "a", "--pairs", "b", "--minutes", n] for n in ("nan", "inf", "0")),
+        ["train", "--out", "a", "--pairs", "b", "--spines", "99999999999"],
+        ["prepare", "case", "--level", "L3", "--out", "a", "--seed", "-1"],
+        ["benchmark", "--out", "a", "--seed", "-1"],
+        ["benchmark", "--out", "a", "--trials", "99999999999"],
+        ["experiment", "offsets", "--out", "a", "--steps", "0"],
+        *(["export", "result", "--format", "igtl", "--timeout", number] for number in ("nan", "inf", "0")),
+        ["export", "result", "--format", "igtl", "--port", "65536"],
+    ],
+)
+def test_every_number_has_bounds(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, _, err = radgs_command(*arguments)
+    assert status == 2
+    assert "Invalid value" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RADGS_CACHE", str(tmp_path / "cache"))
+    CacheFolder(tmp_path / "cache").put("hashes", "key", b"content")
+    status, out, _ = radgs_command("cache")
+    assert status == 0
+    assert "1 entries" in out
+    assert json.loads(radgs_command("cache", "clear", "--json")[1])["entries"] == 1
+    assert json.loads(radgs_command("cache", "show", "--json")[1])["entries"] == 0
+    monkeypatch.setenv("RADGS_CACHE", "off")
+    assert "off" in radgs_command("cache")[1]

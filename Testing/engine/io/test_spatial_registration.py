@@ -234,7 +234,7 @@ def test_a_registration_that_another_program_wrote_otherwise_reads_the_same(tmp_
 
 
 def test_what_is_no_registration_of_two_frames_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputFileError, match="not a DICOM file"):
+    with pytest.raises(InputFileError, match="There is no file"):
         read_spatial_registration(tmp_path / "missing.dcm")
     image = write_series(tmp_path / "ct", CT_FRAME) / "0.dcm"
     with pytest.raises(InputFileError, match="not a Spatial Registration"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -18,12 +19,13 @@ import pytest
 
 import radgs
 from radgs.case import Level
-from radgs.errors import InputFileError, RadgsError
+from radgs.errors import InputFileError, OutputError, RadgsError
 from radgs.io.model_header import read_model_summary, work_folder
 from radgs.io.volumes import write_volume
 from radgs.networks import load_generic, load_networks
 from radgs.phantom import PhantomSpine
 from radgs.training.prepare import SETTINGS, PreparationProgress, PreparationSettings, prepare
+from radgs.training.unfinished_work import unfinished_work
 
 MODULE_FOLDER = Path(radgs.__file__).resolve().parents[1]
 
@@ -194,6 +196,58 @@ prepare(ct, labels, Level("L3", {level.label}), load_generic(), Path({str(out)!r
     assert f"step {kept + 1}" in first.message
     assert networks.record["steps"] >= kept
     assert np.isfinite(networks.accuracy.ssim_3d)
+
+
+def test_a_folder_that_is_not_ours_is_not_touched(phantom_spine: PhantomSpine, level: Level, out: Path) -> None:
+    theirs = work_folder(out) / "thesis.txt"
+    theirs.parent.mkdir()
+    theirs.write_text("years of work", "utf-8")
+    with pytest.raises(OutputError, match="nothing there was touched"):
+        prepare_small(phantom_spine, level, out)
+    assert theirs.read_text("utf-8") == "years of work"
+
+
+def test_another_seeds_unfinished_work_is_kept(phantom_spine: PhantomSpine, level: Level, out: Path) -> None:
+    for seed in (0, 1):
+        with pytest.raises(RadgsError, match="before there was a model"):
+            prepare_small(phantom_spine, level, out, seed=seed, cancelled=lambda: True)
+        (work_folder(out, seed) / "left.txt").touch()
+    with pytest.raises(RadgsError, match="before there was a model"):
+        prepare_small(phantom_spine, level, out, cancelled=lambda: True)
+    assert [(work_folder(out, seed) / "left.txt").exists() for seed in (0, 1)] == [True, True]
+
+
+def test_two_do_not_prepare_one_model(phantom_spine: PhantomSpine, level: Level, out: Path) -> None:
+    with unfinished_work(out, "somebody else's", 0), pytest.raises(OutputError, match="Another run is writing"):
+        prepare_small(phantom_spine, level, out)
+
+
+def test_damaged_unfinished_work_is_discarded_and_said(phantom_spine: PhantomSpine, level: Level, out: Path) -> None:
+    watcher = Watcher(lambda told: bool(told) and told[-1].stage == "train" and told[-1].fraction > 0.4)
+    prepare_small(phantom_spine, level, out, progress=watcher, cancelled=watcher.cancelled, minutes=1.0)
+    work = work_folder(out)
+    for name, damage in (
+        ("checkpoint.safetensors", lambda content: content[:-1000] + bytes(1000)),
+        ("checkpoint.safetensors", lambda content: content[: len(content) // 2]),
+        ("training.npz", lambda content: content[: len(content) // 2]),
+        ("held_out.npz", lambda content: b"nothing"),
+        ("record.json", lambda content: b"[" * 100_000),
+        ("radgs-work.json", lambda content: content),
+    ):
+        whole = (work / name).read_bytes()
+        (work / name).write_bytes(damage(whole))
+        again = Watcher(lambda told: any(at.stage == "train" and "step" in at.message for at in told))
+        networks = prepare_small(phantom_spine, level, out, progress=again, cancelled=again.cancelled, minutes=1.0)
+        said = " | ".join(at.message for at in again.told)
+        assert ("damaged" in said) == (name.endswith((".npz", "tensors"))), (name, said)
+        assert np.isfinite(networks.accuracy.ssim_3d)
+        (work / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize("minutes", [math.nan, math.inf, -1.0, 0.0])
+def test_a_budget_is_a_number_of_minutes(minutes: float, phantom_spine: PhantomSpine, level: Level, out: Path) -> None:
+    with pytest.raises(InputFileError, match="minutes"):
+        prepare_small(phantom_spine, level, out, minutes=minutes)
 
 
 def test_unfinished_work_on_another_label_map_is_not_taken_up(

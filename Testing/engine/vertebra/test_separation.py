@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -9,7 +11,14 @@ from scipy import ndimage
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import RigidTransform, Volume, isotropic_grid
 from radgs.phantom import PhantomSpine
-from radgs.vertebra.separation import BodySplit, label_box, resampled_isotropic, soft_mask, split_bodies
+from radgs.vertebra.separation import (
+    SLAB_VOXELS,
+    BodySplit,
+    label_box,
+    resampled_isotropic,
+    soft_mask,
+    split_bodies,
+)
 
 
 @pytest.fixture(scope="session")
@@ -149,3 +158,25 @@ def test_an_isotropic_copy_may_be_cut_to_a_box(split: BodySplit) -> None:
 def centroid(volume: Volume) -> np.ndarray:
     """(3,) centre of mass, RAS mm."""
     return volume.to_ras(np.array(ndimage.center_of_mass(volume.array))[::-1])
+
+
+def test_resampling_slab_by_slab_is_resampling_at_once() -> None:
+    turned = RigidTransform.from_rotation_vector([0.2, -0.1, 0.3], [5.0, -7.0, 20.0]).matrix
+    hu = np.random.default_rng(0).integers(-1000, 1500, (90, 40, 50)).astype(np.int16)
+    ct = Volume(hu, turned @ np.diag([0.7, 0.7, 1.25, 1.0]))
+    found = resampled_isotropic(ct, 1.5, values=attenuation_from_hu)
+    sigma = np.sqrt(np.maximum(1.5**2 - ct.spacing**2, 0.0)) / 2 / ct.spacing
+    smoothed = Volume(ndimage.gaussian_filter(attenuation_from_hu(hu), sigma[::-1]), ct.index_to_ras)
+    expected = smoothed.resampled_to(found).array
+    assert found.size[2] > 2 * SLAB_VOXELS
+    assert np.ptp(expected) > 0.01
+    np.testing.assert_allclose(found.array, expected, atol=1e-7)
+
+
+def test_resampling_a_large_volume_takes_little_beside_it() -> None:
+    ct = Volume(np.zeros((300, 160, 160), np.int16), np.diag([0.7, 0.7, 1.0, 1.0]))
+    tracemalloc.start()
+    small = resampled_isotropic(ct, 2.0, values=attenuation_from_hu)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.0 * 2 * ct.array.nbytes + 8 * small.array.nbytes

@@ -117,9 +117,10 @@ def test_a_second_registration_builds_no_model_though_the_first_was_cut_short(
         '{"id": 1, "command": "register", "case": "' + "x" * 3_000_000 + '"}',
         '{"id": 1, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": Infinity}',
         "9" * 5000,
-        "\x00\ud800",
+        "\x00nonsense",
+        '{"id": 1, "command": "\\ud800"}',
     ],
-    ids=["deep list", "deep object", "deep id", "long", "infinite", "large number", "no text"],
+    ids=["deep list", "deep object", "deep id", "long", "infinite", "large number", "no text", "half a letter"],
 )
 def test_no_line_makes_it_deaf(shared_worker: RunningWorker, line: str) -> None:
     shared_worker.send_line(line)

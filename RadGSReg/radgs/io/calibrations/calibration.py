@@ -58,7 +58,14 @@ class Calibration:
 
     def moved(self, world_to_ras: RigidTransform, *, patient_axes: bool = True) -> Calibration:
         """The same views in another world."""
-        views = tuple(replace(view, geometry=moved_view(view.geometry, world_to_ras)) for view in self.views)
+        views = tuple(
+            replace(
+                view,
+                geometry=moved_view(view.geometry, world_to_ras),
+                sigma=None if view.sigma is None else view.sigma.turned(world_to_ras.rotation),
+            )
+            for view in self.views
+        )
         return replace(self, views=views, patient_axes=patient_axes)
 
     def with_films_behind(self, centre: ArrayLike) -> Calibration:

@@ -1,8 +1,8 @@
-"""Makes this folder's writers importable."""
+"""Makes the writers of DICOM X-rays importable."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).resolve().parents[2]))

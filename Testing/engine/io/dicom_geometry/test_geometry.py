@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from writers import SOP_CLASSES, Exposure, write
+from dicom_xray_files import SOP_CLASSES, Exposure, write
 
 from radgs.errors import InputFileError
 from radgs.io.dicom_geometry import Given, read_dicom_view

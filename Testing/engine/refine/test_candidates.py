@@ -1,0 +1,51 @@
+"""A right start is never lost to another candidate, and a wrong one gives way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from radgs.geometry import RigidTransform, XRayView, mean_distance
+from radgs.refine import Observation
+from radgs.refine.candidates import CLICK_SIGMA_MM, Candidate, best_candidate
+from radgs.vertebra import VertebraModel
+
+OffBy = Callable[[float, float], RigidTransform]
+
+
+@pytest.fixture(scope="module")
+def choose(
+    take_xrays: Callable[..., tuple[XRayView, ...]],
+    moved_apart: dict[str, RigidTransform],
+    phantom_model: VertebraModel,
+    truth: RigidTransform,
+) -> Callable[..., Candidate]:
+    views = take_xrays(moved_apart)
+    bodies = (
+        phantom_model.vertebra_body,
+        phantom_model.surroundings_body.sampled_every(4.0),
+        *(body.sampled_every(3.0) for body in phantom_model.neighbour_bodies),
+    )
+    observation = Observation.around(views, truth.apply(phantom_model.centre), 128.0, 64)
+
+    def chosen(*poses: tuple[str, RigidTransform]) -> Candidate:
+        return best_candidate(observation, bodies, phantom_model, poses, CLICK_SIGMA_MM)
+
+    return chosen
+
+
+def test_a_right_start_wins(
+    choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy, phantom_model: VertebraModel
+) -> None:
+    best = choose(("start", truth), ("whole", off_by(15.0, 20.0)))
+    assert best.name == "start"
+    assert mean_distance(phantom_model.surface, best.tried.poses[0], truth) < 0.5
+
+
+def test_a_wrong_start_gives_way(choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy) -> None:
+    assert choose(("start", off_by(15.0, 20.0)), ("whole", truth)).name == "whole"
+
+
+def test_of_equals_the_start_wins(choose: Callable[..., Candidate], off_by: OffBy) -> None:
+    assert choose(("start", off_by(3.0, 2.0)), ("network", off_by(2.0, 2.0))).name == "start"
