@@ -70,6 +70,9 @@ class VisualQaSection(Section):
         """Forgets the pictures, which are of a scene that may go; the keys are free again."""
         self._shortcuts.remove()
         self._pictures = self._drawn = self._asked = self._failed = None
+
+    def forget_patient(self) -> None:
+        """There is nothing to look at any more."""
         self.looking = False
 
     def follow(self, parameters: Any) -> None:

@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_loaded_is_told(a_panel: Any, user: Any, monkeypat
     monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *arguments: "nowhere/case.json")
     user.press(a_panel.ui.loadCaseButton)
     assert "There is no file" in a_panel.ui.messageLabel.text
-    assert "Check the path." in a_panel.ui.messageLabel.text
+    assert "Check the path" in a_panel.ui.messageLabel.text
 
 
 def test_a_saved_scene_restores_the_choices_and_the_confirmation(

@@ -99,11 +99,12 @@ def test_an_opacity_that_was_set_at_the_view_stays(a_drawn_panel: Any, user: Any
     red.SetForegroundOpacity(0.23)
     a_drawn_panel.panel.refresh()
     user.press(ui.outlineCheckBox)
+    user.press(ui.outlineCheckBox)
     user.press(ui.showXraysButton)
     a_drawn_panel.exit()
     a_drawn_panel.enter()
     assert red.GetForegroundOpacity() == pytest.approx(0.23)
-    user.press(ui.outlineCheckBox)
+    assert ui.drawButton.isVisible()  # who comes back finds the section open
 
 
 def test_pictures_drawn_again_leave_the_views_opacity(a_drawn_panel: Any, user: Any, host: Any) -> None:
