@@ -113,6 +113,7 @@ def host() -> Any:
 def a_scene(host: Any) -> Iterator[Any]:
     """An empty scene; afterwards, nothing may have failed where no test could see it."""
     host.scene.Clear(0)
+    host.scene.SetURL("")
     host.failures.take()
     yield host.scene
     assert not (failed := host.failures.take()), "\n".join(failed)

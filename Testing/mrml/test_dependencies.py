@@ -56,6 +56,12 @@ BUILT = {"numpy": "2.0.2", "scipy": "1.13.1", "SimpleITK": "2.5.2", "pydicom": "
 BROUGHT = {**BUILT, "torch": "2.6.0"}
 
 
+def run_module(name: str, arguments: list[str]) -> None:
+    """Runs a Python module by Slicer's own function, which until 5.10 had a private name."""
+    public = getattr(slicer.util, "executePythonModule", None)
+    (public or slicer.util._executePythonModule)(name, arguments)
+
+
 class Scratch:
     """An environment that plays a packaged Slicer's Python; alpha and beta are wanted."""
 
@@ -135,7 +141,7 @@ def test_it_installs_with_the_slicer_that_has_no_packaging_module(
 
     def pip_install(requirements: Any) -> None:
         assert isinstance(requirements, list)
-        slicer.util.executePythonModule("pip", ["install", *requirements])
+        run_module("pip", ["install", *requirements])
 
     monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     monkeypatch.setattr(slicer.util, "pip_install", pip_install)
@@ -248,7 +254,7 @@ def test_torch_comes_with_its_extension_or_not_at_all(scratch: Scratch, monkeypa
             torchvisionVersionRequirement: str | None = None,  # noqa: N803
         ) -> None:
             assert not askConfirmation
-            slicer.util.executePythonModule("pip", ["install", f"torch{torchVersionRequirement}"])
+            run_module("pip", ["install", f"torch{torchVersionRequirement}"])
             import torch
 
             imported.append(torch.__name__)

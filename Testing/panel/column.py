@@ -37,3 +37,9 @@ def place_of(panel: Any, name: str) -> tuple[int, int]:
 def open_sections(panel: Any) -> set[str]:
     """The sections that are open."""
     return {name for name in SECTIONS if not getattr(panel.ui, f"{name}CollapsibleButton").collapsed}
+
+
+def click_header(button: Any) -> None:
+    """Opens or folds a section as a user does, by its title."""
+    button.click()
+    slicer.app.processEvents()

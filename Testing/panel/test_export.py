@@ -11,6 +11,7 @@ import pydicom
 import pytest
 import SimpleITK
 import slicer
+from column import click_header
 from exported_scene import L3, L4, LEVELS, SCREW_ENTRY, bring_in, load_into_database, write_ct_series
 
 from radgs.case import LevelResult
@@ -31,6 +32,7 @@ def levels(a_panel: Any, user: Any, host: Any, tmp_path: Path) -> Any:
     """The demo case with L3 accepted, L4 to be checked and L5 rejected, and a folder chosen."""
     user.press(a_panel.ui.demoButton)
     bring_in(tmp_path / "result", a_panel.logic.inputs())
+    click_header(a_panel.ui.exportCollapsibleButton)  # which opens by itself once a level is accepted
     a_panel.ui.exportFolderEdit.currentPath = str(tmp_path / "out")
     host.wait_until(lambda: a_panel.ui.exportLevelsList.count == 3)
     return a_panel.logic.inputs()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
+from column import click_header
 from exported_scene import L3, L4, SCREW_ENTRY, bring_in
 from navigation import HOST, PATIENCE_S, message_at
 
@@ -19,6 +20,7 @@ def ui(a_panel: Any, user: Any, host: Any, tmp_path: Path) -> Any:
     user.press(a_panel.ui.demoButton)
     a_panel.ui.exportCollapsibleButton.collapsed = False
     bring_in(tmp_path / "result", a_panel.logic.inputs())
+    click_header(a_panel.ui.exportCollapsibleButton)
     host.wait_until(lambda: a_panel.ui.exportLevelsList.count == 3)
     return a_panel.ui
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import slicer
-from column import SCREEN, SECTIONS, WIDTH, lay_out, open_sections, place_of
+from column import SCREEN, SECTIONS, WIDTH, click_header, lay_out, open_sections, place_of
 from exported_scene import bring_in
 
 #: A path that no line can break.
@@ -199,10 +199,3 @@ def test_every_field_has_a_tooltip(a_panel: Any) -> None:
             del fields[name]
     assert len(fields) > 40
     assert [name for name, widget in fields.items() if not widget.toolTip] == []
-
-
-def click_header(button: Any) -> None:
-    """Clicks a section's title."""
-    from PySide6 import QtCore, QtTest
-
-    QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton, pos=QtCore.QPoint(40, 8))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from column import click_header
 from exported_scene import bring_in
 
 from radgs.io.model_header import read_model_summary
@@ -115,6 +116,7 @@ def test_a_dialog_that_was_cancelled_loads_nothing_from_the_working_folder(
 def exportable(a_panel: Any, ui: Any, user: Any, host: Any, tmp_path: Path) -> Any:
     """A level ticked for export, and a folder chosen."""
     bring_in(tmp_path / "result", a_panel.logic.inputs())
+    click_header(a_panel.ui.exportCollapsibleButton)
     host.wait_until(lambda: ui.exportLevelsList.count == 3)
     user.tick(ui.exportLevelsList.item(0))
     ui.exportFolderEdit.currentPath = str(tmp_path / "out")
