@@ -31,8 +31,7 @@ help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in demo-result/
-	@rm -f $(OUT)/result.json
-	$(BIN)/radgs demo --out $(OUT) || test -s $(OUT)/result.json
+	$(BIN)/radgs demo --out $(OUT) || { test -s $(OUT)/result.json && test ! -e $(OUT)/OUTDATED.txt; }
 
 test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)

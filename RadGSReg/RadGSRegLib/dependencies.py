@@ -146,13 +146,8 @@ class Dependencies:
 
         self.installing = True
         try:
-            with self._nothing_replaced(), redirect_stdout(_Lines(sys.stdout, heard)):
-                if wanted.torch:
-                    _install_torch()
-                if wanted.missing:
-                    _pip_install(list(wanted.missing))
-                if wanted.damaged:  # pip cannot uninstall what has lost its list of files
-                    _pip_install(["--ignore-installed", "--no-deps", *wanted.damaged])
+            with redirect_stdout(_Lines(sys.stdout, heard)):
+                self._bring_in(wanted)
         except Exception as problem:
             raise explain_failure(problem, lines, self.look().names) from problem
         finally:
@@ -161,6 +156,18 @@ class Dependencies:
         if not left.complete:
             raise explain_failure(None, lines, left.names)
         return [name for name, version in before.items() if version is not None and _import_name(name) in sys.modules]
+
+    def _bring_in(self, wanted: Libraries) -> None:
+        if wanted.torch:
+            with self._nothing_replaced():
+                _install_torch()
+            if self.look().torch:  # else pip would bring a build of its own choice, because others depend on torch
+                raise RuntimeError("the PyTorch extension has not installed torch")
+        with self._nothing_replaced():
+            if wanted.missing:
+                _pip_install(list(wanted.missing))
+            if wanted.damaged:  # pip cannot uninstall what has lost its list of files
+                _pip_install(["--ignore-installed", "--no-deps", *wanted.damaged])
 
     def _unfit(self, requirement: Requirement) -> str | None:
         """What is wrong with one of the packages that are not ours; None where nothing is, or can be known."""

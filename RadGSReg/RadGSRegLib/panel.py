@@ -6,11 +6,11 @@ from typing import Any
 
 import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from RadGSRegLib import acceptance, confirmation
+from RadGSRegLib.form_binding import FormBinding
 from RadGSRegLib.levels import level_transforms
 from RadGSRegLib.node_watch import NodeWatch, SceneWatch
 from RadGSRegLib.readiness import can_click, inputs_to_do
@@ -60,7 +60,7 @@ class Panel:
         self._ui, self._logic = ui, logic
         self.parameters: Any = None
         self._said = ""
-        self._tags: tuple[int, int] | None = None
+        self._form: FormBinding | None = None
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -73,9 +73,8 @@ class Panel:
         """Takes up the scene's parameters, made where there are none."""
         if self.parameters is not None:
             return
-        self.parameters = self._logic.getParameterNode()
-        gui = self.parameters.connectGui(self._ui)
-        self._tags = gui, self.parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.refresh())
+        self._form = FormBinding(self._logic.getParameterNode(), self._ui, self.refresh)
+        self.parameters = self._form.parameters
         self._scene.start(slicer.mrmlScene)
         for section in self.sections:
             section.take_up()
@@ -83,17 +82,15 @@ class Panel:
 
     def leave(self) -> None:
         """Lets go of the parameters, before the scene is closed or another module shown."""
-        if self.parameters is None or self._tags is None:
+        if self._form is None:
             return
         self._soon.stop()
         self._watched.watch([])
         self._scene.stop()
         for section in self.sections:
             section.let_go()
-        gui, observer = self._tags
-        self.parameters.disconnectGui(gui)
-        self.parameters.RemoveObserver(observer)
-        self.parameters = self._tags = None
+        self._form.release()
+        self.parameters = self._form = None
         self.say("")
 
     def close_scene(self) -> None:

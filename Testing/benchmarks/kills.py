@@ -64,7 +64,8 @@ def state_of(folder: Path) -> str:
         return "no list"
     there = {path.name: path for path in folder.iterdir()}
     if set(there) - {LIST_NAME, OUTDATED_NAME} != set(listed):
-        return "other files than listed"
+        others = sorted(set(there) - {LIST_NAME, OUTDATED_NAME} ^ set(listed))
+        return f"other files than listed: {', '.join(others)}"
     if any(hashlib.sha256(there[name].read_bytes()).hexdigest() != digest for name, digest in listed.items()):
         return "a file of another run"
     levels = RegistrationResult.load(folder).levels

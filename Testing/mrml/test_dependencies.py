@@ -268,6 +268,22 @@ def test_torch_comes_with_its_extension_or_not_at_all(scratch: Scratch, monkeypa
     assert scratch.versions() == {**BROUGHT, "alpha": "2.0", "beta": "2.0"}
 
 
+def test_torch_never_comes_in_by_the_back_door(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extension installs nothing, as when it is told not to, pip must not choose a build of torch itself."""
+    for left in scratch.site.glob("torch*"):
+        shutil.rmtree(left)
+    make_wheel(scratch.wheels, "alpha", "2.0", ("torch>=2.0",))
+    for name in ("beta", "torch"):
+        make_wheel(scratch.wheels, name, "2.7.0")
+    extension = types.ModuleType("PyTorchUtils")
+    logic = type("PyTorchUtilsLogic", (), {"installTorch": lambda self, **_options: None})
+    extension.PyTorchUtilsLogic = logic  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    with pytest.raises(DependencyError, match=r"has not installed torch.*Still missing: PyTorch, alpha, beta"):
+        scratch.dependencies().install()
+    assert "torch" not in scratch.versions()
+
+
 def test_the_list_is_that_of_the_package_without_what_slicer_brings() -> None:
     import tomllib
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 import slicer
 
 NAME = "radgs-package-that-nobody-has"
+
+
+has_torch = find_spec("torch") is not None
+with_torch = pytest.mark.skipif(not has_torch, reason="torch is not here")
 
 
 @pytest.fixture
@@ -33,6 +38,7 @@ def agreed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text, *_: True)
 
 
+@with_torch
 def test_where_nothing_is_missing_there_is_no_row(a_panel: Any) -> None:
     assert not a_panel.ui.dependenciesFrame.isVisible()
 
@@ -76,6 +82,7 @@ def test_no_waiting_cursor_lies_over_a_dialog(lacking: Any, user: Any, monkeypat
     assert seen == [None, None]
 
 
+@with_torch
 def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: Any, agreed: None) -> None:
     """The real pip."""
     user.press(lacking.ui.installButton)
@@ -84,6 +91,7 @@ def test_what_cannot_be_had_is_told_and_can_be_tried_again(lacking: Any, user: A
     assert NAME in lacking.ui.dependenciesLabel.text
 
 
+@with_torch
 def test_what_has_come_in_the_meantime_takes_the_row_away(
     lacking: Any, user: Any, agreed: None, tmp_path: Path
 ) -> None:
@@ -91,3 +99,10 @@ def test_what_has_come_in_the_meantime_takes_the_row_away(
     user.press(lacking.ui.installButton)
     assert "Installed." in lacking.ui.messageLabel.text
     assert not lacking.ui.dependenciesFrame.isVisible()
+
+
+@pytest.mark.skipif(has_torch, reason="the engine's libraries are here")
+def test_a_fresh_slicer_opens_the_panel_and_names_what_it_lacks(a_panel: Any, user: Any) -> None:
+    assert a_panel.ui.dependenciesFrame.isVisible()
+    assert "missing: PyTorch, scikit-image, matplotlib" in a_panel.ui.dependenciesLabel.text
+    assert a_panel.ui.installButton.enabled

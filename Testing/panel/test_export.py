@@ -23,6 +23,7 @@ FLIP = np.array([-1.0, -1.0, 1.0])
 
 @pytest.fixture
 def ui(a_panel: Any) -> Any:
+    a_panel.ui.exportCollapsibleButton.collapsed = False
     return a_panel.ui
 
 
@@ -196,7 +197,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(ui: Any, levels: Any, user: 
     ui.exportFolderEdit.currentPath = str(tmp_path / "file")
     tick(user, ui, "L3")
     user.press(ui.exportButton)
-    assert "Nothing can be written to" in ui.exportedLabel.text
+    assert "cannot be written" in ui.exportedLabel.text
     assert "Name a folder that you may write to." in ui.exportedLabel.text
 
 
@@ -230,6 +231,7 @@ def test_a_saved_scene_brings_ticks_format_and_levels_back(
     a_scene.Clear(0)
     assert ui.exportButton.text == "Nothing has been registered yet"
     a_scene.ReadFromMRB(bundle)
+    ui.exportCollapsibleButton.collapsed = False
     assert (ui.exportButton.text, ui.exportFormatComboBox.currentData) == ("Choose a folder", "csv")
     assert ui.streamPortSpinBox.value == 23456
     ui.exportFolderEdit.currentPath = str(tmp_path / "out")

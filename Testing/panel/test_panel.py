@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import slicer
@@ -49,6 +50,13 @@ def test_leaving_and_coming_back_shows_the_same(a_panel: Any, user: Any) -> None
     a_panel.enter()
     assert a_panel.ui.deviceComboBox.currentText == "auto"
     assert to_do(a_panel) == "Confirm the level"
+
+
+def test_nothing_stays_on_the_node_of_a_panel_that_was_left(a_panel: Any) -> None:
+    """An observer that keeps the wrapper alive slows every change; collected with it, it ends the application."""
+    left = weakref.ref(a_panel.panel.parameters)
+    a_panel.exit()
+    assert left() is None
 
 
 def test_the_modules_own_self_test_passes(a_scene: Any, the_module: Any) -> None:

@@ -19,6 +19,8 @@ def ui(a_panel: Any, user: Any) -> Any:
     user.press(a_panel.ui.demoButton)
     user.press(a_panel.ui.confirmLevelsCheckBox)
     a_panel.ui.patientModelCollapsibleButton.collapsed = False
+    a_panel.ui.exportCollapsibleButton.collapsed = False
+    a_panel.ui.inputsCollapsibleButton.collapsed = False
     return a_panel.ui
 
 
@@ -149,6 +151,7 @@ def test_no_patients_folder_is_offered_for_the_next(exportable: Any, a_panel: An
     for edit in edits:
         edit.currentPath = "/patients/A"
     exportable.preparationFolderEdit.currentPath = "/patients/A"
+    exportable.inputsCollapsibleButton.collapsed = False
     user.press(exportable.demoButton)  # another CT in the same scene
     assert [edit.currentPath for edit in edits] == [""] * 3
     assert "A" not in Path(exportable.preparationFolderEdit.currentPath).parts

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import polygon2mask
 
 from radgs.case.checks import check_case, check_ct, check_label
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
@@ -178,6 +177,8 @@ def _read_field(entry: ViewEntry, shape: tuple[int, int]) -> NDArray[np.bool_] |
     if isinstance(entry.field, Path):
         field = read_xray(entry.field, "attenuation").image > 0
     else:
+        from skimage.draw import polygon2mask  # only here: the panel reads cases where it is not installed
+
         field = polygon2mask(shape, entry.field[:, ::-1])
     if field.shape != shape or not field.any():
         raise CaseError(

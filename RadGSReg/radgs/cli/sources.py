@@ -93,8 +93,9 @@ def import_case(
     with ending_well(as_json=False):
         from radgs.case.importing import write_plan
         from radgs.case.importing.bone_case import BoneImport, plan_bone_case
-        from radgs.case.importing.dicom_case import DicomImport, is_dicom_import, plan_dicom_case
+        from radgs.case.importing.dicom_case import is_dicom_import, plan_dicom_case
         from radgs.case.importing.inventory import take_inventory
+        from radgs.case.importing.request import DicomImport
         from radgs.errors import CaseError
 
         if out is None and not dry_run:

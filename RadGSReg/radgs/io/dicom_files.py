@@ -19,6 +19,7 @@ RANGES = {
     "SamplesPerPixel": (1, 4),
     "BitsAllocated": (1, 64),
     "BitsStored": (1, 64),
+    "HighBit": (0, 63),
     "PixelRepresentation": (0, 1),
     "PlanarConfiguration": (0, 1),
     "MaximumFractionalValue": (1, 255),

@@ -54,8 +54,8 @@ def pixel_layout(path: Path, dataset: pydicom.Dataset) -> PixelLayout:
     """
     allocated = whole(path, dataset, "BitsAllocated")
     stored = whole(path, dataset, "BitsStored", allocated)
-    high = dataset.get("HighBit", stored - 1)
-    if allocated not in (1, 8, 16, 32) or stored > allocated or high not in (None, stored - 1):
+    high = whole(path, dataset, "HighBit", stored - 1)
+    if allocated not in (1, 8, 16, 32) or stored > allocated or high != stored - 1:
         raise InputFileError(
             f"{path} is damaged: of {allocated} bits per pixel it says that {stored} are used, up to bit {high}.",
             INCOMPLETE,

@@ -114,10 +114,11 @@ def folder_to_be(
     with only_writer(place):
         try:
             _recover(place, aside)
-            if place.is_dir():
-                _mark(place, made_before)
+            listed = _listed_before(place, made_before)
             aside.mkdir(mode=place.stat().st_mode & 0o777 if place.is_dir() else 0o777)
             _write_list(aside, None)
+            if listed is not None:
+                _mark(place, aside, listed)
         except OSError as problem:
             raise cannot_write(place, problem) from problem
         try:
@@ -172,8 +173,10 @@ def _recover(place: Path, aside: Path) -> None:
             raise OutputError(f"{leftover} is in the way.", "Move it away, or name another folder with --out.")
 
 
-def _mark(place: Path, made_before: Callable[[Path], frozenset[str]]) -> None:
-    """Says in a folder that it is of an earlier run; one that holds anything else is refused."""
+def _listed_before(place: Path, made_before: Callable[[Path], frozenset[str]]) -> dict[str, str] | None:
+    """What an earlier run wrote; None where none did. A folder that holds anything else is refused."""
+    if not place.is_dir():
+        return None
     names = [entry.name for entry in place.iterdir()]
     listed = listed_files(place)
     if listed is None and names:
@@ -184,9 +187,18 @@ def _mark(place: Path, made_before: Callable[[Path], frozenset[str]]) -> None:
             f"{place} holds what no run wrote, such as {others[0]}; nothing there was touched.",
             "Name another folder with --out, or move it away.",
         )
-    if listed is not None:
-        _write_list(place, listed)  # also where there was none: what takes the folder's place clears it away by this
-        write_text(place / OUTDATED_NAME, MARK.format(datetime.now().astimezone().isoformat(" ", "seconds")))
+    return listed
+
+
+def _mark(place: Path, aside: Path, listed: dict[str, str]) -> None:
+    """Says in a folder that it is of an earlier run. Written aside: even killed now, nothing else is in the folder."""
+    if listed_files(place) is None:  # what takes the folder's place clears it away by its list
+        _write_list(aside, listed)
+        (aside / LIST_NAME).replace(place / LIST_NAME)
+        _write_list(aside, None)
+    write_text(aside / OUTDATED_NAME, MARK.format(datetime.now().astimezone().isoformat(" ", "seconds")))
+    (aside / OUTDATED_NAME).replace(place / OUTDATED_NAME)
+    sync(place)
 
 
 def _clear_away(leftover: Path, folder: Path) -> None:

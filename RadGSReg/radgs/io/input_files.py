@@ -23,6 +23,9 @@ MOST_DEFLATED = 1032
 #: Image headers are texts of hundreds of bytes; what is longer is none.
 MOST_HEADER_BYTES = 2**20
 
+#: File systems know no longer names.
+LONGEST_NAME = 200
+
 INCOMPLETE = "Copy or export it again: it is incomplete or damaged."
 
 
@@ -77,7 +80,7 @@ def file_beside(header: Path, name: str) -> Path:
     """
     plain = name.strip()
     beside = header.parent / plain
-    elsewhere = not plain or Path(plain).name != plain or "\\" in plain or "\0" in plain
+    elsewhere = not plain or Path(plain).name != plain or "\\" in plain or "\0" in plain or len(plain) > LONGEST_NAME
     if elsewhere or beside.is_symlink() or beside.resolve() == header.resolve():
         raise InputFileError(
             f'{header} takes its voxels from "{plain}", which is not a file beside it.',

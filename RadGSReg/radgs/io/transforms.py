@@ -14,12 +14,16 @@ import SimpleITK
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform, largest_distance
 from radgs.io.atomic import not_as_written, sync, write_atomically
+from radgs.io.input_files import head_of
 from radgs.io.raster import LPS_TO_RAS
+from radgs.io.transform_child import as_text
 
 #: A pose read back may take a point within half a metre of the origin this far from where it was.
 SAME_POSE_MM = 1e-6
 #: A transform in HDF5 is not larger: the space is taken first, because ITK's HDF5 crashes where it finds none.
 HDF5_SUFFIXES, HDF5_BYTES = frozenset({".h5", ".hdf5"}), 65536
+#: How such files begin.
+HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 #: The first line of ITK's text files, and no such file is longer than this, bytes.
 TEXT_BEGINS, LONGEST_TEXT = b"#Insight Transform File V1.0", 100_000
 #: Parameters of ITK's linear 3D transforms, by what their names begin with.
@@ -53,7 +57,7 @@ def write_transform(path: Path, ct_to_world: RigidTransform) -> None:
             sync(aside)
         try:
             SimpleITK.WriteTransform(transform, str(aside))
-            distance = largest_distance(ct_to_world, read_transform(aside))
+            distance = largest_distance(ct_to_world, _read_here(aside))
         except (RuntimeError, InputFileError, GeometryError) as problem:
             raise not_as_written(path) from problem
         if not distance <= SAME_POSE_MM:
@@ -67,8 +71,18 @@ def read_transform(path: Path) -> RigidTransform:
         InputFileError: Missing or unreadable, or not a linear 3D transform.
         GeometryError: Not rigid.
     """
-    if not path.is_file():
-        raise InputFileError(f"There is no file {path}.", "Check the path.")
+    if head_of(path, len(HDF5_BEGINS)) != HDF5_BEGINS:
+        return _read_here(path)
+    with as_text(path) as copy:
+        if not copy.stat().st_size:
+            raise InputFileError(
+                f"{path} is not a transform file that can be read.", "Give an ITK transform, .tfm or .h5."
+            )
+        return _read_here(copy)
+
+
+def _read_here(path: Path) -> RigidTransform:
+    """``read_transform`` of a text, or of a file just written, in this process."""
     _check_text_is_whole(path)
     try:
         transform = SimpleITK.ReadTransform(str(path))

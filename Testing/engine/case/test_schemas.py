@@ -80,6 +80,7 @@ BAD = [
     lambda v: v["views"][0].update(geometry_sigma={"source_mm": [1, 1, 1]}),
     lambda v: v["initial"]["L3"]["clicks"].update(AP=[1, 2, 3]),
     lambda v: v.update(truth={"L3": {}}),
+    lambda v: v["views"][0].update(field=[[0, 0], [1, 1]]),
     lambda v: v.update(world_orientation="unknown"),
     lambda v: v.update(world_orientation={"superior": [0, 0, 1]}),
 ]
@@ -87,6 +88,8 @@ GOOD = [
     lambda v: v.pop("views"),
     lambda v: v["views"][0].update(geometry_sigma=SIGMA),
     lambda v: v.update(initial=v["initial"]["L3"]),
+    lambda v: v["views"][0].update(field=[[0, 0], [9, 0], [9, 9]]),
+    lambda v: v["views"][1].update(field="mask.png"),
     lambda v: v["initial"]["L3"].update(ct_to_world=np.eye(4).tolist()),
     lambda v: v.update(world_orientation={"superior": [0, 0.1, 1], "anterior": [0, 1, 0]}, note="mine"),
 ]

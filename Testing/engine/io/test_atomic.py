@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import stat
 import subprocess
@@ -148,6 +149,25 @@ def test_what_holds_patients_is_for_its_owner_alone(tmp_path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     assert modes == {"a.tfm": 0o600, "report.md": 0o666 & ~umask}
+
+
+def test_every_file_that_the_engine_writes_is_written_so() -> None:
+    """What opens or writes a file by itself does so on the path aside; a log is added to, which nothing can undo."""
+    allowed = {"io/atomic.py", "io/dicom_child.py"}  # what the child writes is read at once, and thrown away
+    writers = {"write_text", "write_bytes", "savefig", "save", "savez", "imsave", "WriteImage", "WriteTransform"}
+    found = []
+    for path in sorted((PACKAGE_PARENT / "radgs").rglob("*.py")):
+        place = path.relative_to(PACKAGE_PARENT / "radgs").as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or place in allowed:
+                continue
+            called = node.func.attr
+            written = called in writers or (
+                called == "open" and any(isinstance(a, ast.Constant) and "w" in str(a.value) for a in node.args)
+            )
+            if written and "aside" not in ast.unparse(node) and ".save(" not in ast.unparse(node):
+                found.append(f"{place}:{node.lineno}")
+    assert found == []
 
 
 def test_a_place_that_is_none_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,18 @@ def test_what_is_no_rigid_transform_is_told(tmp_path: Path) -> None:
         read_transform(tmp_path / "scaling.tfm")
     with pytest.raises(OutputError, match="cannot be written"):
         write_transform(tmp_path / "t.unknown", ASYMMETRIC)
+
+
+def test_a_damaged_hdf5_file_ends_nothing(tmp_path: Path) -> None:
+    """ITK's HDF5 ends the process at some of these."""
+    whole = tmp_path / "whole.h5"
+    write_transform(whole, RigidTransform.identity())
+    assert np.allclose(read_transform(whole).matrix, np.eye(4))
+    content, rng = whole.read_bytes(), np.random.default_rng(0)
+    for _ in range(6):
+        damaged = bytearray(content)
+        start = int(rng.integers(8, 3000))
+        damaged[start : start + 400] = bytes(400)
+        (tmp_path / "damaged.h5").write_bytes(damaged)
+        with suppress(InputFileError, GeometryError):
+            read_transform(tmp_path / "damaged.h5")

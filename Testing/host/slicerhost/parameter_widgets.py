@@ -41,6 +41,7 @@ class Connector:
     def stop(self) -> None:
         """Tells no more."""
         self._signal.disconnect(self._told)
+        self._told = None
 
 
 class NodeSelector(Connector):

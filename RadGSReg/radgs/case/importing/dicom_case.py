@@ -11,14 +11,13 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
+from radgs.case.importing.calibrated_views import calibrated_views
 from radgs.case.importing.inventory import Inventory, take_inventory
 from radgs.case.importing.plan import ImportPlan, PlannedView, Question
+from radgs.case.importing.request import DicomImport
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import Volume, XRayView
-from radgs.geometry.projection import Convention
-from radgs.io.calibrations.calibration import named_direction, patient_rotation
-from radgs.io.calibrations.reading import one_reading, read_calibration
-from radgs.io.dicom_geometry import DicomView, Given, read_dicom_view
+from radgs.io.dicom_geometry import DicomView, read_dicom_view
 from radgs.io.dicom_xrays import read_dicom_xray
 from radgs.io.line_integrals import to_line_integrals
 from radgs.io.volumes import read_labels
@@ -27,41 +26,6 @@ XRAY_MODALITIES = ("XA", "RF", "DX", "CR", "RG")
 
 #: The X-ray nearest to each of these primary angles gets the name, degrees.
 NAMES = {"AP": (0.0, 180.0, -180.0), "LAT": (90.0, -90.0)}
-
-
-@dataclass(frozen=True)
-class DicomImport:
-    """What a user says beside the files.
-
-    Attributes:
-        places: Folders and files.
-        ct: The CT, where several series are there, or where it is no DICOM.
-        labels: The label map, or a DICOM SEG.
-        xrays: Per view, its file and frame (None where it has one); all X-rays of one study where not given.
-        given: Per view, what is said in the file's place.
-        levels: The levels to register; ``L3`` by the label map's numbering, or ``L3=29``.
-        clicks: Per level and view, the vertebral body's centre as (column, row).
-        calibrations: Files of a calibration, whose views go before what DICOM files say of theirs.
-        convention: For plain matrices.
-        size: Columns and rows of the X-rays, for calibrations that do not say.
-        unit_mm: Millimetres of the calibration's unit.
-        superior: A direction of the calibration's world that is the patient's superior.
-        anterior: The same of anterior.
-    """
-
-    places: tuple[Path, ...]
-    ct: Path | None = None
-    labels: Path | None = None
-    xrays: Mapping[str, tuple[Path, int | None]] = field(default_factory=dict)
-    given: Mapping[str, Given] = field(default_factory=dict)
-    levels: tuple[str, ...] = ()
-    clicks: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
-    calibrations: tuple[Path, ...] = ()
-    convention: Convention = field(default_factory=Convention)
-    size: tuple[int, int] | None = None
-    unit_mm: float = 1.0
-    superior: str | None = None
-    anterior: str | None = None
 
 
 @dataclass
@@ -95,55 +59,6 @@ def plan_dicom_case(request: DicomImport) -> ImportPlan:
     questions += _clicks_missing(request, [name for name, _ in levels], [planned.view.name for planned in views])
     clicks = {level: dict(by_view) for level, by_view in request.clicks.items()}
     return ImportPlan(tuple(understood), tuple(questions), ct, labels, tuple(levels), tuple(views), {}, clicks)
-
-
-def calibrated_views(request: DicomImport, understood: list[str], questions: list[Question]) -> list[PlannedView]:
-    """X-rays whose geometry a calibration gives, matched by their views' names, or else by their order.
-
-    Raises:
-        InputFileError: A file cannot be used.
-        CaseError: There are other X-rays than calibrated views.
-        GeometryError: The calibration can be read in no way, or in several.
-    """
-    names = list(request.xrays)
-    by_level = [[by_view[name] for name in names] for by_view in request.clicks.values() if set(names) <= set(by_view)]
-    candidates = read_calibration(
-        request.calibrations,
-        convention=request.convention,
-        size=request.size,
-        unit_mm=request.unit_mm,
-        clicks=by_level[0] if by_level else None,
-    )
-    calibration = one_reading(candidates, request.convention)
-    understood.append(f"Calibration: {calibration.kind}.")
-    if request.superior is not None and request.anterior is not None:
-        turn = patient_rotation(named_direction(request.superior), named_direction(request.anterior))
-        calibration = calibration.moved(turn)
-    elif not calibration.patient_axes:
-        questions.append(
-            Question(
-                "Nothing says how the patient lies in the calibration's world.",
-                "Name its directions: --superior and --anterior, such as +z and -y.",
-            )
-        )
-    known = {view.name: view for view in calibration.views}
-    if len(names) != len(known):
-        listed = ", ".join(known)
-        raise CaseError(
-            f"There are {len(names)} X-rays and {len(known)} calibrated views.",
-            f"Give one --xray for each view: {listed}.",
-        )
-    order = names if set(names) == set(known) else list(known)
-    planned = []
-    for name, own in zip(names, order, strict=True):
-        path, frame = request.xrays[name]
-        if frame is not None:
-            raise CaseError(f"{path} is a run.", "Export the frame to be registered as an image of its own.")
-        view = replace(known[own], name=name)
-        understood.append(f"View {name}: {path.name}, geometry of {own}.")
-        understood += [f"    Assumed: {sentence}" for sentence in view.assumed]
-        planned.append(PlannedView(path, "auto", view))
-    return planned
 
 
 def is_dicom_import(found: Inventory) -> bool:

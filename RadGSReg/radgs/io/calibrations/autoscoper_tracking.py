@@ -18,6 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, RigidTransform, Volume
+from radgs.io.atomic import write_text
 from radgs.io.calibrations.number_text import numbers_of, read_lines
 
 #: Numbers of one pose: as a matrix, and as place and angles.
@@ -82,16 +83,13 @@ def write_tracking(path: Path, poses: Mapping[int, RigidTransform], frames: int)
     """Writes one volume's poses as Autoscoper saves them by default: matrices by rows, commas, mm; NaN where none is.
 
     Raises:
-        InputFileError: The file cannot be written.
+        OutputError: The file cannot be written.
     """
     lines = []
     for frame in range(frames):
         values = poses[frame].matrix.ravel() if frame in poses else np.full(MATRIX, np.nan)
         lines.append(",".join("NaN" if np.isnan(value) else f"{value:.16f}" for value in values))
-    try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as problem:
-        raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _pose(path: Path, line: int, values: FloatArray, unit_mm: float, degrees: bool) -> RigidTransform:

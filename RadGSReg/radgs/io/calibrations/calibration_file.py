@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from radgs.errors import GeometryError, InputFileError
+from radgs.errors import GeometryError
 from radgs.geometry import ViewGeometry
 from radgs.geometry.sigma import GeometrySigma
+from radgs.io.atomic import write_text
 from radgs.io.calibrations.calibration import CalibratedView, Calibration
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
@@ -32,7 +33,7 @@ def write_calibration_file(path: Path, calibration: Calibration, more: dict[str,
     """Writes a calibration.json, with members of the caller's beside the schema's.
 
     Raises:
-        InputFileError: The file cannot be written.
+        OutputError: The file cannot be written.
     """
     values: dict[str, Any] = {
         "schema": CALIBRATION_SCHEMA,
@@ -40,10 +41,7 @@ def write_calibration_file(path: Path, calibration: Calibration, more: dict[str,
         "views": [_view_values(view) for view in calibration.views],
         **(more or {}),
     }
-    try:
-        path.write_text(json_text(values), encoding="utf-8")
-    except OSError as problem:
-        raise InputFileError(f"{path} cannot be written.", "Check the folder.") from problem
+    write_text(path, json_text(values))
 
 
 def read_sigma(entry: JsonObject) -> GeometrySigma | None:

@@ -14,7 +14,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from radgs.case import RegistrationCase
 from radgs.case.importing import write_plan
-from radgs.case.importing.dicom_case import DicomImport, plan_dicom_case
+from radgs.case.importing.dicom_case import plan_dicom_case
+from radgs.case.importing.request import DicomImport
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform
 from radgs.io.calibrations import CalibratedView, Calibration
