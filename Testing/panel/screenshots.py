@@ -224,7 +224,7 @@ def take_a_lack(photo: Photographer) -> None:
         photo.panel.logic.dependencies = Dependencies(requirements)
         photo.user.press(photo.ui.applyButton)
         photo.panel.panel.refresh()
-        photo.take("18_library_missing", "dependenciesFrame", "demoButton")
+        photo.take("18_library_missing", "dependenciesFrame", "inputsCollapsibleButton")
 
 
 def take_what_is_needed(photo: Photographer) -> None:

@@ -163,7 +163,7 @@ def test_a_long_path_is_shortened_where_it_is_shown_and_whole_in_the_tooltip(a_p
     label = a_panel.ui.messageLabel
     assert LONG not in label.text
     assert "case.json" in label.text
-    assert all(len(word) <= 50 for word in re.split(r"[\s<>]", label.text))
+    assert all(len(word) <= 56 for word in re.split(r"[\s<>]", label.text))
     assert f"{LONG}/case.json" in label.toolTip
 
 

@@ -52,13 +52,15 @@ def test_every_colour_is_readable_on_every_background(theme: str, a_panel: Any) 
 
 
 def test_the_selected_verdict_is_readable(theme: str, a_panel: Any) -> None:
-    from RadGSRegLib.theme import SELECTION, colour_on_selection
+    import qt
 
-    background, words = re.findall(r"#\w{6}", SELECTION)
+    from RadGSRegLib.theme import colour_on_selection
+
+    palette = a_panel.ui.resultsTable.palette
+    background, words = (palette.color(role).name() for role in (qt.QPalette.Highlight, qt.QPalette.HighlightedText))
     assert contrast(background, words) >= READABLE
     for kind in ("good", "doubt", "bad"):
         assert contrast(background, colour_on_selection(kind)) >= 3.0  # WCAG 2.1, 1.4.11: what is no text
-    assert a_panel.ui.resultsTable.styleSheet == SELECTION
 
 
 def test_everything_in_colour_on_the_panel_is_readable(
@@ -93,6 +95,19 @@ def test_a_verdict_in_a_sentence_is_readable_and_follows_the_theme(a_panel: Any,
                 a_panel.panel.refresh()
                 (colour,) = re.findall(r"#\w{6}", a_panel.ui.messageLabel.text)
                 assert all(contrast(colour, background) >= READABLE for background in backgrounds), name
+    finally:
+        host.use_theme("light")
+
+
+def test_the_table_of_results_follows_the_theme(a_panel: Any, host: Any) -> None:
+    """A style sheet would keep the background of the theme in which it was set."""
+    table = a_panel.ui.resultsTable
+    a_panel.ui.resultsCollapsibleButton.collapsed = False
+    try:
+        for name in ("dark", "light", "dark"):
+            host.use_theme(name)
+            drawn = table.viewport().grab().toImage().pixelColor(2, 2).name()
+            assert drawn == {"light": "#ffffff", "dark": "#1e1e1e"}[name]
     finally:
         host.use_theme("light")
 

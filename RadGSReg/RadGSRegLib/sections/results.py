@@ -14,7 +14,7 @@ from RadGSRegLib.judgement_undo import Judgement, judgement_of
 from RadGSRegLib.levels import active_level, level_transforms
 from RadGSRegLib.result_import import result_of
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.theme import SELECTION
+from RadGSRegLib.theme import darken_selection
 from RadGSRegLib.verdicts import signed_verdict, verdict_colours
 
 
@@ -36,7 +36,7 @@ class ResultsSection(Section):
             last = column == len(headings) - 1
             mode = qt.QHeaderView.Stretch if last else qt.QHeaderView.ResizeToContents
             table.horizontalHeader().setSectionResizeMode(column, mode)
-        table.styleSheet = SELECTION
+        darken_selection(table)
         table.connect("itemSelectionChanged()", self._select)
         self.ui.acceptButton.connect("clicked(bool)", self._accept)
         self.ui.revertButton.connect("clicked(bool)", self._revert)

@@ -9,7 +9,7 @@ from typing import Any
 from radgs.errors import RadgsError
 
 #: Characters of the longest word that fits into the panel's width, with some to spare.
-LONGEST_WORD = 44
+LONGEST_WORD = 56
 
 #: A run of characters at which no line breaks; a tag of rich text ends it.
 LONG_WORD = re.compile(rf"[^\s<>]{{{LONGEST_WORD + 1},}}")
