@@ -120,6 +120,7 @@ def test_progress_goes_to_standard_error_stage_by_stage(demo_run: DemoRun) -> No
 def test_the_result_folder_holds_pose_pictures_and_gaussians(demo_run: DemoRun) -> None:
     files = {path.name for path in demo_run.folder.iterdir()}
     assert files == {
+        ".radgs-files.json",
         "result.json",
         "L3_ct_to_world.tfm",
         "L3_overlay.png",

@@ -23,7 +23,6 @@ FLIP = np.array([-1.0, -1.0, 1.0])
 
 @pytest.fixture
 def ui(a_panel: Any) -> Any:
-    a_panel.ui.exportCollapsibleButton.collapsed = False
     return a_panel.ui
 
 
@@ -198,7 +197,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(ui: Any, levels: Any, user: 
     tick(user, ui, "L3")
     user.press(ui.exportButton)
     assert "cannot be written" in ui.exportedLabel.text
-    assert "Name a folder that you may write to." in ui.exportedLabel.text
+    assert "Name a place that you may write to." in ui.exportedLabel.text
 
 
 def test_a_transform_edited_by_hand_is_told_at_once_and_restored_at_a_press(

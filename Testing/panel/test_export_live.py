@@ -18,7 +18,6 @@ from navigation import HOST, PATIENCE_S, message_at
 def ui(a_panel: Any, user: Any, host: Any, tmp_path: Path) -> Any:
     """The panel with L3 accepted, L4 to be checked and L5 rejected."""
     user.press(a_panel.ui.demoButton)
-    a_panel.ui.exportCollapsibleButton.collapsed = False
     bring_in(tmp_path / "result", a_panel.logic.inputs())
     click_header(a_panel.ui.exportCollapsibleButton)
     host.wait_until(lambda: a_panel.ui.exportLevelsList.count == 3)

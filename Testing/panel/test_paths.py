@@ -19,7 +19,6 @@ def ui(a_panel: Any, user: Any) -> Any:
     user.press(a_panel.ui.demoButton)
     user.press(a_panel.ui.confirmLevelsCheckBox)
     a_panel.ui.patientModelCollapsibleButton.collapsed = False
-    a_panel.ui.exportCollapsibleButton.collapsed = False
     a_panel.ui.inputsCollapsibleButton.collapsed = False
     return a_panel.ui
 

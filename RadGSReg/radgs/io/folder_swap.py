@@ -115,13 +115,10 @@ def folder_to_be(
         try:
             _recover(place, aside)
             listed = _listed_before(place, made_before)
-            aside.mkdir(mode=place.stat().st_mode & 0o777 if place.is_dir() else 0o777)
-            _write_list(aside, None)
-            if listed is not None:
-                _mark(place, aside, listed)
         except OSError as problem:
             raise cannot_write(place, problem) from problem
-        try:
+        try:  # from the first file on: a signal may end the run at any line
+            _begin(place, aside, listed)
             yield FolderToBe(folder, place, aside)
         finally:
             _clear_away(aside, place)
@@ -188,6 +185,17 @@ def _listed_before(place: Path, made_before: Callable[[Path], frozenset[str]]) -
             "Name another folder with --out, or move it away.",
         )
     return listed
+
+
+def _begin(place: Path, aside: Path, listed: dict[str, str] | None) -> None:
+    """Makes the folder to be, and marks what an earlier run wrote."""
+    try:
+        aside.mkdir(mode=place.stat().st_mode & 0o777 if place.is_dir() else 0o777)
+        _write_list(aside, None)
+        if listed is not None:
+            _mark(place, aside, listed)
+    except OSError as problem:
+        raise cannot_write(place, problem) from problem
 
 
 def _mark(place: Path, aside: Path, listed: dict[str, str]) -> None:

@@ -246,7 +246,7 @@ def test_a_preparation_is_cancelled_gently_and_can_be_taken_up(
         ('{"id": 7, "command": "overlay", "case": "c", "out": "o", "poses": {}}', "BadRequestError"),
         ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3"}', "BadRequestError"),
         ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": 0}', "BadRequestError"),
-        ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": 1}', "InputFileError"),
+        ('{"id": 7, "command": "prepare", "case": "c", "out": "o", "level": "L3", "minutes": 1}', "OutputError"),
     ],
 )
 def test_a_bad_request_is_answered_and_survived(shared_worker: RunningWorker, line: str, kind: str) -> None:
