@@ -154,7 +154,8 @@ def test_what_holds_patients_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_every_file_that_the_engine_writes_is_written_so() -> None:
     """What opens or writes a file by itself does so on the path aside; a log is added to, which nothing can undo."""
-    allowed = {"io/atomic.py", "io/dicom_child.py", "io/transform_child.py"}  # what a child writes is read at once, and thrown away
+    # What a child writes is read at once, and thrown away.
+    allowed = {"io/atomic.py", "io/dicom_child.py", "io/transform_child.py"}
     writers = {"write_text", "write_bytes", "savefig", "save", "savez", "imsave", "WriteImage", "WriteTransform"}
     found = []
     for path in sorted((PACKAGE_PARENT / "radgs").rglob("*.py")):
