@@ -236,22 +236,6 @@ def test_a_slow_peer_is_told_and_gets_the_newest_pose_when_it_wakes(
         host.wait_until(caught_up, PATIENCE_S)
 
 
-def test_no_turn_of_the_stream_holds_up_the_application(a_logic: Any, a_result: Any, navigation: Any) -> None:
-    consent = Consent(reject=True)
-    a_logic.startStream(a_result, HOST, navigation.port, levels=["L3", "L4", "L5"], consent=consent)
-    turns = []
-    for count in range(60):
-        set_pose("L3", L3 if count % 2 else L4)
-        started = time.perf_counter()
-        a_logic.stream._turn()
-        turns.append(time.perf_counter() - started)
-    assert np.median(turns) < 0.02, "a tick of 20 ms is not seen"
-    a_logic.startStream(a_result, "no..host", navigation.port, levels=["L3"])
-    started = time.perf_counter()
-    a_logic.stream._turn()
-    assert time.perf_counter() - started < 0.1
-
-
 @pytest.mark.parametrize(
     ("host_name", "listen", "problem"),
     [("", False, "There is no host"), ("localhost", True, "localhost is not an address of this machine")],
