@@ -22,7 +22,7 @@ SLICER_PYTHON ?= $(shell for python in python3.12 $$HOME/.pyenv/versions/3.12.*/
 SLICER_INSTALLED = $(SLICER_VENV)/.installed-$(shell { cat $(SLICER_LOCK); pwd; } | cksum | tr ' ' '-')
 # What needs no engine; pip and sockets are tested once, with the other versions.
 SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engine/export host mrml panel) \
-  --ignore Testing/mrml/test_dependencies.py --ignore Testing/engine/export/igtl
+  --ignore Testing/mrml/engine/test_dependencies.py --ignore Testing/engine/export/igtl
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean

@@ -42,7 +42,7 @@ class RadGSReg(ScriptedLoadableModule):
 
 def registerSampleData():
     """Offers the bundled phantom in the Sample Data module."""
-    from RadGSRegLib.sample_data import register_sample_data
+    from RadGSRegLib.scene.sample_data import register_sample_data
 
     register_sample_data(loadSampleData)
 
@@ -82,7 +82,7 @@ class RadGSRegFileDialog:
 
     def isMimeDataAccepted(self):
         """Says whether there is a case among what is dragged."""
-        from RadGSRegLib.case_drop import case_among, dropped_paths
+        from RadGSRegLib.engine.case_drop import case_among, dropped_paths
 
         self.case = case_among(dropped_paths(self.qSlicerFileDialog.mimeData()))
         self.qSlicerFileDialog.acceptMimeData(self.case is not None)
@@ -196,7 +196,7 @@ class RadGSRegTest(ScriptedLoadableModuleTest):
         import numpy as np
 
         from radgs.io.case_file import read_case_file
-        from RadGSRegLib.case_export import CaseExport
+        from RadGSRegLib.engine.case_export import CaseExport
 
         logic = RadGSRegLogic()
         try:

@@ -35,11 +35,11 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def __init__(self, python=None):
         ScriptedLoadableModuleLogic.__init__(self)
         VTKObservationMixin.__init__(self)
-        from RadGSRegLib.case_export import CaseExport
-        from RadGSRegLib.dependencies import Dependencies
-        from RadGSRegLib.overlay_run import Overlays
-        from RadGSRegLib.session_folder import SessionFolder
-        from RadGSRegLib.worker_client import WorkerClient
+        from RadGSRegLib.engine.case_export import CaseExport
+        from RadGSRegLib.engine.dependencies import Dependencies
+        from RadGSRegLib.engine.overlay_run import Overlays
+        from RadGSRegLib.engine.session_folder import SessionFolder
+        from RadGSRegLib.engine.worker_client import WorkerClient
 
         self._session = SessionFolder(Path(slicer.app.temporaryPath))
         self._folder = self._session.path
@@ -73,7 +73,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         Raises:
             RadgsError: A file cannot be used; the message says why and what to do.
         """
-        from RadGSRegLib.case_import import import_case
+        from RadGSRegLib.engine.case_import import import_case
 
         parameters = self.getParameterNode()
         inputs = import_case(Path(path), parameters.parameterNode)
@@ -84,8 +84,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
     def inputs(self):
         """The inputs as the module's parameters name them; some may be missing, see ``CaseInputs.missing``."""
-        from RadGSRegLib.case_inputs import CaseInputs
-        from RadGSRegLib.patient_models import model_path
+        from RadGSRegLib.engine.patient_models import model_path
+        from RadGSRegLib.scene.case_inputs import CaseInputs
 
         parameters = self.getParameterNode()
         models = [model_path(parameters, level) for level in parameters.segments]
@@ -105,25 +105,25 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
     def levels(self, segmentation):
         """Segment ID by level, for the segments whose names speak of one ("vertebrae_L3"): for a user to confirm."""
-        from RadGSRegLib.segments import levels_of
+        from RadGSRegLib.scene.segments import levels_of
 
         return levels_of(segmentation)
 
     def setSource(self, xray, position):
         """Puts an X-ray's focal spot at a world position (3), mm, and returns its fiducial."""
-        from RadGSRegLib.xray_nodes import set_source
+        from RadGSRegLib.scene.xray_nodes import set_source
 
         return set_source(xray, position)
 
     def setClick(self, level, xray, position):
         """Marks a level's vertebral body in an X-ray, where the ray through a world position (3) meets the detector."""
-        from RadGSRegLib.xray_nodes import set_click
+        from RadGSRegLib.scene.xray_nodes import set_click
 
         return set_click(super().getParameterNode(), level, xray, position)
 
     def click(self, level, xray):
         """The fiducial that marks a level in an X-ray; None where there is none."""
-        from RadGSRegLib.xray_nodes import click_of
+        from RadGSRegLib.scene.xray_nodes import click_of
 
         return click_of(super().getParameterNode(), level, xray)
 
@@ -133,14 +133,14 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         Raises:
             GeometryError: An X-ray has no geometry, or the rays are nearly parallel.
         """
-        from RadGSRegLib.xray_nodes import click_gap_mm
+        from RadGSRegLib.scene.xray_nodes import click_gap_mm
 
         return click_gap_mm(super().getParameterNode(), level, xrays)
 
     def nodesToWatch(self):
         """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
-        from RadGSRegLib.levels import level_transforms
-        from RadGSRegLib.node_contract import SOURCE_ROLE
+        from RadGSRegLib.scene.levels import level_transforms
+        from RadGSRegLib.scene.node_contract import SOURCE_ROLE
 
         inputs = self.inputs()
         nodes = [inputs.ct, inputs.segmentation, *inputs.xrays]
@@ -158,13 +158,13 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         """Begins a registration and returns at once.
 
         Args:
-            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
-            listener: A ``RadGSRegLib.registration_run.RunListener``, told of progress, result or failure.
+            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``.
+            listener: A ``RadGSRegLib.engine.registration_run.RunListener``, told of progress, result or failure.
 
         Raises:
             RadgsError: One is under way already, or the engine's process cannot be started.
         """
-        from RadGSRegLib.registration_run import RegistrationRun, RunListener
+        from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
 
         self._refuseWhileAtWork()
         self._overlays.drop()
@@ -180,14 +180,14 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         Meanwhile the application's event loop runs on.
 
         Args:
-            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``.
             progress: Called with the fraction done, 0 to 1, and a message.
 
         Raises:
             RadgsError: It failed or was cancelled; the message says why and what to do.
         """
-        from RadGSRegLib.registration_run import RunListener
-        from RadGSRegLib.waiting import process_events_until
+        from RadGSRegLib.engine.registration_run import RunListener
+        from RadGSRegLib.engine.waiting import process_events_until
 
         outcome = []
         told = {} if progress is None else {"progress": progress}
@@ -214,19 +214,19 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         serves the level's next registration.
 
         Args:
-            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``.
             level: The level's name.
             path: The file to write, ending in ".radgs.safetensors".
             minutes: Time budget.
-            listener: A ``RadGSRegLib.preparation_run.PreparationListener``.
+            listener: A ``RadGSRegLib.engine.preparation_run.PreparationListener``.
 
         Raises:
             RadgsError: Something else is under way, or the engine's process cannot be started.
         """
         from dataclasses import replace
 
-        from RadGSRegLib.patient_models import set_model
-        from RadGSRegLib.preparation_run import PreparationListener, PreparationRequest, PreparationRun
+        from RadGSRegLib.engine.patient_models import set_model
+        from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRequest, PreparationRun
 
         self._refuseWhileAtWork()
         self._overlays.drop()
@@ -246,7 +246,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             self._preparation.cancel()
 
     def _refuseWhileAtWork(self):
-        from RadGSRegLib.worker_client import WorkerError
+        from RadGSRegLib.engine.worker_client import WorkerError
 
         if self.running:
             raise WorkerError("Busy", "A registration is under way.", "Wait until it has finished, or cancel it.")
@@ -279,13 +279,13 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         A newer request takes the place of one that has not been drawn; a registration takes the place of all.
 
         Args:
-            inputs: A ``RadGSRegLib.case_inputs.CaseInputs``.
+            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``.
             level: The level's name.
             poses: ``ct_to_world`` by name, as ``radgs.geometry.RigidTransform``; {} for the start alone.
             done: Called with the folder that holds overlay.json, see ``radgs.overlay.pictures``.
             failed: Called instead, with a ``RadgsError``.
         """
-        from RadGSRegLib.overlay_run import OverlayRequest
+        from RadGSRegLib.engine.overlay_run import OverlayRequest
 
         request = OverlayRequest(inputs, level, poses, done, failed)
         self._overlays.request(request, super().getParameterNode())
@@ -296,19 +296,19 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         Raises:
             CaseError: The level has not been registered.
         """
-        from RadGSRegLib.levels import activate, level_transform
+        from RadGSRegLib.scene.levels import activate, level_transform
 
         activate(level_transform(inputs.ct, level), inputs.ct, inputs.segmentation)
 
     def revert(self, inputs):
         """Puts CT and segmentation back under the parents they had before any registration; levels stay as they are."""
-        from RadGSRegLib.levels import revert
+        from RadGSRegLib.scene.levels import revert
 
         revert(inputs.ct, inputs.segmentation)
 
     def registeredLevels(self, ct):
-        """The levels of a CT in the scene, by name, as ``RadGSRegLib.export_scene.KeptLevel``: verdict and obstacle."""
-        from RadGSRegLib.export_scene import kept_levels
+        """The levels of a CT in the scene, by name: ``KeptLevel``, with verdict and obstacle."""
+        from RadGSRegLib.export.registered_levels import kept_levels
 
         return kept_levels(ct)
 
@@ -329,8 +329,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
         """
         from radgs.export import Consent
-        from RadGSRegLib.export_files import FileExport, dicom_files, export_levels
-        from RadGSRegLib.export_scene import choose
+        from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
+        from RadGSRegLib.export.registered_levels import choose
 
         known = dicom_files(ct) if ctDicom is None else ctDicom
         paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
@@ -354,8 +354,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
             ExportError: A level is not as it was registered, or the address cannot be used; the message says why.
         """
-        from RadGSRegLib.export_scene import choose
-        from RadGSRegLib.export_stream import StreamTarget
+        from RadGSRegLib.export.registered_levels import choose
+        from RadGSRegLib.export.stream import StreamTarget
 
         return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), consent)
 
@@ -366,9 +366,9 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
     @property
     def stream(self):
-        """The stream of poses, a ``RadGSRegLib.export_stream.LevelStream``, and how it stands."""
+        """The stream of poses, a ``RadGSRegLib.export.stream.LevelStream``, and how it stands."""
         if self._stream is None:
-            from RadGSRegLib.export_stream import LevelStream
+            from RadGSRegLib.export.stream import LevelStream
 
             self._stream = LevelStream()
         return self._stream
@@ -379,7 +379,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         Raises:
             ExportError: The level has not been registered.
         """
-        from RadGSRegLib.export_scene import choose, restore
+        from RadGSRegLib.export.registered_levels import choose, restore
 
         restore(choose(ct, [level])[0])
 
@@ -392,7 +392,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._session.remove()
 
     def _onSceneStartClose(self, caller=None, event=None):
-        from RadGSRegLib.worker_client import WorkerError
+        from RadGSRegLib.engine.worker_client import WorkerError
 
         self._overlays.drop()
         if self._stream is not None:

@@ -9,12 +9,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib import acceptance, confirmation
+from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.form_binding import FormBinding
-from RadGSRegLib.levels import level_transforms
-from RadGSRegLib.node_watch import NodeWatch, SceneWatch
-from RadGSRegLib.readiness import can_click, inputs_to_do
-from RadGSRegLib.result_import import result_of
+from RadGSRegLib.review import acceptance, confirmation
+from RadGSRegLib.review.readiness import can_click, inputs_to_do
+from RadGSRegLib.scene.levels import level_transforms
+from RadGSRegLib.scene.node_watch import NodeWatch, SceneWatch
 from RadGSRegLib.sections.advanced import AdvancedSection
 from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.dependencies import DependenciesSection

@@ -28,7 +28,7 @@ class RadGSRegParameterNode:
         ct: The CT, HU.
         segmentation: The vertebrae, drawn on that CT.
         segments: Segment ID by level, for the levels to be registered.
-        confirmedLevels: What the user's word was given for, see ``RadGSRegLib.confirmation``.
+        confirmedLevels: What the user's word was given for, see ``RadGSRegLib.review.confirmation``.
         xray1: An X-ray, with its source.
         xray2: Another, from another direction.
         outputTransform: Takes the pose of a single level; None: the level's own, made where there is none.

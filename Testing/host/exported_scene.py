@@ -36,7 +36,7 @@ SCREW_ENTRY = np.array([-21.5, -48.25, 103.0])
 def bring_in(folder: Path, inputs: Any, levels: Mapping[str, LevelResult] = LEVELS, case: str = CASE_SHA256) -> str:
     """Brings a result into the scene as a registration does, and returns the SHA-256 of its result.json."""
     from radgs.export.delivery import sha256_of
-    from RadGSRegLib.result_import import import_steps
+    from RadGSRegLib.engine.result_import import import_steps
 
     result = RegistrationResult(levels, case_sha256=case, versions={"radgs": "0.1.0"})
     path = result.save(folder)
@@ -52,7 +52,7 @@ def write_ct_series(
     """The headers of the DICOM objects that a CT volume could have been loaded from, slice by slice."""
     import slicer
 
-    from RadGSRegLib.placement import ijk_to_own_ras
+    from RadGSRegLib.scene.placement import ijk_to_own_ras
 
     folder.mkdir()
     series, study, files = generate_uid(), generate_uid(), []

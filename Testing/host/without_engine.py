@@ -2,11 +2,13 @@
 
 A test needs them if an import of one of them fails outside the panel's own code, or if it asked the panel for the
 engine's process. Everything else runs, and fails where it fails: the panel may not import them, so that is no excuse.
+Who asked for the process waits for it no longer than ``PATIENCE_S``.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Callable, Generator
 from importlib.util import find_spec
@@ -17,6 +19,9 @@ import pytest
 
 LIBRARIES = frozenset(("torch", "skimage", "matplotlib", "roma", "safetensors", "typer", "rich", "monai", "nanodrr"))
 PANEL = ("RadGSReg.py", "RadGSRegLib")
+
+#: How long a test that asked for the engine's process waits for anything, in seconds.
+PATIENCE_S = 2.0
 
 #: Tests that asked for the engine's process.
 asked: set[str] = set()
@@ -70,13 +75,33 @@ class WithoutEngine:
 
 
 def _listen(test: str) -> None:
-    """Notes when this test asks for the engine's process, which then is refused at once."""
-    client = sys.modules.get("RadGSRegLib.worker_client")
-    dependencies = sys.modules.get("RadGSRegLib.dependencies")
+    """Notes when this test asks for the engine's process, which does not come; then it waits for nothing for long."""
+    host = sys.modules.get("slicerhost.application")
+    client = sys.modules.get("RadGSRegLib.engine.worker_client")
+    dependencies = sys.modules.get("RadGSRegLib.engine.dependencies")
+    if host is not None:
+        host.Host.wait_until = staticmethod(_impatient(host.Host.wait_until, test))
     if client is not None:
         client.WorkerClient.start = _noted(client.WorkerClient, "start", test)
     if dependencies is not None:
         dependencies.Dependencies.check = _noted(dependencies.Dependencies, "check", test)
+
+
+def _impatient(original: Callable[..., None], test: str) -> Callable[..., None]:
+    original = getattr(original, "original", original)
+
+    def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+        began = time.monotonic()
+
+        def holds() -> Any:
+            if test in asked and time.monotonic() - began > PATIENCE_S:
+                raise TimeoutError("the engine's process is not here")
+            return condition()
+
+        original(holds, seconds)
+
+    wait_until.original = original  # type: ignore[attr-defined]
+    return wait_until
 
 
 def _noted(owner: type, name: str, test: str) -> Callable[..., Any]:

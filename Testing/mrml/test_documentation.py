@@ -18,7 +18,7 @@ def test_the_documents_example_is_the_docstrings_which_a_test_runs(the_module: A
 
 
 def test_every_role_and_attribute_is_documented(the_module: Any) -> None:
-    from RadGSRegLib import node_contract
+    from RadGSRegLib.scene import node_contract
 
     written = Path(node_contract.__file__).read_text(encoding="utf-8")
     names = set(re.findall(r'"RadGSReg\.(\w+)"', written)) | {"click", "start"}

@@ -81,7 +81,7 @@ def take_inputs(photo: Photographer) -> None:
     import slicer
     from placing import interaction, place_button
 
-    from RadGSRegLib.node_contract import SOURCE_ROLE
+    from RadGSRegLib.scene.node_contract import SOURCE_ROLE
 
     ui, user = photo.ui, photo.user
     photo.take("01_empty")
@@ -176,7 +176,7 @@ def take_doubts(photo: Photographer) -> None:
     """Verdicts other than accept, brought in like the engine's; and an error with its way out."""
     from radgs.case import LevelResult, Reason, RegistrationResult
     from radgs.geometry import RigidTransform
-    from RadGSRegLib.result_import import import_steps
+    from RadGSRegLib.engine.result_import import import_steps
 
     ui, user, logic = photo.ui, photo.user, photo.panel.logic
     parameters = logic.getParameterNode()
@@ -216,7 +216,7 @@ def take_doubts(photo: Photographer) -> None:
 
 def take_a_lack(photo: Photographer) -> None:
     """What a panel says whose engine lacks a library."""
-    from RadGSRegLib.dependencies import Dependencies
+    from RadGSRegLib.engine.dependencies import Dependencies
 
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder) / "requirements.txt"

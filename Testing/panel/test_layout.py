@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import slicer
+import without_engine
 from column import SCREEN, SECTIONS, WIDTH, click_header, lay_out, open_sections, place_of
 from exported_scene import bring_in
 
@@ -43,6 +44,7 @@ def test_apply_is_reached_without_scrolling(a_panel: Any, user: Any) -> None:
         assert bottom_of(a_panel, "applyButton") < SCREEN
 
 
+@pytest.mark.skipif(without_engine.needed(), reason="the offer to install the engine's libraries has room of its own")
 def test_the_whole_column_fits_until_apply_is_pressed(confirmed: Any) -> None:
     assert lay_out(confirmed).height <= SCREEN
 
@@ -134,7 +136,7 @@ def test_what_a_section_hides_stays_hidden_when_it_opens(confirmed: Any, user: A
 
 
 def test_no_path_and_no_name_widens_the_column(registered: Any) -> None:
-    from RadGSRegLib.node_contract import GEOMETRY_ATTRIBUTE
+    from RadGSRegLib.scene.node_contract import GEOMETRY_ATTRIBUTE
 
     ui, parameters = registered.ui, registered.logic.getParameterNode()
     for name in SECTIONS:

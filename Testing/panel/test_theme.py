@@ -67,7 +67,7 @@ def test_everything_in_colour_on_the_panel_is_readable(
     theme: str, a_panel: Any, user: Any, tmp_path: Path, a_scene: Any
 ) -> None:
     """Labels' style sheets and rich text, tables' and lists' words, whatever their colours are called."""
-    from RadGSRegLib.node_contract import SOURCE_ROLE
+    from RadGSRegLib.scene.node_contract import SOURCE_ROLE
 
     found = colours_of(a_panel)
     user.press(a_panel.ui.demoButton)

@@ -8,11 +8,11 @@ from slicer.i18n import tr as _
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import RadgsError
-from RadGSRegLib.readiness import what_to_do
-from RadGSRegLib.registration_run import RunListener
+from RadGSRegLib.engine.registration_run import RunListener
+from RadGSRegLib.review.readiness import what_to_do
+from RadGSRegLib.review.verdicts import KINDS, verdict_word
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import style
-from RadGSRegLib.verdicts import KINDS, verdict_word
 
 #: Steps of the progress bar.
 STEPS = 1000

@@ -7,7 +7,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib.dependencies import Libraries
+from RadGSRegLib.engine.dependencies import Libraries
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.texts import put_text
 

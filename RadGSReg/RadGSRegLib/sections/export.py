@@ -13,16 +13,16 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.export import Consent
-from RadGSRegLib.export_files import FileExport, dicom_files, export_levels
-from RadGSRegLib.export_scene import KeptLevel, of_other_xrays
-from RadGSRegLib.path_edits import PatientPaths, on_change, typed_folder
+from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
+from RadGSRegLib.export.registered_levels import KeptLevel, of_other_xrays
+from RadGSRegLib.review.verdicts import verdict_colour
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_live import LiveRows
 from RadGSRegLib.sections.export_texts import exported_text, format_titles, level_line, obstacle_lines
+from RadGSRegLib.sections.path_edits import PatientPaths, on_change, typed_folder
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.texts import error_text, without_long_words
 from RadGSRegLib.theme import colour
-from RadGSRegLib.verdicts import verdict_colour
 
 
 class ExportSection(Section):

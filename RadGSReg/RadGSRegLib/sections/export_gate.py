@@ -12,7 +12,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from radgs.export import Consent
-from RadGSRegLib.export_scene import KeptLevel
+from RadGSRegLib.export.registered_levels import KeptLevel
 from RadGSRegLib.sections.export_texts import force_text, question_text
 
 

@@ -9,8 +9,8 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.export import Consent
-from RadGSRegLib.export_scene import KeptLevel
-from RadGSRegLib.export_stream import StreamState
+from RadGSRegLib.export.registered_levels import KeptLevel
+from RadGSRegLib.export.stream import StreamState
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_texts import state_text
 from RadGSRegLib.sections.texts import without_long_words

@@ -8,10 +8,10 @@ from html import escape
 from slicer.i18n import tr as _
 
 from radgs.export.shipment import expectation
-from RadGSRegLib.export_files import Exported
-from RadGSRegLib.export_scene import KeptLevel
-from RadGSRegLib.export_stream import StreamState
-from RadGSRegLib.verdicts import signed_verdict
+from RadGSRegLib.export.files import Exported
+from RadGSRegLib.export.registered_levels import KeptLevel
+from RadGSRegLib.export.stream import StreamState
+from RadGSRegLib.review.verdicts import signed_verdict
 
 
 def format_titles() -> dict[str, str]:

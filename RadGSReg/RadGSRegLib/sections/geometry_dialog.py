@@ -8,9 +8,9 @@ import numpy as np
 import qt
 from slicer.i18n import tr as _
 
-from RadGSRegLib import xray_nodes
-from RadGSRegLib.node_contract import GEOMETRY_ATTRIBUTE, PIXEL_TYPE_ATTRIBUTE, SOURCE_ROLE, VIEW_ATTRIBUTE
-from RadGSRegLib.placement import world_point
+from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.node_contract import GEOMETRY_ATTRIBUTE, PIXEL_TYPE_ATTRIBUTE, SOURCE_ROLE, VIEW_ATTRIBUTE
+from RadGSRegLib.scene.placement import world_point
 
 PIXEL_TYPES = ("auto", "intensity", "attenuation", "display")
 

@@ -8,9 +8,9 @@ import qt
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib import xray_nodes
-from RadGSRegLib.placement import in_scene
-from RadGSRegLib.readiness import geometry_problem
+from RadGSRegLib.review.readiness import geometry_problem
+from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.sections.section import PanelServices
 from RadGSRegLib.sections.texts import put_text
 from RadGSRegLib.theme import style

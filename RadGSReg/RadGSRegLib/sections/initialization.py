@@ -10,11 +10,11 @@ from slicer.i18n import tr as _
 
 from radgs.case.checks.case import MAXIMUM_CLICK_GAP_MM
 from radgs.errors import RadgsError
-from RadGSRegLib import xray_nodes
-from RadGSRegLib.click_placement import ClickPlacement
-from RadGSRegLib.placement import in_scene
+from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.click_placement import ClickPlacement
+from RadGSRegLib.scene.placement import in_scene
+from RadGSRegLib.scene.slice_views import show_xrays
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.slice_views import show_xrays
 from RadGSRegLib.theme import colour
 
 

@@ -9,11 +9,11 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib import confirmation
-from RadGSRegLib.fitting import fits_as_ct, fits_as_xray, offer, offer_all
+from RadGSRegLib.review import confirmation
+from RadGSRegLib.scene.fitting import fits_as_ct, fits_as_xray, offer, offer_all
+from RadGSRegLib.scene.segments import level_choices
 from RadGSRegLib.sections.geometry_line import GeometryLine
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.segments import level_choices
 from RadGSRegLib.theme import style
 
 #: Modules that make a segmentation of the vertebrae, the best first: name among ``slicer.modules``, and title.

@@ -7,10 +7,10 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from RadGSRegLib.fitting import fits_as_output_transform, fits_as_output_volume, offer, offer_all
-from RadGSRegLib.levels import level_transforms
-from RadGSRegLib.node_contract import RECONSTRUCTION_ROLE
-from RadGSRegLib.result_import import name_of
+from RadGSRegLib.engine.result_import import name_of
+from RadGSRegLib.scene.fitting import fits_as_output_transform, fits_as_output_volume, offer, offer_all
+from RadGSRegLib.scene.levels import level_transforms
+from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.texts import put_text
 

@@ -11,10 +11,10 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.io.model_header import SUFFIX, there_is, work_folder
-from RadGSRegLib import confirmation
-from RadGSRegLib.path_edits import PatientPaths, on_change, show_path, typed_folder
-from RadGSRegLib.patient_models import checked_model, model_name, model_path, proposed_folder, set_model
-from RadGSRegLib.preparation_run import PreparationListener, PreparationState, PreparedModel
+from RadGSRegLib.engine.patient_models import checked_model, model_name, model_path, proposed_folder, set_model
+from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationState, PreparedModel
+from RadGSRegLib.review import confirmation
+from RadGSRegLib.sections.path_edits import PatientPaths, on_change, show_path, typed_folder
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.texts import put_text
 from RadGSRegLib.theme import style

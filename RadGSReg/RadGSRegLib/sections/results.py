@@ -9,13 +9,13 @@ import qt
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib import acceptance
-from RadGSRegLib.judgement_undo import Judgement, judgement_of
-from RadGSRegLib.levels import active_level, level_transforms
-from RadGSRegLib.result_import import result_of
+from RadGSRegLib.engine.result_import import result_of
+from RadGSRegLib.review import acceptance
+from RadGSRegLib.review.judgement_undo import Judgement, judgement_of
+from RadGSRegLib.review.verdicts import signed_verdict, verdict_colours
+from RadGSRegLib.scene.levels import active_level, level_transforms
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import darken_selection
-from RadGSRegLib.verdicts import signed_verdict, verdict_colours
 
 
 class ResultsSection(Section):

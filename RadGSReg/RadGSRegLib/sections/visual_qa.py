@@ -10,17 +10,17 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
-from RadGSRegLib import xray_nodes
-from RadGSRegLib.drr_nodes import drr_of, put_drr
-from RadGSRegLib.levels import active_level, level_transforms
-from RadGSRegLib.node_contract import RECONSTRUCTION_ROLE
-from RadGSRegLib.overlay_pictures import OverlayPictures
-from RadGSRegLib.placement import in_scene
-from RadGSRegLib.readiness import what_is_missing
-from RadGSRegLib.result_import import result_of
+from RadGSRegLib.engine.overlay_pictures import OverlayPictures
+from RadGSRegLib.engine.result_import import result_of
+from RadGSRegLib.review.readiness import what_is_missing
+from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
+from RadGSRegLib.scene.levels import active_level, level_transforms
+from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
+from RadGSRegLib.scene.placement import in_scene
+from RadGSRegLib.scene.slice_views import are_shown, are_xrays_in_3d, blend, lay_over, show_xrays, show_xrays_in_3d
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
-from RadGSRegLib.slice_views import are_shown, are_xrays_in_3d, blend, lay_over, show_xrays, show_xrays_in_3d
 
 #: Side of a picture, pixels: two fit into Slicer's panel.
 PICTURE_SIZE = 208

@@ -25,7 +25,7 @@ def test_the_demo_cases_clicks_are_shown_with_their_gap(a_filled_panel: Any) -> 
 def test_a_click_is_placed_anew_in_the_xrays_own_plane(a_filled_panel: Any, user: Any) -> None:
     import numpy as np
 
-    from RadGSRegLib.xray_nodes import click_pixel, geometry_of
+    from RadGSRegLib.scene.xray_nodes import click_pixel, geometry_of
 
     xray = a_filled_panel.logic.getParameterNode().xray1
     node = a_filled_panel.logic.getParameterNode().parameterNode

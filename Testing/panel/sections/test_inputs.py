@@ -95,7 +95,7 @@ def test_two_xrays_of_one_name_are_caught(a_filled_panel: Any) -> None:
 
 def test_two_xrays_from_one_direction_are_caught(a_filled_panel: Any) -> None:
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
-    from RadGSRegLib.xray_nodes import add_xray, geometry_of, pixels_of
+    from RadGSRegLib.scene.xray_nodes import add_xray, geometry_of, pixels_of
 
     again = add_xray("Again", pixels_of(parameters.xray1), geometry_of(parameters.xray1), "attenuation")
     ui.xray2Selector.setCurrentNode(again)
@@ -103,7 +103,7 @@ def test_two_xrays_from_one_direction_are_caught(a_filled_panel: Any) -> None:
 
 
 def test_a_geometry_says_where_it_came_from_and_is_red_when_missing(a_filled_panel: Any) -> None:
-    from RadGSRegLib.node_contract import SOURCE_ROLE
+    from RadGSRegLib.scene.node_contract import SOURCE_ROLE
 
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
     assert ui.geometry1Label.text.startswith("from case.json; SDD 989 mm")
@@ -122,7 +122,7 @@ def test_geometry_is_loaded_from_a_case_that_names_the_xray(
     import numpy as np
     import qt
 
-    from RadGSRegLib.xray_nodes import add_xray, geometry_of, pixels_of, set_source
+    from RadGSRegLib.scene.xray_nodes import add_xray, geometry_of, pixels_of, set_source
 
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
     before = geometry_of(parameters.xray1)
@@ -147,7 +147,7 @@ def test_geometry_is_loaded_from_a_case_that_names_the_xray(
 def test_the_source_is_typed_in_and_the_xray_renamed(a_filled_panel: Any, user: Any, host: Any) -> None:
     import qt
 
-    from RadGSRegLib.xray_nodes import geometry_of, view_name
+    from RadGSRegLib.scene.xray_nodes import geometry_of, view_name
 
     ui, parameters = a_filled_panel.ui, a_filled_panel.logic.getParameterNode()
 

@@ -72,7 +72,7 @@ def test_results_go_into_nodes_that_are_made_in_the_panel(confirmed: Any, bring:
 
 
 def test_the_transform_that_a_level_had_becomes_a_plain_one(confirmed: Any, bring: Any, user: Any) -> None:
-    from RadGSRegLib.levels import level_transforms
+    from RadGSRegLib.scene.levels import level_transforms
 
     ui = confirmed.ui
     bring()

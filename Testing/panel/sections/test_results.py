@@ -28,7 +28,7 @@ Bring = Callable[[dict[str, LevelResult]], None]
 @pytest.fixture
 def bring(a_panel: Any, user: Any, tmp_path: Path) -> Bring:
     """Brings results into the scene as they come from the engine."""
-    from RadGSRegLib.result_import import import_steps
+    from RadGSRegLib.engine.result_import import import_steps
 
     user.press(a_panel.ui.demoButton)
     logic = a_panel.logic
@@ -69,7 +69,7 @@ def test_a_row_moves_the_ct_and_shows_its_reasons(a_panel: Any, bring: Bring, us
 
 def test_a_rejected_pose_cannot_be_accepted(a_panel: Any, bring: Bring, user: Any) -> None:
     from radgs.errors import CaseError
-    from RadGSRegLib.acceptance import accept
+    from RadGSRegLib.review.acceptance import accept
 
     bring(LEVELS)
     user.choose_row(a_panel.ui.resultsTable, 2)

@@ -17,7 +17,7 @@ def a_filled_panel(a_panel: Any, user: Any, tmp_path: Path) -> Any:
     """The demo case with all that a registration leaves: a reconstruction, and DRRs on the films."""
     from radgs.geometry import Volume
     from radgs.io.volumes import write_volume
-    from RadGSRegLib.drr_nodes import put_drr
+    from RadGSRegLib.scene.drr_nodes import put_drr
 
     user.press(a_panel.ui.demoButton)
     inputs = a_panel.logic.inputs()
@@ -66,7 +66,7 @@ def test_a_misfit_that_a_script_chose_stays_chosen(a_filled_panel: Any) -> None:
 
 def test_what_was_hidden_in_one_scene_is_not_hidden_in_the_next(a_filled_panel: Any, a_scene: Any, user: Any) -> None:
     """Slicer gives the IDs of a closed scene again."""
-    from RadGSRegLib.placement import in_scene
+    from RadGSRegLib.scene.placement import in_scene
 
     drr = slicer.util.getNode("L3 DRR in AP")
     identifier = drr.GetID()
@@ -87,7 +87,7 @@ def test_inputs_can_be_renamed_and_neither_made_nor_deleted(a_panel: Any) -> Non
 
 
 def test_a_renamed_xray_keeps_its_click(a_filled_panel: Any) -> None:
-    from RadGSRegLib.node_contract import VIEW_ATTRIBUTE
+    from RadGSRegLib.scene.node_contract import VIEW_ATTRIBUTE
 
     logic, parameters = a_filled_panel.logic, a_filled_panel.logic.getParameterNode()
     xray = parameters.xray1

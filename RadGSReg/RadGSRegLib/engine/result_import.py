@@ -1,0 +1,221 @@
+"""From a result's folder to the scene: poses, verdicts, vertebrae, reconstruction and Gaussians as nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+
+from radgs.case import LevelResult, RegistrationResult
+from radgs.errors import CaseError
+from radgs.export.delivery import sha256_of
+from radgs.export.shipment import Origin
+from radgs.io.volumes import read_image_array, read_volume
+from RadGSRegLib.export.references import refer_as_registration
+from RadGSRegLib.scene.case_inputs import CaseInputs
+from RadGSRegLib.scene.folder import show_in_folder
+from RadGSRegLib.scene.gaussian_glyphs import DENSITY, ellipsoids
+from RadGSRegLib.scene.levels import activate, active_level, level_transforms, put_level, put_vertebra, revert
+from RadGSRegLib.scene.node_contract import (
+    ACCEPTED_ATTRIBUTE,
+    ATTENTION_ROLE,
+    GAUSSIANS_ROLE,
+    LEVEL_ATTRIBUTE,
+    RECONSTRUCTED_GAUSSIANS_ROLE,
+    RECONSTRUCTION_ROLE,
+    RESULT_ATTRIBUTE,
+    SOURCE_ROLE,
+    VERTEBRA_ROLE,
+)
+from RadGSRegLib.scene.origin import keep_origin
+from RadGSRegLib.scene.placement import in_scene, remove
+
+#: What counts as bone in a reconstruction, HU.
+BONE_HU = (120.0, 3000.0)
+
+#: The first that Slicer has; all show bone and hide soft tissue.
+RENDERING_PRESETS = ("CT-AAA", "CT-Bone", "CT-Bones")
+
+
+def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResult | None]:
+    """Brings a result into the scene step by step; yields None after each, and the result at the end.
+
+    CT and segmentation follow the first level with a pose; the parents they had before are remembered.
+
+    Args:
+        folder: Where the engine wrote the result.
+        inputs: What was registered.
+
+    Raises:
+        CaseError: The CT or the segmentation has left the scene meanwhile.
+        InputFileError: A file cannot be read.
+    """
+    for node, what in ((inputs.ct, "CT"), (inputs.segmentation, "segmentation")):
+        if not in_scene(node):
+            raise CaseError(f"The {what} was deleted while it was being registered.", "Load it again, then register.")
+    result = RegistrationResult.load(folder)
+    origin = Origin(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
+    yield None
+    transforms = []
+    for level, outcome in result.levels.items():
+        if outcome.ct_to_world is None:
+            _forget_former_pose(inputs, level, outcome)
+            continue
+        transform = put_level(
+            inputs.ct,
+            level,
+            outcome.ct_to_world,
+            name_of(inputs.transform_name, level),
+            inputs.output_transform if in_scene(inputs.output_transform) else None,
+        )
+        _put_result(transform, outcome)
+        keep_origin(transform, origin, inputs.ct, inputs.xrays)
+        refer_as_registration(transform, inputs.ct, inputs.xrays)
+        transforms.append(transform)
+        yield None
+        vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])
+        yield None
+        shown = [transform, vertebra]
+        for node in _files_of_a_level(folder, inputs, level, transform):
+            shown.append(node)
+            yield None
+        gaussians = transform.GetNodeReference(GAUSSIANS_ROLE)
+        if gaussians is not None:
+            gaussians.SetAndObserveTransformNodeID(transform.GetID())
+        show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", shown)
+    if transforms:
+        activate(transforms[0], inputs.ct, inputs.segmentation)
+    xrays = [xray for xray in inputs.xrays if in_scene(xray)]
+    sources = [source for xray in xrays if (source := xray.GetNodeReference(SOURCE_ROLE)) is not None]
+    show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", [*xrays, *sources])
+    yield result
+
+
+def _files_of_a_level(folder: Path, inputs: CaseInputs, level: str, transform: Any) -> Iterator[Any]:
+    """Shows the files of a level that there are, in place of what an earlier registration left; yields each node."""
+    for role, suffix, show in FILES_OF_A_LEVEL:
+        path, former = folder / f"{level}{suffix}", transform.GetNodeReference(role)
+        into = inputs.output_volume if role == RECONSTRUCTION_ROLE and in_scene(inputs.output_volume) else None
+        if former is not into or not path.is_file():
+            remove(former)
+        if not path.is_file():
+            continue
+        if role == RECONSTRUCTION_ROLE:
+            node = show_reconstruction(path, name_of(inputs.reconstruction_name, level), into)
+        else:
+            node = show(path, level)
+        node.SetAttribute(LEVEL_ATTRIBUTE, level)
+        transform.SetNodeReferenceID(role, node.GetID())
+        yield node
+
+
+def name_of(pattern: str, level: str) -> str:
+    """A node's name from its pattern, in which "{level}" stands for the level's name."""
+    return pattern.replace("{level}", level)
+
+
+def _put_result(transform: Any, outcome: LevelResult) -> None:
+    """Keeps a level's result with its transform; that the user accepted an earlier one counts no longer."""
+    transform.SetAttribute(RESULT_ATTRIBUTE, json.dumps(outcome.to_json_dict(), ensure_ascii=False))
+    transform.RemoveAttribute(ACCEPTED_ATTRIBUTE)
+
+
+def _forget_former_pose(inputs: CaseInputs, level: str, outcome: LevelResult) -> None:
+    """A level that was found before and is not found now must not look as if it still stood there."""
+    transform = level_transforms(inputs.ct).get(level)
+    if transform is None:
+        return
+    _put_result(transform, outcome)
+    if active_level(inputs.ct) == level:
+        revert(inputs.ct, inputs.segmentation)
+    for role in (VERTEBRA_ROLE, *(role for role, _suffix, _show in FILES_OF_A_LEVEL)):
+        remove(transform.GetNodeReference(role))
+
+
+def result_of(transform: Any) -> dict[str, Any] | None:
+    """A level's part of result.json, as its transform remembers it; None where it holds no result."""
+    text = transform.GetAttribute(RESULT_ATTRIBUTE)
+    return None if text is None else json.loads(text)
+
+
+def show_reconstruction(path: Path, name: str, into: Any = None) -> Any:
+    """Shows a reconstruction, world RAS and HU-like, as a volume rendered by one of Slicer's CT presets.
+
+    Args:
+        path: The file.
+        name: What the volume is called when it is made.
+        into: The volume that takes it, image, place and all; a new one where it is None.
+    """
+    volume = read_volume(path)
+    array = volume.array.astype(np.float32)
+    if into is None:
+        node = slicer.util.addVolumeFromArray(array, ijkToRAS=volume.index_to_ras, name=name)
+    else:
+        node = into
+        slicer.util.updateVolumeFromArray(node, array)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.index_to_ras))
+        node.SetAndObserveTransformNodeID(None)  # it stands in the world
+        node.CreateDefaultDisplayNodes()
+    _show_bone_alone(node.GetDisplayNode())
+    rendering = slicer.modules.volumerendering.logic()
+    display = rendering.GetFirstVolumeRenderingDisplayNode(node) or rendering.CreateDefaultVolumeRenderingNodes(node)
+    presets = (rendering.GetPresetByName(name) for name in RENDERING_PRESETS)
+    preset = next((preset for preset in presets if preset is not None), None)
+    if preset is not None:
+        display.GetVolumePropertyNode().Copy(preset)
+    display.SetVisibility(True)
+    return node
+
+
+def _show_bone_alone(display: Any) -> None:
+    """In slices, where it lies over the CT, a reconstruction shows no more than its bone, and in another colour."""
+    display.SetAutoThreshold(False)
+    display.SetThreshold(*BONE_HU)
+    display.SetApplyThreshold(True)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeYellow")
+
+
+def show_gaussians(path: Path, name: str) -> Any:
+    """Shows Gaussians, in the frame of their file, as a model of ellipsoids."""
+    model = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", name)
+    model.SetAndObservePolyData(ellipsoids(path))
+    model.CreateDefaultDisplayNodes()
+    display = model.GetDisplayNode()
+    display.SetActiveScalarName(DENSITY)
+    display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeFileViridis.txt")
+    display.SetScalarVisibility(True)
+    display.SetOpacity(0.5)
+    return model
+
+
+def show_attention(path: Path, level: str) -> Any:
+    """Shows the picture of where the networks looked, as an image volume."""
+    pixels = read_image_array(path)
+    kind = "vtkMRMLVectorVolumeNode" if pixels.ndim == 3 else None
+    # A picture's rows run down; the volume lies in the axial plane, seen from the feet.
+    return slicer.util.addVolumeFromArray(
+        pixels[None], ijkToRAS=np.diag([-1.0, -1.0, 1.0, 1.0]), name=f"{level} attention", nodeClassName=kind
+    )
+
+
+def _show_vertebra_gaussians(path: Path, level: str) -> Any:
+    """The CT's Gaussians, in its own RAS: hidden at first, because the vertebra's surface shows the same place."""
+    model = show_gaussians(path, f"{level} Gaussians")
+    model.GetDisplayNode().SetVisibility(False)
+    return model
+
+
+def _show_reconstructed_gaussians(path: Path, level: str) -> Any:
+    return show_gaussians(path, f"{level} reconstructed Gaussians")
+
+
+FILES_OF_A_LEVEL: tuple[tuple[str, str, Callable[[Path, str], Any]], ...] = (
+    (GAUSSIANS_ROLE, "_gaussians.ply", _show_vertebra_gaussians),
+    (RECONSTRUCTION_ROLE, "_reconstruction.nrrd", show_reconstruction),
+    (RECONSTRUCTED_GAUSSIANS_ROLE, "_reconstruction.ply", _show_reconstructed_gaussians),
+    (ATTENTION_ROLE, "_attention.png", show_attention),
+)
