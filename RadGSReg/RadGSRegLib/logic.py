@@ -312,7 +312,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         return kept_levels(ct)
 
-    def exportLevels(self, ct, folder, formats=("tfm",), levels=(), consent=None, ctDicom=None, xrayDicom=()):
+    def exportLevels(self, ct, folder, formats=("tfm",), levels=(), policy=None, ctDicom=None, xrayDicom=()):
         """Writes registered levels of a CT into files, each read back and compared, and returns their paths.
 
         Args:
@@ -320,7 +320,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             folder: Where to.
             formats: Names of ``radgs.export.FILE_FORMATS``.
             levels: Which levels; all by default.
-            consent: A ``radgs.export.Consent``. Without one only levels with the verdict ``accept`` leave.
+            policy: A ``radgs.export.ReleasePolicy``. Without one only levels with the verdict ``accept`` leave.
             ctDicom: The CT's DICOM files or folders; by default those that Slicer loaded it from, if it did.
             xrayDicom: The X-rays' DICOM files or folders, if they are calibrated in their frame of reference.
 
@@ -328,16 +328,16 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
             RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
         """
-        from radgs.export import Consent
+        from radgs.export import ReleasePolicy
         from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
         from RadGSRegLib.export.registered_levels import choose
 
         known = dicom_files(ct) if ctDicom is None else ctDicom
         paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
-        export = FileExport(Path(folder), tuple(formats), consent or Consent(), *paths)
+        export = FileExport(Path(folder), tuple(formats), policy or ReleasePolicy(), *paths)
         return list(export_levels(ct, choose(ct, levels), export).files)
 
-    def startStream(self, ct, host, port=18944, listen=False, levels=(), consent=None):
+    def startStream(self, ct, host, port=18944, listen=False, levels=(), policy=None):
         """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
 
         Returns at once; ``stream.state`` tells how it stands, ``stopStream`` ends it.
@@ -348,7 +348,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             port: Of the same.
             listen: Be the server, and wait for the navigation system to connect.
             levels: Which levels; all by default.
-            consent: A ``radgs.export.Consent`` for the poses as they are now.
+            policy: A ``radgs.export.ReleasePolicy`` for the poses as they are now.
 
         Raises:
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
@@ -357,7 +357,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.export.registered_levels import choose
         from RadGSRegLib.export.stream import StreamTarget
 
-        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), consent)
+        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), policy)
 
     def stopStream(self):
         """Ends the stream of poses, if there is one."""
