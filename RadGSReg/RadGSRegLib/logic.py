@@ -20,7 +20,7 @@ from RadGSRegLib.parameters import parameters_of
 if TYPE_CHECKING:
     from radgs.case import RegistrationResult
     from radgs.errors import RadgsError
-    from radgs.export import Consent
+    from radgs.export import ReleasePolicy
     from radgs.geometry import FloatArray, RigidTransform
     from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRun
     from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
@@ -351,7 +351,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         folder: str | Path,
         formats: Sequence[str] = ("tfm",),
         levels: Sequence[str] = (),
-        consent: Consent | None = None,
+        policy: ReleasePolicy | None = None,
         ctDicom: Sequence[str | Path] | None = None,
         xrayDicom: Sequence[str | Path] = (),
     ) -> list[Path]:
@@ -362,7 +362,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             folder: Where to.
             formats: Names of ``radgs.export.FILE_FORMATS``.
             levels: Which levels; all by default.
-            consent: A ``radgs.export.Consent``. Without one only levels with the verdict ``accept`` leave.
+            policy: A ``radgs.export.ReleasePolicy``. Without one only levels with the verdict ``accept`` leave.
             ctDicom: The CT's DICOM files or folders; by default those that Slicer loaded it from, if it did.
             xrayDicom: The X-rays' DICOM files or folders, if they are calibrated in their frame of reference.
 
@@ -370,13 +370,13 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
             RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
         """
-        from radgs.export import Consent
+        from radgs.export import ReleasePolicy
         from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
         from RadGSRegLib.export.registered_levels import choose
 
         known = dicom_files(ct) if ctDicom is None else ctDicom
         paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
-        export = FileExport(Path(folder), tuple(formats), consent or Consent(), *paths)
+        export = FileExport(Path(folder), tuple(formats), policy or ReleasePolicy(), *paths)
         return list(export_levels(ct, choose(ct, levels), export).files)
 
     def startStream(
@@ -386,7 +386,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         port: int = 18944,
         listen: bool = False,
         levels: Sequence[str] = (),
-        consent: Consent | None = None,
+        policy: ReleasePolicy | None = None,
     ) -> StreamState:
         """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
 
@@ -398,7 +398,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             port: Of the same.
             listen: Be the server, and wait for the navigation system to connect.
             levels: Which levels; all by default.
-            consent: A ``radgs.export.Consent`` for the poses as they are now.
+            policy: A ``radgs.export.ReleasePolicy`` for the poses as they are now.
 
         Raises:
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
@@ -407,7 +407,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.export.registered_levels import choose
         from RadGSRegLib.export.stream import StreamTarget
 
-        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), consent)
+        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), policy)
 
     def stopStream(self) -> None:
         """Ends the stream of poses, if there is one."""
