@@ -26,7 +26,7 @@ SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engin
   --ignore Testing/mrml/engine/test_dependencies.py --ignore Testing/engine/export/igtl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean
+.PHONY: help demo test test-slow test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +34,11 @@ help: ## this table
 demo: $(INSTALLED) ## register a vertebra of the bundled phantom; pictures in demo-result/
 	$(BIN)/radgs demo --out $(OUT) || { test -s $(OUT)/result.json && test ! -e $(OUT)/OUTDATED.txt; }
 
-test: $(INSTALLED) ## run the tests (ARGS="-k splat" for some of them)
+test: $(INSTALLED) ## run the tests but the slow ones (ARGS="-k splat" for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+test-slow: $(INSTALLED) ## run the tests that take long, which `make test` leaves out
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -m slow $(ARGS)
 
 test-panel: $(INSTALLED) ## test the panel with Slicer's own Python files: SLICER_SOURCE=PATH names Slicer's source tree
 	@test -d "$(SLICER_SOURCE)/Base/Python/slicer" || { echo "SLICER_SOURCE names no source tree of 3D Slicer: git clone --depth 1 --branch 5.10 https://github.com/Slicer/Slicer, then make test-panel SLICER_SOURCE=Slicer" >&2; exit 1; }

@@ -87,6 +87,7 @@ def test_the_command_line_says_the_packages_version(site: Path, tmp_path: Path) 
     assert radgs.__version__ in done.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_registers_a_vertebra_away_from_the_tree(site: Path, tmp_path: Path) -> None:
     done = run(site, tmp_path, "-m", "radgs", "demo", "--out", "result")
     assert done.returncode in VERDICTS, done.stdout + done.stderr

@@ -115,6 +115,7 @@ def test_closing_the_scene_in_the_middle_leaves_an_empty_panel(
     assert level_transforms() == []
 
 
+@pytest.mark.slow
 def test_deleting_the_ct_in_the_middle_is_told(a_panel: Any, user: Any, host: Any, a_scene: Any) -> None:
     ui = a_panel.ui
     apply(a_panel, user, host, until="reading the case")
@@ -137,6 +138,7 @@ def test_without_a_gpu_cuda_is_refused_with_the_way_out(a_panel: Any, user: Any,
     assert a_panel.ui.applyButton.enabled
 
 
+@pytest.mark.slow
 def test_two_levels_in_one_run_with_the_xrays_swapped_and_the_ct_follows_the_row(
     a_panel: Any, user: Any, host: Any
 ) -> None:
@@ -187,6 +189,7 @@ def body_centre_seen_from(logic: Any, level: str) -> Any:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.slow
 def test_a_killed_engine_is_told_and_the_panel_goes_on(a_panel: Any, user: Any, host: Any) -> None:
     ui = a_panel.ui
     apply(a_panel, user, host, until="reading the case")

@@ -64,6 +64,7 @@ def test_apply_stays_where_it_is_while_it_is_pressed(confirmed: Any, user: Any, 
     assert bottom_of(confirmed, "messageLabel") < SCREEN
 
 
+@pytest.mark.slow
 def test_verdict_and_pictures_are_seen_without_scrolling(registered: Any, user: Any, host: Any) -> None:
     registered.logic.getParameterNode().segments = dict(registered.logic.getParameterNode().segments)
     user.press(registered.ui.drawButton)
@@ -73,6 +74,7 @@ def test_verdict_and_pictures_are_seen_without_scrolling(registered: Any, user: 
         assert bottom_of(registered, name) < SCREEN, name
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_start_are_seen_without_scrolling(confirmed: Any, user: Any, host: Any) -> None:
     user.press(confirmed.ui.showStartButton)
     host.wait_until(confirmed.ui.pictureLabel1.isVisible, 120)

@@ -211,6 +211,7 @@ def test_the_numbering_is_recognised_by_the_order_of_labels_along_the_spine():
     angles=st.tuples(*[st.floats(-14.0, 14.0)] * 3),
     shift=st.tuples(*[st.floats(-8.0, 8.0)] * 3),
 )
+@pytest.mark.slow
 def test_moving_the_label_map_moves_the_frame_with_it(angles, shift):
     labels = vertebra_at(lying_at(degrees=(8, 3, 0)), grid_of((0.9, 0.9, 1.5)))
     motion = RigidTransform.from_rotation_vector(np.radians(angles), shift)
@@ -220,6 +221,7 @@ def test_moving_the_label_map_moves_the_frame_with_it(angles, shift):
     assert np.linalg.norm(expected.translation - found.translation) < 0.5
 
 
+@pytest.mark.slow
 def test_the_frames_of_a_scoliotic_spine_are_the_ones_it_was_built_with():
     spine = make_spine(3, spacing_mm=1.5, scoliosis_deg=20.0, soft_tissue=False)
     assert suggest_numbering(spine.labels) == "VerSe"

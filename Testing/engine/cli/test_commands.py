@@ -115,6 +115,7 @@ def test_a_case_that_does_not_fit_together_is_refused(small_case: RegistrationCa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent in another way there")
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_with_status_130(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-m", "radgs", "demo", "--out", str(tmp_path)]
     process = subprocess.Popen(

@@ -162,6 +162,7 @@ def test_finished_trials_are_taken_over_without_loading_the_subject(trials: list
     assert again == trials[:3]
 
 
+@pytest.mark.slow
 def test_a_trial_on_a_phantom_ends_near_the_truth() -> None:
     def load() -> ArticulatedAnatomy:
         spine = make_spine(3, spacing_mm=2.0)

@@ -31,6 +31,7 @@ def test_recm_alone_is_held_against_the_bar_and_an_empty_volume(folder: Path) ->
     assert (folder / "learning_curve.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_the_three_variants_are_compared_on_the_same_pairs(folder: Path) -> None:
     told: list[float] = []
     report = attention_experiment(folder, **SMALL, progress=lambda done, what: told.append(done))
@@ -64,6 +65,7 @@ def test_clicks_are_off_by_exactly_what_was_asked(small_case: RegistrationCase) 
     assert np.linalg.norm(found - small_case.truth["L3"].apply(centre)) == pytest.approx(25.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_known_offsets_end_in_a_table_and_a_plot(
     phantom_anatomy: ArticulatedAnatomy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_worked_example_of_the_documentation(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(transform=transforms, suffix=st.sampled_from([".tfm", ".h5"]))
+@pytest.mark.slow
 def test_a_written_transform_reads_back_the_same(transform: RigidTransform, suffix: str, tmp_path: Path) -> None:
     write_transform(tmp_path / f"t{suffix}", transform)
     np.testing.assert_allclose(read_transform(tmp_path / f"t{suffix}").matrix, transform.matrix, atol=1e-9)

@@ -15,6 +15,8 @@ from radgs.networks.reconstruction import reconstruct_level, register_volume
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.vertebra import VertebraAnatomy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def case(phantom_anatomy: ArticulatedAnatomy) -> RegistrationCase:

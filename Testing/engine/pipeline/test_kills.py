@@ -11,6 +11,8 @@ import pytest
 
 import radgs
 
+pytestmark = pytest.mark.slow
+
 PACKAGE_PARENT = Path(radgs.__file__).resolve().parents[1]
 SCRIPT = PACKAGE_PARENT.parent / "Testing" / "benchmarks" / "kills.py"
 

@@ -14,6 +14,8 @@ from radgs.pipeline import Progress, Registration, choose_device, register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.vertebra import VertebraAnatomy
 
+pytestmark = pytest.mark.slow
+
 LEVEL = "L3"
 
 

@@ -108,6 +108,7 @@ def command(case: Path, out: Path) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is POSIX's")
+@pytest.mark.slow
 def test_a_full_disk_ends_with_one_sentence_and_the_pose(
     small_case: RegistrationCase, earlier: Path, tmp_path: Path
 ) -> None:

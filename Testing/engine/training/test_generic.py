@@ -37,6 +37,7 @@ def first_weights(networks: Networks) -> torch.Tensor:
     return torch.cat([weight.detach().flatten() for weight in networks.recm.encoder.parameters()])
 
 
+@pytest.mark.slow
 def test_a_base_is_gone_on_with_and_named_in_the_record(bank: Path, tmp_path: Path) -> None:
     generic = first_weights(load_generic())
     gone_on = trained(bank, tmp_path / "gone_on.radgs.safetensors", load_generic())

@@ -33,6 +33,8 @@ from radgs.training.prepare import SETTINGS, PreparationProgress, PreparationSet
 from radgs.training.trainer import Trainer
 from radgs.training.unfinished_work import unfinished_work
 
+pytestmark = pytest.mark.slow
+
 MODULE_FOLDER = Path(radgs.__file__).resolve().parents[1]
 
 #: Everything that a real preparation does, of each a little.

@@ -86,6 +86,7 @@ def test_ready_comes_first_and_names_the_process(a_worker: RunningWorker) -> Non
     assert ready["versions"]["radgs"] == radgs.__version__
 
 
+@pytest.mark.slow
 def test_a_second_registration_builds_no_model_though_the_first_was_cut_short(
     a_worker: RunningWorker, a_case: Path, tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
     assert [list(view["poses"]) for view in described["views"].values()] == [["start", "result"]] * 2
 
 
+@pytest.mark.slow
 def test_a_preparation_is_cancelled_gently_and_can_be_taken_up(
     shared_worker: RunningWorker, phantom_spine: PhantomSpine, tmp_path: Path
 ) -> None:

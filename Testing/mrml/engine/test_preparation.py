@@ -36,6 +36,7 @@ class Outcome:
         self.listener = PreparationListener(self.states.append, self.ends.append, self.ends.append)
 
 
+@pytest.mark.slow
 def test_a_cancelled_preparation_is_kept_serves_the_next_registration_and_no_other_ct(
     a_logic: Any, a_demo_case: Any, host: Any, tmp_path: Path
 ) -> None:

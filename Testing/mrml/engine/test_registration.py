@@ -91,6 +91,7 @@ def start(logic: Any, inputs: Any, host: Any, until: str) -> Outcome:
     return outcome
 
 
+@pytest.mark.slow
 def test_the_example_in_the_docstring_registers_twice_the_second_time_warm(
     host: Any, a_scene: Any, the_module: Any, a_launcher: Path | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +161,7 @@ def test_an_engine_that_does_not_answer_is_ended_behind_its_launcher(a_logic: An
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.slow
 def test_when_the_engine_dies_it_is_said_and_another_can_be_started(a_logic: Any, a_demo_case: Any, host: Any) -> None:
     outcome = start(a_logic, a_demo_case, host, until="reading the case")
     first = a_logic.worker.pid

@@ -60,6 +60,7 @@ def test_models_and_budget_come_back_with_the_scene(a_panel: Any, ui: Any, a_sce
     assert "is missing" in ui.modelLabel.text
 
 
+@pytest.mark.slow
 def test_a_preparation_cancelled_at_once_can_be_resumed(
     a_panel: Any, ui: Any, user: Any, host: Any, tmp_path: Path
 ) -> None:

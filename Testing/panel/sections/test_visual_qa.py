@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import slicer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def a_drawn_panel(the_panel: Any, host: Any, a_scene: Any, user: Any) -> Any:

@@ -79,6 +79,7 @@ def test_without_attention_there_is_none(noise_batch: ViewBatch) -> None:
     assert RecM(COMPACT, with_attention=False)(noise_batch).attention is None
 
 
+@pytest.mark.slow
 def test_the_papers_sizes_work_too(noise_batch: ViewBatch) -> None:
     pytest.importorskip("monai", reason="the paper's encoder is monai's ResNet-50")
     torch.manual_seed(0)
