@@ -7,6 +7,8 @@ import slicer
 from DICOMLib import DICOMLoadable, DICOMPlugin
 from slicer.i18n import tr as _
 
+from RadGSRegLib.slicer_version import is_too_old
+
 #: Modalities of single X-rays and of runs.
 MODALITIES = ("XA", "RF", "DX", "CR", "RG")
 
@@ -141,6 +143,8 @@ class RadGSRegDICOMPlugin:
         parent.helpText = "Loads DICOM X-rays with their geometry. It has no panel: it serves the DICOM module."
         parent.acknowledgementText = ""
         parent.hidden = True
+        if is_too_old():
+            return
         if not hasattr(slicer.modules, "dicomPlugins"):  # this module may come before the DICOM module
             slicer.modules.dicomPlugins = {}
         slicer.modules.dicomPlugins["RadGSRegDICOMPlugin"] = RadGSRegDICOMPluginClass

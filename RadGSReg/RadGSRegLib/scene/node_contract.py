@@ -21,8 +21,8 @@ GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 #: On an X-ray volume: how uncertain its geometry is (JSON, as case.json's geometry_sigma, in the volume's own axes).
 SIGMA_ATTRIBUTE = "RadGSReg.geometry_sigma"
 
-#: On an X-ray volume that came from DICOM: its file with the frame counted from 0 ("path#0"), its study, where its table
-#: stood ("x y z" along the patient's LPS axes, mm; absent where unknown), and what its file does not say of its geometry
+#: On an X-ray volume that came from DICOM: its file with the frame from 0 ("path#0"), its study, where its table stood
+#: ("x y z" along the patient's LPS axes, mm; absent where unknown), and what its file does not say of its geometry
 #: (absent where nothing is missing).
 DICOM_FILE_ATTRIBUTE = "RadGSReg.dicom_file"
 STUDY_ATTRIBUTE = "RadGSReg.study"

@@ -93,9 +93,7 @@ class CArmFields:
     def show_words(self, geometry: ViewGeometry) -> None:
         """Says in words where detector and source of a geometry stand."""
         beyond = geometry.source_to_detector_mm - self.isocentre.value
-        text = _(
-            "The detector is {where}, {beyond:.0f} mm from the isocentre; the source is {before:.0f} mm beyond it."
-        )
+        text = _("The detector is {where}, {beyond:.0f} mm from the isocentre; the source {before:.0f} mm beyond it.")
         self.words.text = text.format(
             where=direction_in_words(geometry.normal), beyond=beyond, before=self.isocentre.value
         )

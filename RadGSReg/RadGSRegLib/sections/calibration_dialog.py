@@ -87,11 +87,9 @@ class CalibrationDialog:
 
     def _ask(self, question: str) -> None:
         if question == "directions":
-            for name, caption in (
-                ("superior", _("Patient's head is along:")),
-                ("anterior", _("Patient's front is along:")),
-            ):
-                tooltip = _("A direction of the world that the calibration is in, in which the patient lies")
+            captions = {"superior": _("Patient's head is along:"), "anterior": _("Patient's front is along:")}
+            tooltip = _("An axis of the world that the calibration is in")
+            for name, caption in captions.items():
                 self._add_choice(name, caption, [_("choose"), *AXES], tooltip)
             return
         caption, items, tooltip = _texts(question)
@@ -182,6 +180,7 @@ class CalibrationDialog:
         for box in self.views:
             box.enabled = self._calibration is not None
         self.buttons.button(qt.QDialogButtonBox.Ok).enabled = ready
+        self.dialog.adjustSize()
 
     def _what_it_gives(self, calibration: Calibration) -> str:
         lines = [calibration.kind]
@@ -219,9 +218,7 @@ def _texts(question: str) -> tuple[str, list[str], str]:
         return (
             _("First pixel's centre:"),
             [_("choose"), "(0, 0)", "(0.5, 0.5)", _("(1, 1), as in MATLAB")],
-            _(
-                "Where whole numbers lie in the file's pixel coordinates. Half a pixel cannot be seen: it has to be said"
-            ),
+            _("Where whole numbers lie in the file's pixel coordinates. No click tells half a pixel: say it"),
         )
     return (
         _("Unit of the file:"),

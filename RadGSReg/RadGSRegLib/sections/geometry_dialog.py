@@ -198,14 +198,16 @@ class GeometryDialog:
         except RadgsError as error:
             self.note.text, self.note.styleSheet = error_text(error), style("bad", self.dialog)
             self.note.setVisible(True)
-            ok.enabled = False
+            self.c_arm.words.text, ok.enabled = "", False
             self._sketch.hide(self._number)
+            self.dialog.adjustSize()
             return
         ok.enabled = True
         self.note.text, self.note.styleSheet = self._said, style("doubt", self.dialog)
         self.note.setVisible(bool(self._said))
         if by_c_arm:
             self.c_arm.show_words(geometry)
+        self.dialog.adjustSize()
         self._draw(geometry)
 
     def _draw(self, geometry: ViewGeometry) -> None:

@@ -91,7 +91,7 @@ def test_a_c_arm_s_numbers_place_source_and_film(a_panel: Any, an_image: Any, us
     child(dialog, "pixelWidthSpinBox").value = child(dialog, "pixelHeightSpinBox").value = 0.5
     words = child(dialog, "exposureWordsLabel").text
     assert words == (
-        "The detector is in front of the patient, to the patient's left, 360 mm from the isocentre; the source is "
+        "The detector is in front of the patient, to the patient's left, 360 mm from the isocentre; the source "
         "620 mm beyond it."
     )
     user.press(ok_button(dialog))

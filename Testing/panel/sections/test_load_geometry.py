@@ -28,13 +28,19 @@ WORLD_TO_RAS = RigidTransform(np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]]), np.
 @pytest.fixture
 def two_films(a_panel: Any) -> tuple[Any, Any]:
     """X-rays 1 and 2 of the panel, of which nothing is known."""
-    parameters, volumes = a_panel.logic.getParameterNode(), []
-    for number, name in enumerate(("AP", "LAT"), 1):
-        image = np.random.default_rng(number).random((1, SIZE[1], SIZE[0])).astype(np.float32)
-        volumes.append(slicer.util.addVolumeFromArray(image, name=name))
-        setattr(parameters, f"xray{number}", volumes[-1])
+    parameters, films = a_panel.logic.getParameterNode(), add_films()
+    parameters.xray1, parameters.xray2 = films
     slicer.app.processEvents()
-    return volumes[0], volumes[1]
+    return films
+
+
+def add_films() -> tuple[Any, Any]:
+    """Two images, AP and LAT."""
+    images = [np.random.default_rng(number).random((1, SIZE[1], SIZE[0])).astype(np.float32) for number in (1, 2)]
+    ap, lat = (
+        slicer.util.addVolumeFromArray(image, name=name) for image, name in zip(images, ("AP", "LAT"), strict=True)
+    )
+    return ap, lat
 
 
 def camera(view: ViewGeometry) -> tuple[Any, Any]:
