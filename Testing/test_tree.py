@@ -201,6 +201,6 @@ def test_the_panels_form_names_every_widget_once() -> None:
 def test_the_panel_uses_only_widgets_its_form_has() -> None:
     form = ElementTree.parse(MODULE_FOLDER / "Resources" / "UI" / "RadGSReg.ui").getroot()
     names = {widget.attrib["name"] for widget in form.iter("widget")}
-    sources = [MODULE_FOLDER / "RadGSReg.py", *(MODULE_FOLDER / "RadGSRegLib").rglob("*.py")]
+    sources = [*MODULE_FOLDER.glob("RadGSReg*.py"), *(MODULE_FOLDER / "RadGSRegLib").rglob("*.py")]
     used = {name for path in sources for name in re.findall(r"\bui\.(\w+)", text_of(path))}
     assert used <= names

@@ -67,7 +67,7 @@ def engine_files() -> list[Path]:
 
 
 def panel_files() -> list[Path]:
-    return [MODULE_FOLDER / "RadGSReg.py", *sorted((MODULE_FOLDER / "RadGSRegLib").rglob("*.py"))]
+    return [*MODULE_FOLDER.glob("RadGSReg*.py"), *sorted((MODULE_FOLDER / "RadGSRegLib").rglob("*.py"))]
 
 
 def module_name(path: Path) -> str:

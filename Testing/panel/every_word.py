@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "Testing" / "host"), str(PROJECT / "RadGSReg")]
+sys.path[:0] = [str(PROJECT / "Testing" / folder) for folder in ("host", "panel")] + [str(PROJECT / "RadGSReg")]
 
 import slicerhost  # noqa: E402
 
@@ -53,11 +53,30 @@ def items(widget: QtWidgets.QWidget) -> Iterator[str]:
         yield from (model.index(row, column).data() for column in range(max(columns, 1)))
 
 
-def show(state: str, panel: slicerhost.Host) -> None:
+def show(state: str, root: QtWidgets.QWidget) -> None:
     """Prints a state's words, a JSON list a line."""
-    for where, text in words(panel.parent):
+    for where, text in words(root):
         if isinstance(text, str) and text:
             print(json.dumps([state, where, text]))
+
+
+def show_dialogs(panel: slicerhost.Host) -> None:
+    """Prints the words of what opens in front of the panel."""
+    from dialogs import open_dialog
+
+    from RadGSRegLib.sections.calibration_dialog import CalibrationDialog
+
+    panel.ui.editGeometry1Button.click()
+    dialog = open_dialog()
+    show("edit geometry", dialog)
+    dialog.reject()
+    inputs = panel.logic.inputs()
+    with tempfile.TemporaryDirectory() as folder:
+        camera = Path(folder) / "AP.txt"
+        camera.write_text("900 0 9\n0 900 9\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 900\n", "utf-8")
+        loading = CalibrationDialog([camera], inputs.xrays, None, panel.ui.loadGeometry1Button)
+        show("load geometry", loading.dialog)
+        loading.dialog.reject()
 
 
 def main() -> None:
@@ -65,14 +84,15 @@ def main() -> None:
     slicer.i18n.tr = lambda text: f"«{text}»"
     slicer.i18n.translate = lambda context, text: f"«{text}»"
     panel = HOST.open_panel(HOST.load(PROJECT / "RadGSReg" / "RadGSReg.py"))
-    show("empty", panel)
+    show("empty", panel.parent)
     panel.ui.demoButton.click()
-    show("loaded", panel)
+    show("loaded", panel.parent)
     panel.ui.confirmLevelsCheckBox.click()
-    show("confirmed", panel)
+    show("confirmed", panel.parent)
+    show_dialogs(panel)
     exported_scene.bring_in(Path(tempfile.mkdtemp()) / "result", panel.logic.inputs())
     panel.panel.refresh()
-    show("registered", panel)
+    show("registered", panel.parent)
     nodes = slicer.util.getNodesByClass("vtkMRMLNode")
     data = [node.GetName() for node in nodes] + [node.GetAttribute("RadGSReg.geometry") for node in nodes]
     print(json.dumps(["data", "", sorted({text for text in data if text}, key=len, reverse=True)]))

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "Testing" / "host"), str(PROJECT / "Testing" / "panel"), str(PROJECT / "RadGSReg")]
+TESTING = PROJECT / "Testing"
+sys.path[:0] = [str(TESTING / folder) for folder in ("host", "panel", "panel/sections", "engine")]
+sys.path.insert(0, str(PROJECT / "RadGSReg"))
 
 import slicerhost  # noqa: E402
 from column import lay_out, place_of  # noqa: E402
@@ -51,6 +53,22 @@ class Photographer:
             picture = lay_out(self.panel).grab()
             top, bottom = 0 if first is None else place_of(self.panel, first)[0], place_of(self.panel, last)[1]
             picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(folder / f"{name}.png"))
+        print(f"{name}.png", flush=True)
+
+    def take_dialog(self, name: str, show: Callable[[], Any]) -> None:
+        """Saves a dialog in both themes, in each as if it had been opened there.
+
+        Args:
+            name: The picture's name.
+            show: Opens the dialog and returns it.
+        """
+        for theme, folder in (("dark", self._folder / "dark"), ("light", self._folder)):
+            self.host.use_theme(theme)
+            dialog = show()
+            self.settle()
+            dialog.grab().save(str(folder / f"{name}.png"))
+            dialog.reject()
+            self.settle()
         print(f"{name}.png", flush=True)
 
     def wait(self, condition: Callable[[], Any]) -> None:
@@ -214,6 +232,51 @@ def take_doubts(photo: Photographer) -> None:
     ui.deviceComboBox.setCurrentText("auto")
 
 
+def take_the_geometry(photo: Photographer) -> None:
+    """An exposure typed in, with its sketch; a calibration whose conventions are asked; what a DICOM file lacks."""
+    import slicer
+    import test_load_geometry as films
+    from dialogs import open_dialog
+    from dicom_xray_files import Exposure, write
+    from slicerhost.views import Offscreen3DView
+
+    from RadGSRegLib.scene.dicom_xrays import add_dicom_xray
+    from RadGSRegLib.sections.calibration_dialog import CalibrationDialog
+
+    ui, parameters = photo.ui, photo.panel.logic.getParameterNode()
+    slicer.mrmlScene.Clear(0)
+    photo.user.press(ui.demoButton)
+
+    def edit() -> Any:
+        photo.user.press(ui.editGeometry1Button)
+        return open_dialog()
+
+    photo.take_dialog("20_edit_geometry", edit)
+    dialog = edit()
+    space = Offscreen3DView(THREE_D_SIZE)
+    space.look((-0.5, -0.75, -0.3), zoom=1.4)
+    space.save(photo._folder / "21_sketch.png")
+    dialog.reject()
+    with tempfile.TemporaryDirectory() as folder:
+        parameters.xray1, parameters.xray2 = films.add_films()
+        paths = [Path(path) for path in films.write_matrices(Path(folder))]
+
+        def load(**answers: int) -> Any:
+            xrays = (parameters.xray1, parameters.xray2)
+            asking = CalibrationDialog(paths, xrays, None, ui.loadGeometry1Button)
+            films.say(asking.dialog, **answers)
+            asking.dialog.show()
+            return asking.dialog
+
+        photo.take_dialog("22_load_geometry", load)
+        photo.take_dialog("23_load_geometry_refused", lambda: load(extrinsics=1, rows=2))
+        exposure = Exposure("CR", 0.0, 0.0, 1100.0, 700.0, (0.3, 0.3), (60, 50))
+        lacking = {"PositionerPrimaryAngle": None, "PositionerSecondaryAngle": None, "DistanceSourceToPatient": None}
+        parameters.xray1 = add_dicom_xray(write(Path(folder) / "cr.dcm", exposure, **lacking))
+        photo.settle()
+        photo.take_dialog("24_dicom_lacks", edit)
+
+
 def take_a_lack(photo: Photographer) -> None:
     """What a panel says whose engine lacks a library."""
     from RadGSRegLib.engine.dependencies import Dependencies
@@ -254,6 +317,7 @@ def main(folder: Path) -> None:
                 take_the_views,
                 take_doubts,
                 take_a_preparation,
+                take_the_geometry,
                 take_a_lack,
                 take_what_is_needed,
             ):

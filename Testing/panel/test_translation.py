@@ -15,8 +15,10 @@ from slicer_fixtures import PROJECT, in_full_slicer
 
 MODULE_FOLDER = PROJECT / "RadGSReg"
 
-#: A choice that shows the values of a parameter as they are.
-VALUES = "QComboBox deviceComboBox, item"
+#: Choices that show values of the engine's as they are.
+VALUES = ("QComboBox deviceComboBox, item", "QComboBox pixelTypeComboBox, item")
+
+STATES = {"empty", "loaded", "confirmed", "edit geometry", "load geometry", "registered"}
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +43,11 @@ def test_every_word_can_be_translated(said: list[tuple[str, str, str]]) -> None:
     *words, (_, _, data) = said
     form = ElementTree.parse(MODULE_FOLDER / "Resources" / "UI" / "RadGSReg.ui").getroot()
     in_form = {entry.text for entry in form.iter("string") if entry.text}
-    assert {state for state, _, _ in words} == {"empty", "loaded", "confirmed", "registered"}
+    assert {state for state, _, _ in words} == STATES
     left = set()
     for _state, place, text in words:
         rest = re.sub(r" \(Ctrl[^)]*\)$", "", text)  # keys are appended to the form's words
-        if place == VALUES or rest in in_form:
+        if place in VALUES or rest in in_form:
             continue
         rest = re.sub("<[^>]*>", "", without_translated(rest))  # markup
         for known in data:
@@ -59,7 +61,7 @@ def test_what_is_translated_is_written_where_the_translators_tool_finds_it() -> 
     """It reads the source: what is passed to ``_`` has to be a literal."""
     wrong = [
         f"{path.relative_to(PROJECT)}:{node.lineno}: {ast.unparse(node)}"
-        for path in [MODULE_FOLDER / "RadGSReg.py", *sorted((MODULE_FOLDER / "RadGSRegLib").rglob("*.py"))]
+        for path in [*MODULE_FOLDER.glob("RadGSReg*.py"), *sorted((MODULE_FOLDER / "RadGSRegLib").rglob("*.py"))]
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_"
         if not all(isinstance(argument, ast.Constant) for argument in node.args)

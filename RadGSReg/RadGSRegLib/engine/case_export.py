@@ -23,6 +23,7 @@ from RadGSRegLib.scene.levels import unmoved_parent
 from RadGSRegLib.scene.node_contract import start_role
 from RadGSRegLib.scene.placement import ijk_to_own_ras, pose_of, rigid_parent_to_world
 from RadGSRegLib.scene.segments import label_map, label_numbers
+from RadGSRegLib.scene.view_geometry import sigma_of
 
 
 class CaseExport:
@@ -164,6 +165,7 @@ def view_entry(xray: Any, image: Path) -> ViewEntry:
         source_ras=geometry.source_ras,
         detector_to_ras=geometry.detector_to_ras,
         conversion=xray_nodes.conversion(xray),
+        geometry_sigma=sigma_of(xray),
     )
 
 

@@ -18,6 +18,7 @@ from RadGSRegLib.scene.case_inputs import CaseInputs
 from RadGSRegLib.scene.node_contract import start_role
 from RadGSRegLib.scene.placement import add_transform, remove
 from RadGSRegLib.scene.segments import LABEL_OF_LEVEL
+from RadGSRegLib.scene.view_geometry import set_sigma
 from RadGSRegLib.scene.xray_nodes import add_xray, set_click_pixel
 
 
@@ -51,6 +52,8 @@ def import_case(path: Path, parameter_node: Any) -> CaseInputs:
         )
         for view, image in zip(file.views, images, strict=True)
     )
+    for view, xray in zip(file.views, xrays, strict=True):
+        set_sigma(xray, view.geometry_sigma)
     for level, clicks in file.clicks.items():
         for view, xray in zip(file.views, xrays, strict=True):
             if view.name in clicks:

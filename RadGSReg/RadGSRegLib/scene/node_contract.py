@@ -18,6 +18,20 @@ PIXEL_TYPE_ATTRIBUTE = "RadGSReg.pixel_type"
 CONVERSION_ATTRIBUTE = "RadGSReg.conversion"
 GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 
+#: On an X-ray volume: how uncertain its geometry is (JSON, as case.json's geometry_sigma, in the volume's own axes).
+SIGMA_ATTRIBUTE = "RadGSReg.geometry_sigma"
+
+#: On an X-ray volume that came from DICOM: its file with the frame from 0 ("path#0"), its study, where its table stood
+#: ("x y z" along the patient's LPS axes, mm; absent where unknown), and what its file does not say of its geometry
+#: (absent where nothing is missing).
+DICOM_FILE_ATTRIBUTE = "RadGSReg.dicom_file"
+STUDY_ATTRIBUTE = "RadGSReg.study"
+TABLE_ATTRIBUTE = "RadGSReg.table"
+MISSING_ATTRIBUTE = "RadGSReg.missing"
+
+#: On an X-ray volume: what was taken to be so of its geometry, sentences.
+ASSUMED_ATTRIBUTE = "RadGSReg.assumed"
+
 #: On the CT and the segmentation while they observe a level's transform: the parent they had before, if any.
 FORMER_PARENT_ROLE = "RadGSReg.formerParent"
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from radgs.errors import CaseError, GeometryError, InputFileError
+from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, ViewGeometry, triangulate
-from radgs.io.case_file import ViewEntry, read_case_file
-from radgs.io.xray_images import read_xray
 from RadGSRegLib.scene.node_contract import (
+    ASSUMED_ATTRIBUTE,
     CONVERSION_ATTRIBUTE,
     GEOMETRY_ATTRIBUTE,
+    MISSING_ATTRIBUTE,
     PIXEL_TYPE_ATTRIBUTE,
+    SIGMA_ATTRIBUTE,
     SOURCE_ROLE,
     VIEW_ATTRIBUTE,
     click_role,
@@ -44,18 +44,23 @@ def add_xray(
         origin: Where the geometry comes from, in a few words.
     """
     volume = slicer.util.addVolumeFromArray(pixels[None], ijkToRAS=geometry.detector_to_ras, name=name)
+    describe(volume, name, pixel_type, conversion)
+    set_source(volume, geometry.source_ras)
+    if origin is not None:
+        volume.SetAttribute(GEOMETRY_ATTRIBUTE, origin)
+    show_the_middle(volume, pixels)
+    return volume
+
+
+def describe(volume: Any, name: str, pixel_type: str, conversion: str | None) -> None:
+    """Says what an X-ray is called, what its pixel values are, and how line integrals came about."""
     volume.SetAttribute(VIEW_ATTRIBUTE, name)
     volume.SetAttribute(PIXEL_TYPE_ATTRIBUTE, pixel_type)
     if conversion is not None:
         volume.SetAttribute(CONVERSION_ATTRIBUTE, conversion)
-    set_source(volume, geometry.source_ras)
-    if origin is not None:
-        volume.SetAttribute(GEOMETRY_ATTRIBUTE, origin)
-    _show_the_middle(volume, pixels)
-    return volume
 
 
-def _show_the_middle(volume: Any, pixels: NDArray) -> None:
+def show_the_middle(volume: Any, pixels: NDArray) -> None:
     """Chooses the window for what the film shows in its middle: air at its edges would wash the bone out."""
     rows, columns = (slice(size // 4, size - size // 4) for size in pixels.shape)
     low, high = np.nanpercentile(pixels[rows, columns].astype(float), (1.0, 99.0))
@@ -70,7 +75,8 @@ def set_source(volume: Any, position: FloatArray) -> Any:
     remove(volume.GetNodeReference(SOURCE_ROLE))
     fiducial = add_point(f"{view_name(volume)} source", position)
     volume.SetNodeReferenceID(SOURCE_ROLE, fiducial.GetID())
-    volume.RemoveAttribute(GEOMETRY_ATTRIBUTE)  # whoever knows better says so afterwards
+    for said_of_the_former in (GEOMETRY_ATTRIBUTE, SIGMA_ATTRIBUTE, MISSING_ATTRIBUTE, ASSUMED_ATTRIBUTE):
+        volume.RemoveAttribute(said_of_the_former)  # whoever knows better says so afterwards
     return fiducial
 
 
@@ -138,43 +144,6 @@ def detector_to_world(volume: Any) -> FloatArray:
         GeometryError: It stands under a transform that is not linear.
     """
     return parent_to_world(volume) @ ijk_to_own_ras(volume)
-
-
-def load_geometry(volume: Any, path: str | Path) -> None:
-    """Puts an X-ray and its source where a case.json's view of the same name says.
-
-    Raises:
-        CaseError: The case has no view of that name.
-        GeometryError: The view's image has another size.
-        InputFileError: The file cannot be read.
-    """
-    file = read_case_file(Path(path))
-    name = view_name(volume)
-    view = next((view for view in file.views if view.name == name), None)
-    if view is None:
-        known = ", ".join(view.name for view in file.views) or "none"
-        raise CaseError(
-            f"{file.path.name} knows no view {name}; its views are {known}.",
-            "Choose another file, or rename the X-ray with Edit...",
-        )
-    _check_same_size(volume, view)
-    volume.SetAndObserveTransformNodeID(None)
-    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(view.detector_to_ras))
-    set_source(volume, view.source_ras)
-    volume.SetAttribute(GEOMETRY_ATTRIBUTE, f"from {file.path.name}")
-
-
-def _check_same_size(volume: Any, view: ViewEntry) -> None:
-    """A geometry counts pixels, so it belongs to images of one size; a case without its images cannot be checked."""
-    if not view.image.is_file():
-        return
-    theirs, mine = read_xray(view.image, view.pixel_type).image.shape, pixels_of(volume).shape[:2]
-    if theirs != mine:
-        raise GeometryError(
-            f"The geometry is that of an image of {theirs[1]} x {theirs[0]} pixels, but {volume.GetName()} has "
-            f"{mine[1]} x {mine[0]}.",
-            "Choose the file that belongs to this X-ray.",
-        )
 
 
 def set_click(parameter_node: Any, level: str, volume: Any, position: FloatArray) -> Any:

@@ -32,13 +32,15 @@ class InputsSection(Section):
         ui.levelsList.connect("itemChanged(QListWidgetItem*)", self._tick)
         ui.confirmLevelsCheckBox.connect("clicked(bool)", self._confirm)
         self._lines = [
-            GeometryLine(ui.geometry1Label, ui.loadGeometry1Button, ui.editGeometry1Button, self.logic, self.panel),
-            GeometryLine(ui.geometry2Label, ui.loadGeometry2Button, ui.editGeometry2Button, self.logic, self.panel),
+            GeometryLine(0, ui.geometry1Label, ui.loadGeometry1Button, ui.editGeometry1Button, self.logic, self.panel),
+            GeometryLine(1, ui.geometry2Label, ui.loadGeometry2Button, ui.editGeometry2Button, self.logic, self.panel),
         ]
         self._shown: dict[str, str] = {}
 
     def let_go(self) -> None:
-        """Offers every node again."""
+        """Offers every node again, and closes what is open."""
+        for line in self._lines:
+            line.close()
         for selector in (self.ui.ctSelector, self.ui.xray1Selector, self.ui.xray2Selector):
             offer_all(selector)
 
@@ -58,8 +60,9 @@ class InputsSection(Section):
         self._show_segmentation_hint(parameters)
         self._show_levels(parameters, choices)
         self._show_confirmation(parameters)
-        for line, xray in zip(self._lines, (parameters.xray1, parameters.xray2), strict=True):
-            line.show(xray)
+        first, second = self._lines
+        first.show(parameters.xray1, parameters.xray2)
+        second.show(parameters.xray2, parameters.xray1)
         for widget in self._inputs():
             widget.enabled = not self.logic.running
 

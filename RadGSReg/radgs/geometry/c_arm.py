@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radgs.errors import GeometryError
-from radgs.geometry.rigid_transform import FloatArray
+from radgs.geometry.rigid_transform import FloatArray, RigidTransform
 from radgs.geometry.views import ViewGeometry
 
 LEFT, ANTERIOR, SUPERIOR = np.array([-1.0, 0, 0]), np.array([0, 1.0, 0]), np.array([0, 0, 1.0])
@@ -24,6 +24,23 @@ LEFT, ANTERIOR, SUPERIOR = np.array([-1.0, 0, 0]), np.array([0, 1.0, 0]), np.arr
 DIRECTIONS: Mapping[str, FloatArray] = MappingProxyType(
     {"L": LEFT, "R": -LEFT, "A": ANTERIOR, "P": -ANTERIOR, "H": SUPERIOR, "F": -SUPERIOR}
 )
+
+#: How a patient's axes (left, posterior, superior) lie along those of the table (its left, down, its head), by Patient
+#: Position (0018,5100).
+PATIENT_ON_TABLE: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "HFS": (1.0, 1.0, 1.0),
+        "HFP": (-1.0, -1.0, 1.0),
+        "FFS": (-1.0, 1.0, -1.0),
+        "FFP": (1.0, -1.0, -1.0),
+    }
+)
+
+#: A film that is turned against its columns and rows by less is not turned: the sine.
+SMALL_TURN = 1e-3
+
+#: Where an isocentre is put that nothing places: this part of the way from the source to the detector.
+USUAL_ISOCENTRE = 0.63
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,59 @@ class CArm:
         detector_to_ras[:3, 3] = middle - detector_to_ras[:3, :2] @ np.array(pixel)
         source = centre - beam * self.source_to_isocentre_mm
         return ViewGeometry(source, detector_to_ras, (self.size[1], self.size[0]))
+
+
+def c_arm_of(view: ViewGeometry, near: ArrayLike = (0.0, 0.0, 0.0)) -> tuple[CArm, FloatArray] | None:
+    """The exposure that makes a view, and its isocentre (3,), RAS mm; ``CArm.view`` of both is the view.
+
+    Any point of the central ray may be called the isocentre; the one nearest to a point is taken.
+
+    Args:
+        view: Source and detector in the patient's axes.
+        near: (3,) about where the patient is, RAS mm.
+
+    Returns:
+        None where the film is slanted or turned by other than quarter turns, or the beam runs along the patient.
+    """
+    beam = view.normal
+    secondary = np.degrees(np.arcsin(np.clip(beam[2], -1.0, 1.0)))
+    if abs(abs(secondary) - 90.0) < np.degrees(SMALL_TURN):
+        return None
+    primary = np.degrees(np.arctan2(-beam[0], beam[1]))
+    columns, rows = view.column_step / view.pixel_spacing[0], view.row_step / view.pixel_spacing[1]
+    for turn in (FilmTurn(quarters, flipped) for quarters in range(4) for flipped in (False, True)):
+        along_columns, along_rows = film_axes(primary, secondary, turn)
+        if max(np.abs(along_columns - columns).max(), np.abs(along_rows - rows).max()) < SMALL_TURN:
+            break
+    else:
+        return None
+    detector = view.source_to_detector_mm
+    isocentre = float((np.asarray(near, dtype=np.float64) - view.source_ras) @ beam)
+    if not 0.05 * detector < isocentre < 0.98 * detector:
+        isocentre = USUAL_ISOCENTRE * detector
+    column, row = view.project(view.source_ras + beam)
+    c_arm = CArm(
+        float(primary),
+        float(secondary),
+        detector,
+        isocentre,
+        view.pixel_spacing,
+        (view.shape[1], view.shape[0]),
+        (float(column), float(row)),
+        turn,
+    )
+    return c_arm, view.source_ras + beam * isocentre
+
+
+def machine_to_patient(position: str) -> RigidTransform:
+    """The turn from axes in which the patient lies on the back, head first, to the patient's own, about the isocentre.
+
+    It makes angles that are read off the machine those of the patient.
+
+    Args:
+        position: One of ``PATIENT_ON_TABLE``.
+    """
+    return RigidTransform(np.diag(PATIENT_ON_TABLE[position]), np.zeros(3))
 
 
 def beam_direction(primary_deg: float, secondary_deg: float) -> FloatArray:

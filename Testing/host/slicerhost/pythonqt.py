@@ -195,3 +195,5 @@ def _give_one_path() -> None:
     for name in ("getOpenFileName", "getSaveFileName"):
         opened = getattr(QtWidgets.QFileDialog, name)
         setattr(QtWidgets.QFileDialog, name, staticmethod(lambda *given, opened=opened: opened(*given)[0]))
+    several = QtWidgets.QFileDialog.getOpenFileNames
+    QtWidgets.QFileDialog.getOpenFileNames = staticmethod(lambda *given: tuple(several(*given)[0]))

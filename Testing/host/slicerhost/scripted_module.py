@@ -149,17 +149,21 @@ def _submodule(name: str) -> types.ModuleType:
     return module
 
 
-def load(path: Path) -> Any:
-    """Loads a module's file as the application does at start, and returns the Python module."""
-    name = path.stem
+def load_file(path: Path) -> Any:
+    """Runs a module's file, its folder on Python's path, and returns the Python module."""
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def load(path: Path) -> Any:
+    """Loads a module's file as the application does at start, and returns the Python module."""
+    name, module = path.stem, load_file(path)
     parent = ModuleParent(name, path)
     setattr(slicer.modules, name.lower(), parent)
     setattr(slicer.moduleNames, name, name)

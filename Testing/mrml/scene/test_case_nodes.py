@@ -180,3 +180,28 @@ def test_loading_a_case_makes_it_the_modules_input(a_logic: Any, a_demo_case: An
     assert (again.ct, again.segmentation, again.xrays) == (a_demo_case.ct, a_demo_case.segmentation, a_demo_case.xrays)
     assert again.segments == a_demo_case.segments
     assert again.missing() == []
+
+
+def test_how_uncertain_a_geometry_is_goes_through_the_scene(a_logic: Any, tmp_path: Path) -> None:
+    """A calibration's covariance decides verdicts: on the way through nodes it may not be lost, nor left unturned."""
+    import shutil
+
+    from RadGSRegLib.scene.view_geometry import sigma_of
+
+    folder = Path(shutil.copytree(a_logic.demoCase().parent, tmp_path / "demo"))
+    values = json.loads((folder / "case.json").read_text("utf-8"))
+    sigma = {"source_mm": [1.0, 2.0, 3.0], "detector_mm": [0.1, 0.2, 0.3], "detector_deg": [0.01, 0.02, 0.03]}
+    values["views"][0]["geometry_sigma"] = sigma
+    (folder / "case.json").write_text(json.dumps(values), "utf-8")
+    inputs = a_logic.loadCase(folder)
+    first, second = RegistrationCase.load(export(a_logic, inputs, tmp_path / "out")).views
+    assert second.geometry_sigma is None
+    assert first.geometry_sigma is not None
+    assert first.geometry_sigma.to_json_dict() == sigma
+    quarter = RigidTransform.from_rotation_vector([0.0, 0.0, np.pi / 2], [10.0, 20.0, 30.0])
+    inputs.xrays[0].SetAndObserveTransformNodeID(add_transform(quarter).GetID())
+    turned = sigma_of(inputs.xrays[0])
+    assert turned is not None
+    np.testing.assert_allclose(turned.source_mm, [2.0, 1.0, 3.0], atol=1e-9)
+    inputs.xrays[0].SetAttribute("RadGSReg.geometry_sigma", "no JSON")
+    assert sigma_of(inputs.xrays[0]) is None

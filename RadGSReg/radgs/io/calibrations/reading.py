@@ -86,14 +86,17 @@ def one_reading(candidates: Sequence[Calibration], convention: Convention) -> Ca
     """
     if len(candidates) == 1:
         return candidates[0]
-    open_choices = [
-        choice for name, choice in CHOICES.items() if getattr(convention, name) is None and _differ(candidates, name)
-    ]
+    asked = [CHOICES[name] for name in open_choices(candidates, convention)]
     readings = "; ".join(candidate.kind for candidate in candidates)
     raise GeometryError(
         f"The calibration can be read in {len(candidates)} ways that all fit: {readings}.",
-        f"Say which with {', '.join(open_choices)}.",
+        f"Say which with {', '.join(asked)}.",
     )
+
+
+def open_choices(candidates: Sequence[Calibration], convention: Convention) -> list[str]:
+    """What of a convention has to be said to tell candidates apart: fields of :class:`Convention`."""
+    return [name for name in CHOICES if getattr(convention, name) is None and _differ(candidates, name)]
 
 
 def _differ(candidates: Sequence[Calibration], name: str) -> bool:

@@ -12,7 +12,7 @@ from pydicom.errors import InvalidDicomError
 
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
-from radgs.geometry.c_arm import CArm
+from radgs.geometry.c_arm import PATIENT_ON_TABLE, CArm
 from radgs.io.calibrations.calibration import CalibratedView
 from radgs.io.dicom_geometry.film import film_turn, isocentre_pixel, pixel_size
 from radgs.io.dicom_geometry.frame_attributes import FrameAttributes, named
@@ -27,14 +27,6 @@ PRIMARY_OF_VIEW = {"PA": 0.0, "AP": 180.0, "LL": 90.0, "RL": -90.0}
 
 #: A tilt that a file states below this changes nothing that can be seen, degrees.
 SMALL_ANGLE_DEG = 0.5
-
-#: How a position on the table lies to the patient: LPS as signs of the table's X (its left), Y (down), Z (its head).
-PATIENT_ON_TABLE = {
-    "HFS": (1.0, 1.0, 1.0),
-    "HFP": (-1.0, -1.0, 1.0),
-    "FFS": (-1.0, 1.0, -1.0),
-    "FFP": (1.0, -1.0, -1.0),
-}
 
 #: Codes of how a patient lies, SNOMED CT and the older SRT.
 HEAD_FIRST, FEET_FIRST = {"102540001", "F-10470"}, {"102541002", "F-10480"}

@@ -1,0 +1,89 @@
+"""An X-ray's geometry as a whole: put where a file or a user has it, with where it came from and how sure it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import slicer
+
+from radgs.errors import GeometryError
+from radgs.geometry import RigidTransform, ViewGeometry
+from radgs.geometry.sigma import GeometrySigma
+from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.node_contract import ASSUMED_ATTRIBUTE, GEOMETRY_ATTRIBUTE, SIGMA_ATTRIBUTE
+from RadGSRegLib.scene.placement import parent_to_world
+
+
+def put_geometry(
+    volume: Any,
+    geometry: ViewGeometry,
+    origin: str,
+    assumed: Sequence[str] = (),
+    sigma: GeometrySigma | None = None,
+) -> None:
+    """Puts an X-ray's film and source into the world; it leaves the transform that it stood under.
+
+    Args:
+        volume: The X-ray.
+        geometry: Source and detector, RAS mm, of an image of the X-ray's size.
+        origin: Where the geometry comes from, in a few words.
+        assumed: What was taken to be so, a sentence each.
+        sigma: How uncertain it is, where that is known.
+
+    Raises:
+        GeometryError: It belongs to an image of another size.
+        InputFileError: The volume holds no image, or more than one.
+    """
+    check_size(volume, geometry.shape)
+    volume.SetAndObserveTransformNodeID(None)
+    volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(geometry.detector_to_ras))
+    xray_nodes.set_source(volume, geometry.source_ras)
+    volume.SetAttribute(GEOMETRY_ATTRIBUTE, origin)
+    if assumed:
+        volume.SetAttribute(ASSUMED_ATTRIBUTE, " ".join(assumed))
+    set_sigma(volume, sigma)
+
+
+def check_size(volume: Any, shape: tuple[int, int]) -> None:
+    """A geometry counts pixels, so it belongs to images of one size.
+
+    Args:
+        volume: The X-ray.
+        shape: Rows and columns of the image that a geometry is of.
+
+    Raises:
+        GeometryError: The X-ray has another size.
+        InputFileError: The volume holds no image, or more than one.
+    """
+    mine = xray_nodes.pixels_of(volume).shape[:2]
+    if tuple(shape) != mine:
+        raise GeometryError(
+            f"The geometry is that of an image of {shape[1]} x {shape[0]} pixels, but {volume.GetName()} has "
+            f"{mine[1]} x {mine[0]}.",
+            "Choose the file that belongs to this X-ray.",
+        )
+
+
+def set_sigma(volume: Any, sigma: GeometrySigma | None) -> None:
+    """Keeps how uncertain an X-ray's geometry is, along and about the axes of its own space; None where unknown."""
+    if sigma is None:
+        volume.RemoveAttribute(SIGMA_ATTRIBUTE)
+    else:
+        volume.SetAttribute(SIGMA_ATTRIBUTE, json.dumps(sigma.to_json_dict()))
+
+
+def sigma_of(volume: Any) -> GeometrySigma | None:
+    """How uncertain an X-ray's geometry is, along and about the world's axes; None where nobody said."""
+    text = volume.GetAttribute(SIGMA_ATTRIBUTE)
+    if text is None:
+        return None
+    try:
+        kept = json.loads(text)
+        values = [np.array(kept[name], dtype=np.float64) for name in ("source_mm", "detector_mm", "detector_deg")]
+        turn = RigidTransform.from_matrix(parent_to_world(volume)).rotation
+    except (ValueError, KeyError, TypeError, GeometryError):
+        return None  # a text of somebody else's, or a parent that is no turn: nothing is known any more
+    return GeometrySigma(*values).turned(turn) if all(value.shape == (3,) for value in values) else None
