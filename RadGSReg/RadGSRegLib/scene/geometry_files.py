@@ -21,6 +21,7 @@ from radgs.io.dicom_files import is_dicom
 from radgs.io.input_files import head_of
 from radgs.io.xray_images import read_xray
 from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.placement import world_point
 from RadGSRegLib.scene.view_geometry import check_size, put_geometry
 
 #: What a file may leave open, in the order in which it is asked.
@@ -173,7 +174,7 @@ def common_clicks(parameter_node: Any, levels: Sequence[str], xrays: Sequence[An
 
 def _on_film(xray: Any, fiducial: Any) -> tuple[float, float]:
     film: FloatArray = xray_nodes.detector_to_world(xray)
-    offset = xray_nodes.world_point(fiducial) - film[:3, 3]
+    offset = world_point(fiducial) - film[:3, 3]
     column, row = np.linalg.lstsq(film[:3, :2], offset, rcond=None)[0]
     return float(column), float(row)
 

@@ -41,7 +41,7 @@ class GeometrySketch:
             geometry: Its source and film.
             name: What it is called.
         """
-        model = self._views.get(number)
+        model: Any = self._views.get(number)
         if not in_scene(model):
             model = self._views[number] = _add_model(COLOURS[number % len(COLOURS)], 0.6)
         model.SetName(f"{name} exposure")
