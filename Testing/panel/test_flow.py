@@ -120,7 +120,7 @@ def test_deleting_the_ct_in_the_middle_is_told(a_panel: Any, user: Any, host: An
     ui = a_panel.ui
     apply(a_panel, user, host, until="reading the case")
     a_scene.RemoveNode(ui.ctSelector.currentNode())
-    host.wait_until(lambda: not a_panel.logic.running, 60)
+    host.wait_until(lambda: not a_panel.logic.running, 300)
     assert "The CT was deleted while it was being registered." in ui.messageLabel.text
     assert to_do(a_panel) == "Choose a CT"
     assert level_transforms() == []
