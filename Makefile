@@ -25,8 +25,11 @@ SLICER_INSTALLED = $(SLICER_VENV)/.installed-$(shell { cat $(SLICER_LOCK); pwd; 
 SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engine/export host mrml panel) \
   --ignore Testing/mrml/engine/test_dependencies.py --ignore Testing/engine/export/igtl
 
+# The engine's packages, each with its face.
+PACKAGES = $(patsubst RadGSReg/radgs/%/__init__.py,radgs.%,$(wildcard RadGSReg/radgs/*/__init__.py))
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-panel test-slicer-5.10 golden lint format fuzz screenshots wheel install clean distclean
+.PHONY: help demo test test-slow test-panel test-slicer-5.10 golden lint format fuzz screenshots docs wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +67,9 @@ format: $(INSTALLED) ## let ruff format the code
 
 screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
 	$(BIN)/python Testing/panel/screenshots.py
+
+docs: $(INSTALLED) ## pages of the engine's packages, from their docstrings, into docs/api/
+	$(BIN)/pdoc --docformat google --no-show-source --output-directory docs/api $(PACKAGES)
 
 wheel: $(INSTALLED) ## build the engine's wheel into dist/
 	rm -rf build dist
