@@ -11,6 +11,7 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
+from radgs.ports import OPENIGTLINK_PORT
 from RadGSRegLib.parameters import parameters_of
 
 
@@ -337,7 +338,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         export = FileExport(Path(folder), tuple(formats), policy or ReleasePolicy(), *paths)
         return list(export_levels(ct, choose(ct, levels), export).files)
 
-    def startStream(self, ct, host, port=18944, listen=False, levels=(), policy=None):
+    def startStream(self, ct, host, port=OPENIGTLINK_PORT, listen=False, levels=(), policy=None):
         """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
 
         Returns at once; ``stream.state`` tells how it stands, ``stopStream`` ends it.

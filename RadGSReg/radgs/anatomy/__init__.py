@@ -5,7 +5,7 @@ in that volume's RAS millimetres.
 """
 
 from radgs.anatomy.frame import body_centre, level_spacing_mm, vertebra_frame
-from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_label, suggest_numbering
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
 from radgs.anatomy.surface import label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "label_mask",
     "level_spacing_mm",
     "sample_triangles",
-    "suggest_label",
     "suggest_numbering",
     "surface_mesh",
     "surface_points",

@@ -15,6 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.filters import (
+    along_columns,
+    along_rows,
+    blurred,
+    gaussian_derivative_kernel,
+    gaussian_kernel,
+    separable,
+)
+
 #: The gain may vary over the image on this scale, mm at the ROI's depth.
 GAIN_REACH_MM = 13.0
 #: Residuals are mostly what the model lacks, not noise: so many times fewer of them are independent.
@@ -140,32 +149,20 @@ def gradient_reach(sigma: float) -> int:
 
 def image_gradient(images: Tensor, sigma: float) -> Tensor:
     """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
-    smooth, derivative = _kernels(images, sigma)
-    padded = functional.pad(images[:, None], (gradient_reach(sigma),) * 4, mode="replicate")
-    across = functional.conv2d(functional.conv2d(padded, derivative[None, None, None, :]), smooth[None, None, :, None])
-    down = functional.conv2d(functional.conv2d(padded, smooth[None, None, None, :]), derivative[None, None, :, None])
-    return torch.cat([across, down], dim=1)
+    radius = gradient_reach(sigma)
+    smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
+    padded = functional.pad(images[:, None], (radius,) * 4, mode="replicate")
+    return torch.cat([separable(padded, derivative, smooth), separable(padded, smooth, derivative)], dim=1)
 
 
 def _masked_filters(images: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
     """Gaussian mean and its two derivatives, each (K, H, W), zeros beyond the border; scale-normalised."""
-    smooth, derivative = _kernels(images, sigma)
-    padded = functional.pad(images[:, None], (gradient_reach(sigma),) * 4)
-    along = functional.conv2d(padded, smooth[None, None, None, :])
-    mean = functional.conv2d(along, smooth[None, None, :, None])
-    down = functional.conv2d(along, derivative[None, None, :, None])
-    across = functional.conv2d(padded, derivative[None, None, None, :])
-    across = functional.conv2d(across, smooth[None, None, :, None])
-    return mean[:, 0], across[:, 0], down[:, 0]
-
-
-def _kernels(images: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """A Gaussian and its scale-normalised derivative, as ``conv2d`` takes them."""
     radius = gradient_reach(sigma)
-    x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-    smooth = torch.exp(-0.5 * (x / sigma) ** 2)
-    smooth = smooth / smooth.sum()
-    return smooth, x * smooth / sigma  # conv2d correlates: no sign to flip
+    smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
+    padded = functional.pad(images[:, None], (radius,) * 4)
+    smooth_rows = along_rows(padded, smooth)
+    mean, down = along_columns(smooth_rows, smooth), along_columns(smooth_rows, derivative)
+    return mean[:, 0], separable(padded, derivative, smooth)[:, 0], down[:, 0]
 
 
 def local_gain(target: Tensor, rendered: Tensor, weight: Tensor, reach: float) -> Tensor:
@@ -223,9 +220,4 @@ def slow_part(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
 
 def _smooth(images: Tensor, sigma: float) -> Tensor:
     """Gaussian average of (V, 1, H, W), zeros beyond the border."""
-    radius = int(2.5 * sigma)
-    x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = functional.pad(images, (radius,) * 4)
-    return functional.conv2d(functional.conv2d(padded, kernel[None, None, None, :]), kernel[None, None, :, None])
+    return blurred(images, sigma, int(2.5 * sigma))

@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping
 from radgs.errors import ExportError
 from radgs.export.igtl.lookup import Lookup
 from radgs.export.igtl.peer import Peer, PeerLostError, how_it_failed
-
-#: OpenIGTLink's registered port.
-DEFAULT_PORT = 18944
+from radgs.ports import OPENIGTLINK_PORT
 
 #: How long a peer may take nothing before it is given up.
 PATIENCE_S = 5.0
@@ -57,7 +55,7 @@ class Link:
     def __init__(
         self,
         host: str,
-        port: int = DEFAULT_PORT,
+        port: int = OPENIGTLINK_PORT,
         *,
         listen: bool = False,
         patience_s: float = PATIENCE_S,

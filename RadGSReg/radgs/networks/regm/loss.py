@@ -6,11 +6,10 @@ import roma
 import torch
 from torch import Tensor
 
+from radgs.geometry import LEVER_MM
+
 #: Poses: rotations (B, 3, 3) and translations (B, 3) in mm, anatomical frame to ROI.
 PoseBatch = tuple[Tensor, Tensor]
-
-#: A radian counts as this many millimetres: the lever of a vertebra's surface.
-LEVER_MM = 25.0
 
 
 def geodesic_loss(pose: PoseBatch, truth: PoseBatch) -> Tensor:
