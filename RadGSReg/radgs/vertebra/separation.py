@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radgs.anatomy import label_mask
+from radgs.anatomy import label_extent, label_mask
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import FloatArray, Volume
 
@@ -41,9 +41,13 @@ def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
 
 
 def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGIN_MM) -> Volume:
-    """The part of ``grid`` around a label."""
-    inside = np.argwhere(labels.array == label)[:, ::-1]
-    low, high = inside.min(axis=0) - 0.5, inside.max(axis=0) + 0.5
+    """The part of ``grid`` around a label.
+
+    Raises:
+        CaseError: The label is not in the map.
+    """
+    first, stop = label_extent(labels, label)
+    low, high = first - 0.5, stop - 0.5
     corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
     indices = grid.to_index(labels.to_ras(corners))
     margin = margin_mm / grid.spacing
