@@ -56,10 +56,12 @@ def test_no_file_names_a_folder_of_some_machine(tracked: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("lock", ["dev.txt", "slicer-5.10.txt"])
-def test_a_lock_pins_versions_and_names_no_place_to_get_them_from(lock: str) -> None:
-    lines = [line for line in text_of(PROJECT / "requirements" / lock).splitlines() if not line.startswith("#")]
+def test_a_lock_pins_versions_and_files_and_names_no_place_to_get_them_from(lock: str) -> None:
+    text = text_of(PROJECT / "requirements" / lock).replace(" \\\n    ", " ")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert lines
-    assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line)] == []
+    pin = r"[a-z0-9-]+==[0-9][0-9a-z.]*( --hash=sha256:[0-9a-f]{64})+"
+    assert [line for line in lines if not re.fullmatch(pin, line)] == []
     assert lines == sorted(lines, key=lambda line: line.split("==")[0])
 
 
