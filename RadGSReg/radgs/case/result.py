@@ -20,7 +20,7 @@ Verdict = Literal["accept", "check", "reject"]
 #: From the best to the worst.
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 #: What stands beside a verdict's word wherever it is shown, so that colour is never alone.
-VERDICT_SIGNS: dict[Verdict, str] = {"accept": "✓", "check": "?", "reject": "✗"}
+VERDICT_SIGNS: Mapping[str, str] = {"accept": "✓", "check": "?", "reject": "✗"}
 
 StageName = Literal["start", "kabsch", "regm", "refined"]
 
