@@ -1,4 +1,4 @@
-"""The port by which others find us; importing it costs nothing."""
+"""Default network ports; importing this costs nothing."""
 
 #: OpenIGTLink's own TCP port.
 OPENIGTLINK_PORT = 18944

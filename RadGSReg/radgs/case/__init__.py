@@ -1,4 +1,4 @@
-"""What goes into a registration and what comes out of it, checked at the door.
+"""A registration's input and result, and the checks of the input.
 
 Nothing here imports torch, so that the panel may use it.
 """

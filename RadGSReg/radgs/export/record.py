@@ -1,4 +1,4 @@
-"""All released poses in one JSON file that says everything itself, schema radgs.transforms/1."""
+"""All released poses with their metadata in one JSON file, schema radgs.transforms/1."""
 
 from __future__ import annotations
 

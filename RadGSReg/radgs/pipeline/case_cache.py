@@ -1,4 +1,4 @@
-"""What a process that stays keeps from one registration to the next: volumes read and vertebrae separated from them."""
+"""What a worker keeps between registrations: volumes that were read, and vertebrae separated from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole story: two X-rays and a CT go in, a judged pose per vertebra comes out.
+"""Registration: from two X-rays and a CT to a judged pose per vertebra.
 
 RecM reconstructs the vertebra as radiative Gaussians, the voxelizer makes a volume of them, Kabsch and RegM bring the
 CT onto it, refinement matches the pose to the X-rays themselves, and the result is judged.

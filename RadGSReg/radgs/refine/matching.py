@@ -1,4 +1,4 @@
-"""Comparing the model's image gradients with the X-ray's, robustly, and the least-squares system that follows.
+"""Robust comparison of rendered image gradients with the X-ray's, and the least-squares system of it.
 
 The gain between the two is free and varies smoothly over the image, because scatter and beam hardening flatten contrast
 more where the patient is thick; pixels that the model does not explain get Cauchy weights.

@@ -1,4 +1,4 @@
-"""What an exposure does to line integrals, drawn anew every time a pair is used."""
+"""Simulated exposure of training images, drawn anew every time a pair is used."""
 
 from __future__ import annotations
 

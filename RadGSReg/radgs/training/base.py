@@ -1,4 +1,4 @@
-"""What a preparation starts from, where nobody says."""
+"""The networks that a preparation starts from by default."""
 
 from __future__ import annotations
 

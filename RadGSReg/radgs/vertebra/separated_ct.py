@@ -1,4 +1,4 @@
-"""The one place where a CT is separated: each vertebra that may move on its own, as excess, and the rest.
+"""SeparatedCT: vertebrae that may move on their own, each as excess, and the rest of the CT.
 
 Refinement, training, trials and pictures all begin here; each samples what it needs at its own resolution.
 """

@@ -1,7 +1,7 @@
-"""Splitting a CT into parts that may move apart: the vertebra sought, its neighbours, and everything else.
+"""Separating a CT into parts that may move apart: the vertebra sought, its neighbours, and everything else.
 
-A part's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue, so
-excess and remainder add up to the CT exactly, and a moved part leaves no edge where it was.
+A part's *excess* is its attenuation above soft tissue. Subtracted from the CT voxel by voxel, it leaves soft tissue.
+Excess and remainder add up to the CT exactly, and a moved part leaves no edge where it was.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGI
 
 @dataclass(frozen=True, eq=False)
 class SplitCT:
-    """A CT taken apart, in 1/mm; the parts add up to the whole.
+    """A CT separated into parts, in 1/mm; they add up to the whole.
 
     Attributes:
         remainder: The CT's attenuation with every part's excess removed, on the CT's grid.
@@ -68,7 +68,7 @@ class SplitCT:
 
 
 def split_parts(ct: Volume, labels: Volume, parts: list[int]) -> SplitCT:
-    """Takes each part's excess out of the CT, in the order given.
+    """Subtracts each part's excess from the CT, in the order given.
 
     Args:
         ct: Hounsfield units.

@@ -1,4 +1,4 @@
-"""What a worker does when it is asked: register, overlay, prepare."""
+"""The worker's commands: register, overlay, prepare."""
 
 from __future__ import annotations
 

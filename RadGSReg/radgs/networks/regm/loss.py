@@ -1,4 +1,4 @@
-"""What RegM is trained on: how far a pose is from the truth, in three ways."""
+"""The losses of RegM: three measures of how far a pose is from the truth."""
 
 from __future__ import annotations
 
