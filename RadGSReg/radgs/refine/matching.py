@@ -1,7 +1,7 @@
 """Robust comparison of rendered image gradients with the X-ray's, and the least-squares system of it.
 
 The gain between the two is free and varies smoothly over the image, because scatter and beam hardening flatten contrast
-more where the patient is thick; pixels that the model does not explain get Cauchy weights.
+more where the patient is thick; pixels that the rendered image does not explain get Cauchy weights.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from radgs.filters import (
 
 #: The gain may vary over the image on this scale, mm at the ROI's depth.
 GAIN_REACH_MM = 13.0
-#: Residuals are mostly what the model lacks, not noise: so many times fewer of them are independent.
+#: Residuals are mostly what the rendered image lacks, not noise: so many times fewer of them are independent.
 MISFIT_INFLATION = 4.0
 #: A gradient with less of its filter's weight than this on measured pixels says nothing.
 MIN_SUPPORT = 0.2
@@ -34,11 +34,11 @@ MIN_SUPPORT = 0.2
 
 @dataclass(frozen=True, eq=False)
 class GradientFilter:
-    """Gaussian-derivative gradients of one view, X-ray and model alike under one mask.
+    """Gaussian-derivative gradients of one view, X-ray and rendered image alike under one mask.
 
     Where pixels were not measured a gradient is the derivative of the measured neighbours' weighted mean (normalised
     convolution). It is linear in the image and zero for a constant one; what it is off by near the mask's edge is the
-    same for the X-ray and for the model that is compared with it.
+    same for the X-ray and for the rendered image that is compared with it.
 
     Attributes:
         sigma: Scale in pixels.
@@ -73,7 +73,7 @@ class GradientFilter:
 
 @dataclass
 class LinearisedImages:
-    """Filtered model image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
+    """Filtered rendered image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
 
     rendered: Tensor
     jacobian: Tensor
@@ -91,7 +91,7 @@ class NormalEquations:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """Compares the model's gradients with the image's.
+    """Compares the rendered gradients with the X-ray's.
 
     Attributes:
         target: (V, 2, H, W) gradients of the X-rays.
@@ -106,12 +106,12 @@ class Match:
     shared_samples: float
 
     def robust_weight(self, rendered: Tensor) -> Tensor:
-        """(V, H, W) pixel weights, less where the model does not explain the image."""
+        """(V, H, W) pixel weights, less where the rendered image does not explain the X-ray."""
         gain = local_gain(self.target, rendered, self.pixel_weight, self.reach)
         return self.pixel_weight * cauchy_weight(self.target - gain * rendered, self.pixel_weight)
 
     def cost(self, rendered: Tensor, weight: Tensor) -> float:
-        """Weighted residual energy of a model image (V, 2, H, W), in units of the image's energy."""
+        """Weighted residual energy of a rendered image (V, 2, H, W), in units of the image's energy."""
         residual, _ = self._residual(rendered, weight)
         return float((weight[:, None] * residual.square()).sum())
 
@@ -166,9 +166,9 @@ def _masked_filters(images: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tenso
 
 
 def local_gain(target: Tensor, rendered: Tensor, weight: Tensor, reach: float) -> Tensor:
-    """(V, 1, H, W) least-squares gain of the model's gradients onto the image's, varying over ``reach`` pixels.
+    """(V, 1, H, W) least-squares gain of the rendered gradients onto the X-ray's, varying over ``reach`` pixels.
 
-    Where the model has little gradient the gain falls back to the view's mean.
+    Where the rendered image has little gradient the gain falls back to the view's mean.
     """
     w = weight[:, None]
     cross = (w * target * rendered).sum(dim=1, keepdim=True)
