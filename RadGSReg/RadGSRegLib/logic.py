@@ -15,6 +15,7 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
+from radgs.ports import OPENIGTLINK_PORT
 from RadGSRegLib.parameters import parameters_of
 
 if TYPE_CHECKING:
@@ -383,7 +384,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self,
         ct: Any,
         host: str,
-        port: int = 18944,
+        port: int = OPENIGTLINK_PORT,
         listen: bool = False,
         levels: Sequence[str] = (),
         policy: ReleasePolicy | None = None,

@@ -10,6 +10,8 @@ import vtk
 from slicer import vtkMRMLLinearTransformNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
+from radgs.ports import OPENIGTLINK_PORT
+
 #: Where the engine may compute, as its own ``device`` has it.
 DEVICES = ("auto", "cpu", "cuda")
 #: Least and most.
@@ -61,7 +63,7 @@ class RadGSRegParameterNode:
     exportFormat: str = "tfm"
     exportLevels: str = "[]"
     streamHost: str = "127.0.0.1"
-    streamPort: Annotated[int, WithinRange(*PORTS)] = 18944
+    streamPort: Annotated[int, WithinRange(*PORTS)] = OPENIGTLINK_PORT
     streamListen: bool = False
 
 

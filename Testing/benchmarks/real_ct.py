@@ -26,6 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 import real_ct_data
 
+from radgs.anatomy import body_centre
 from radgs.case import Level
 from radgs.cli.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
@@ -37,7 +38,6 @@ from radgs.pipeline.result_folder import write_result_folder
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.training.base import starting_networks
 from radgs.training.prepare import PreparationProgress, prepare
-from radgs.vertebra import start_centre
 
 #: Moves with its neighbours, but is not whole in the CT.
 MOVING_NEIGHBOUR = {"L1": 31}
@@ -71,7 +71,7 @@ def prepared_networks(
             found[name] = load_networks(path)
         else:
             level = Level(name, real_ct_data.LEVEL_LABELS[name])
-            base = starting_networks(ct, start_centre(labels, level.label), out)
+            base = starting_networks(ct, body_centre(labels, level.label), out)
             found[name] = prepare(ct, labels, level, base, path, minutes=minutes, progress=show)
     return found
 

@@ -16,9 +16,10 @@ import qt
 from radgs.case import RegistrationResult
 from radgs.errors import ExportError, RadgsError
 from radgs.export import ReleasePolicy
-from radgs.export.igtl.link import DEFAULT_PORT, Link
+from radgs.export.igtl.link import Link
 from radgs.export.igtl.lookup import is_address
 from radgs.export.live import LivePoses
+from radgs.ports import OPENIGTLINK_PORT
 from RadGSRegLib.export.registered_levels import KeptLevel, kept_levels, of_other_xrays, release_levels
 from RadGSRegLib.scene.levels import level_transforms
 from RadGSRegLib.scene.placement import in_scene
@@ -46,7 +47,7 @@ class StreamTarget:
     """
 
     host: str
-    port: int = DEFAULT_PORT
+    port: int = OPENIGTLINK_PORT
     listen: bool = False
 
     def check(self) -> None:

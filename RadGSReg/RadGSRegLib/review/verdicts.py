@@ -6,9 +6,9 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from radgs.case import VERDICT_SIGNS
 from RadGSRegLib.theme import colour, colour_on_selection
 
-VERDICT_SIGNS = {"accept": "✓", "check": "?", "reject": "✗"}
 KINDS = {"accept": "good", "check": "doubt", "reject": "bad"}
 
 

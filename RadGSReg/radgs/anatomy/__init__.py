@@ -4,18 +4,19 @@ Every function takes the label map as a ``Volume`` of integers in any orientatio
 in that volume's RAS millimetres.
 """
 
-from radgs.anatomy.frame import body_centre, level_spacing_mm, vertebra_frame
-from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_label, suggest_numbering
-from radgs.anatomy.surface import label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
+from radgs.anatomy.frame import VertebraFrames, body_centre, level_spacing_mm, vertebra_frame
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
+from radgs.anatomy.surface import label_extent, label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
 
 __all__ = [
     "LABEL_NUMBERINGS",
     "LEVELS",
+    "VertebraFrames",
     "body_centre",
+    "label_extent",
     "label_mask",
     "level_spacing_mm",
     "sample_triangles",
-    "suggest_label",
     "suggest_numbering",
     "surface_mesh",
     "surface_points",

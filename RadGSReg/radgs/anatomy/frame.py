@@ -70,6 +70,50 @@ class _Surface:
     sparse: FloatArray
 
 
+class VertebraFrames:
+    """Anatomical frames and body centres of a label map's vertebrae, each fitted once, when it is first asked for.
+
+    Args:
+        labels: Label map, any orientation.
+    """
+
+    def __init__(self, labels: Volume) -> None:
+        self.labels = labels
+        self._fits: dict[int, tuple[RigidTransform, bool]] = {}
+
+    def frame_to_ct(self, label: int) -> RigidTransform:
+        """See ``vertebra_frame``."""
+        frame, has_arch = self._fit(label)
+        if not has_arch:
+            raise CaseError(
+                f"Label {label} shows a vertebral body without posterior elements.",
+                "Label the whole vertebra with its arch and processes, not only the body.",
+            )
+        return frame
+
+    def body_centre(self, label: int) -> FloatArray:
+        """See the function ``body_centre``."""
+        return self._fit(label)[0].translation
+
+    def level_spacing_mm(self, label: int) -> float | None:
+        """See the function ``level_spacing_mm``."""
+        centre = self.body_centre(label)
+        present = [other for other in (label - 1, label + 1) if other > 0 and bool((self.labels.array == other).any())]
+        whole = [other for other in present if not touches_edge(self.labels, other)]
+        distances = []
+        for other in whole or present:
+            try:
+                distances.append(float(np.linalg.norm(self.body_centre(other) - centre)))
+            except CaseError:  # a neighbouring label that is a sliver, or another organ, is no neighbour
+                continue
+        return min(distances, default=None)
+
+    def _fit(self, label: int) -> tuple[RigidTransform, bool]:
+        if label not in self._fits:
+            self._fits[label] = _fit_frame(self.labels, label)
+        return self._fits[label]
+
+
 def vertebra_frame(labels: Volume, label: int) -> RigidTransform:
     """The vertebra's anatomical frame: origin at the body's centroid, axes right, anterior, superior.
 
@@ -86,13 +130,7 @@ def vertebra_frame(labels: Volume, label: int) -> RigidTransform:
     Raises:
         CaseError: The label is not in the map, is too thin to hold a body, or is a body without posterior elements.
     """
-    frame, has_arch = _fit_frame(labels, label)
-    if not has_arch:
-        raise CaseError(
-            f"Label {label} shows a vertebral body without posterior elements.",
-            "Label the whole vertebra with its arch and processes, not only the body.",
-        )
-    return frame
+    return VertebraFrames(labels).frame_to_ct(label)
 
 
 def body_centre(labels: Volume, label: int) -> FloatArray:
@@ -101,7 +139,7 @@ def body_centre(labels: Volume, label: int) -> FloatArray:
     Raises:
         CaseError: The label is not in the map, or is too thin to hold a body.
     """
-    return _fit_frame(labels, label)[0].translation
+    return VertebraFrames(labels).body_centre(label)
 
 
 def level_spacing_mm(labels: Volume, label: int) -> float | None:
@@ -112,16 +150,7 @@ def level_spacing_mm(labels: Volume, label: int) -> float | None:
     Raises:
         CaseError: The label is not in the map, or is too thin to hold a body.
     """
-    centre = body_centre(labels, label)
-    present = [other for other in (label - 1, label + 1) if other > 0 and bool((labels.array == other).any())]
-    whole = [other for other in present if not touches_edge(labels, other)]
-    distances = []
-    for other in whole or present:
-        try:
-            distances.append(float(np.linalg.norm(body_centre(labels, other) - centre)))
-        except CaseError:  # a neighbouring label that is a sliver, or another organ, is no neighbour
-            continue
-    return min(distances, default=None)
+    return VertebraFrames(labels).level_spacing_mm(label)
 
 
 def _fit_frame(labels: Volume, label: int) -> tuple[RigidTransform, bool]:

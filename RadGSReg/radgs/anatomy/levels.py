@@ -24,27 +24,20 @@ LABEL_NUMBERINGS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 )
 
 #: Centres of neighbouring vertebrae lie this far apart along the spine, mm (T1 to L5, whole vertebrae, adults).
-PLAUSIBLE_PITCH_MM = (10.0, 60.0)
+PLAUSIBLE_SPACING_MM = (10.0, 60.0)
 
 
 def suggest_numbering(labels: Volume) -> str | None:
     """Which of ``LABEL_NUMBERINGS`` a label map follows, judged by the order of its labels along the spine.
 
     Returns:
-        The numbering under which the most levels follow one another from the head down at the pitch of a spine;
+        The numbering under which the most levels follow one another from the head down at a spine's spacing;
         None when none explains at least two levels.
     """
     centres = _label_centres(labels)
     scores = {name: _levels_in_order(centres, numbering) for name, numbering in LABEL_NUMBERINGS.items()}
     best = max(scores, key=lambda name: scores[name])
     return best if scores[best] >= 2 else None
-
-
-def suggest_label(labels: Volume, level: str) -> int | None:
-    """The label that probably is ``level`` (e.g. "L3"), or None; always for a person to confirm."""
-    numbering = suggest_numbering(labels)
-    label = None if numbering is None else LABEL_NUMBERINGS[numbering].get(level)
-    return label if label is not None and bool((labels.array == label).any()) else None
 
 
 def _label_centres(labels: Volume) -> dict[int, FloatArray]:
@@ -61,7 +54,7 @@ def _levels_in_order(centres: Mapping[int, FloatArray], numbering: Mapping[str, 
     for upper, lower in pairwise(present):
         steps = LEVELS.index(lower) - LEVELS.index(upper)
         gap = centres[numbering[upper]] - centres[numbering[lower]]
-        nearest, farthest = PLAUSIBLE_PITCH_MM[0] * steps, PLAUSIBLE_PITCH_MM[1] * steps
+        nearest, farthest = PLAUSIBLE_SPACING_MM[0] * steps, PLAUSIBLE_SPACING_MM[1] * steps
         if gap[2] <= 0 or not nearest <= np.linalg.norm(gap) <= farthest:
             return 0
     return len(present)

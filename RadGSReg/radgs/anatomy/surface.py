@@ -19,11 +19,26 @@ def label_mask(labels: Volume, label: int, margin_voxels: int = 2) -> Volume:
     Raises:
         CaseError: The label is not in the map.
     """
-    box = labels.box(*_label_box(labels, label))
+    box = labels.box(*label_extent(labels, label))
     mask = np.pad(box.array == label, margin_voxels)
     index_to_ras = box.index_to_ras.copy()
     index_to_ras[:3, 3] = box.to_ras([-margin_voxels] * 3)
     return Volume(mask, index_to_ras)
+
+
+def label_extent(labels: Volume, label: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Smallest box low <= (i, j, k) < high around a label: two (3,) arrays.
+
+    Raises:
+        CaseError: The label is not in the map.
+    """
+    mask = labels.array == label
+    occupied = [np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 1), (0, 2), (1, 2))]
+    if not occupied[0].size:
+        raise CaseError(
+            f"The label map holds no voxel of label {label}.", "Choose the label of a vertebra that is segmented."
+        )
+    return np.array([found[0] for found in occupied]), np.array([found[-1] + 1 for found in occupied])
 
 
 def touches_edge(labels: Volume, label: int) -> bool:
@@ -32,7 +47,7 @@ def touches_edge(labels: Volume, label: int) -> bool:
     Raises:
         CaseError: The label is not in the map.
     """
-    low, high = _label_box(labels, label)
+    low, high = label_extent(labels, label)
     return bool((low == 0).any() or (high == np.asarray(labels.size)).any())
 
 
@@ -96,14 +111,3 @@ def sample_triangles(vertices: FloatArray, triangles: NDArray[np.int64], count: 
     along = random.random(count)
     weights = np.stack([1.0 - towards, towards * (1.0 - along), towards * along], axis=1)
     return np.einsum("nc,nca->na", weights, corners)
-
-
-def _label_box(labels: Volume, label: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Smallest box low <= (i, j, k) < high around a label."""
-    mask = labels.array == label
-    occupied = [np.flatnonzero(mask.any(axis=axes)) for axes in ((0, 1), (0, 2), (1, 2))]
-    if not occupied[0].size:
-        raise CaseError(
-            f"The label map holds no voxel of label {label}.", "Choose the label of a vertebra that is segmented."
-        )
-    return np.array([found[0] for found in occupied]), np.array([found[-1] + 1 for found in occupied])

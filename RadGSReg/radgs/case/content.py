@@ -1,4 +1,4 @@
-"""What a case says, before anybody has checked it."""
+"""The data of a case, before it is checked."""
 
 from __future__ import annotations
 

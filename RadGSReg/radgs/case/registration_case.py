@@ -138,7 +138,7 @@ class RegistrationCase(CaseContent):
         return file.path
 
     def validate(self) -> None:
-        """Refuses bad input at the door, each with its own sentence.
+        """Refuses bad input, each case of it with its own message.
 
         Raises:
             InputFileError: The CT, the labels or an X-ray are not what they should be.

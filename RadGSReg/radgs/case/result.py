@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal, get_args
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
 from radgs.io.atomic import cannot_write, write_text
-from radgs.io.json_fields import JsonObject, json_text, read_json_object
+from radgs.io.json_fields import JsonObject, json_text, null_for_nan, read_json_object
 from radgs.io.transforms import write_transform
 
 RESULT_SCHEMA = "radgs.result/1"
@@ -20,6 +19,8 @@ Verdict = Literal["accept", "check", "reject"]
 
 #: From the best to the worst.
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+#: What stands beside a verdict's word wherever it is shown, so that colour is never alone.
+VERDICT_SIGNS: Mapping[str, str] = {"accept": "✓", "check": "?", "reject": "✗"}
 
 StageName = Literal["start", "kabsch", "regm", "refined"]
 
@@ -62,14 +63,14 @@ class LevelResult:
         return {
             "ct_to_world": _matrix_or_none(self.ct_to_world),
             "verdict": self.verdict,
-            "predicted_error_mm": {name: _finite_or_none(error) for name, error in self.predicted_error_mm.items()},
+            "predicted_error_mm": {name: null_for_nan(error) for name, error in self.predicted_error_mm.items()},
             "reasons": [{"code": reason.code, "message": reason.message} for reason in self.reasons],
             "similarity": {
-                view: {when: _finite_or_none(value) for when, value in values.items()}
+                view: {when: null_for_nan(value) for when, value in values.items()}
                 for view, values in self.similarity.items()
             },
             "stages": {stage: _matrix_or_none(self.stages.get(stage)) for stage in STAGES},
-            "seconds": _finite_or_none(self.seconds),
+            "seconds": null_for_nan(self.seconds),
         }
 
     @classmethod
@@ -199,7 +200,3 @@ def _read_pose(holder: JsonObject, key: str) -> RigidTransform | None:
 
 def _matrix_or_none(pose: RigidTransform | None) -> list[list[float]] | None:
     return None if pose is None else pose.matrix.tolist()
-
-
-def _finite_or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

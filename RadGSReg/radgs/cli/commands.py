@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from radgs.ports import OPENIGTLINK_PORT
 from radgs.versions import ENGINE_VERSION
 
 if TYPE_CHECKING:
@@ -215,7 +216,13 @@ def export(
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Of the same.", show_default="18944", rich_help_panel="OpenIGTLink"),
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Of the same.",
+            show_default=str(OPENIGTLINK_PORT),
+            rich_help_panel="OpenIGTLink",
+        ),
     ] = None,
     listen: Annotated[bool, typer.Option("--listen", help="Be the server.", rich_help_panel="OpenIGTLink")] = False,
     follow: Annotated[
@@ -235,12 +242,11 @@ def export(
         from radgs.cli.export_session import ExportRequest, LinkOptions, run_export
         from radgs.errors import ExportError
         from radgs.export import ReleasePolicy
-        from radgs.export.igtl.link import DEFAULT_PORT
 
         live = Format.igtl in formats
         if (listen or follow) and not live:
             raise ExportError("--listen and --follow say nothing to these formats.", "Add --format igtl.")
-        port = DEFAULT_PORT if port is None else port
+        port = OPENIGTLINK_PORT if port is None else port
         run_export(
             ExportRequest(
                 result=result,

@@ -1,4 +1,4 @@
-"""What a person sees of a run in a terminal: progress, a summary, and errors in two lines."""
+"""Output in a terminal: progress, a summary, and errors in two lines."""
 
 from __future__ import annotations
 

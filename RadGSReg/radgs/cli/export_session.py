@@ -1,4 +1,4 @@
-"""An export as somebody at a terminal goes through it: the verdicts, the question, the files, the stream."""
+"""``radgs export`` in a terminal: the verdicts, the question, the files, the stream."""
 
 from __future__ import annotations
 

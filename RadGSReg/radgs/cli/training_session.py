@@ -1,4 +1,4 @@
-"""``radgs prepare`` and ``radgs train``, as a person at a terminal meets them: progress, Ctrl-C, a last word."""
+"""``radgs prepare`` and ``radgs train`` in a terminal: progress, Ctrl-C, and the final message."""
 
 from __future__ import annotations
 

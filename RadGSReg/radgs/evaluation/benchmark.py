@@ -13,6 +13,7 @@ import numpy as np
 from radgs.case import STAGES
 from radgs.evaluation.statistics import Proportion, summarise_trials
 from radgs.evaluation.trials import Trial
+from radgs.io.json_fields import null_for_nan
 from radgs.versions import versions
 
 #: A pose is good up to here, and harmful when accepted beyond there (mTRE, mm).
@@ -83,7 +84,7 @@ def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
         "false_rejects": _fraction(verdicts.false_rejects),
         "good_not_accepted": _fraction(verdicts.not_accepted),
         "predicted_error_covers": _fraction(verdicts.covered),
-        "seconds_median": _finite(float(np.median([trial.seconds for trial in trials]))) if trials else None,
+        "seconds_median": null_for_nan(float(np.median([trial.seconds for trial in trials]))) if trials else None,
         "preparation_seconds_median": _preparation_median(trials),
         **reconstruction_means(trials),
         **dict.fromkeys(NOT_MEASURED_HERE),
@@ -141,7 +142,3 @@ def _headline_rank(cohort: str) -> tuple[int, str]:
 
 def _fraction(share: Proportion) -> float | None:
     return share.fraction if share.n else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

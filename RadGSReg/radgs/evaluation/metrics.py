@@ -76,14 +76,6 @@ def rotation_error(truth: RigidTransform, estimate: RigidTransform) -> float:
     return truth.geodesic_angle_to(estimate)
 
 
-def translation_error(centre: ArrayLike, truth: RigidTransform, estimate: RigidTransform) -> float:
-    """Distance in mm between the two images of ``centre`` (3,), the body's centre in the transforms' source frame.
-
-    Translations are compared at the vertebra: compared at the CT's origin, a turn of one degree is millimetres.
-    """
-    return float(np.linalg.norm(truth.apply(centre) - estimate.apply(centre)))
-
-
 def psnr(estimate: NDArray, truth: NDArray, data_range: float, mask: NDArray[np.bool_] | None = None) -> float:
     """Peak signal-to-noise ratio in dB of two arrays of one shape, within a mask if given; infinite when equal."""
     squared = (np.asarray(estimate, dtype=np.float64) - np.asarray(truth, dtype=np.float64)) ** 2

@@ -1,4 +1,4 @@
-"""A benchmark as a folder that a person can read: report.md, plots, and benchmark.json beside them."""
+"""A benchmark's folder: report.md, plots and benchmark.json."""
 
 from __future__ import annotations
 

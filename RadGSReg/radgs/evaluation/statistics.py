@@ -1,4 +1,4 @@
-"""From single trials to statements: intervals, summaries and the capture range."""
+"""Statistics of trials: intervals, summaries and the capture range."""
 
 from __future__ import annotations
 

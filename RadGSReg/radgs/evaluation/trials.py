@@ -18,6 +18,7 @@ from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre, rotation_error, target_errors, volume_similarity
 from radgs.geometry import RigidTransform, Volume
 from radgs.geometry.roi import roi_index_to_ras, roi_to_world
+from radgs.io.json_fields import null_for_nan
 from radgs.networks import Networks, Reconstruction
 from radgs.networks.recm.loss import OCCUPIED
 from radgs.pipeline import Registration, register
@@ -101,7 +102,8 @@ class Trial:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The trial's fields; numbers that do not exist become null."""
-        return {name: _without_nan(value) for name, value in asdict(self).items()}
+        values = asdict(self)
+        return {name: null_for_nan(value) if isinstance(value, float) else value for name, value in values.items()}
 
     @classmethod
     def from_json_dict(cls, values: dict[str, Any]) -> Trial:
@@ -334,10 +336,6 @@ def _scored(
 def _stage_errors(result: LevelResult, truth: RigidTransform, vertebra: VertebraAnatomy) -> dict[str, float]:
     poses = {stage: result.stages.get(stage) for stage in STAGES}
     return {stage: mtre(vertebra.surface, truth, pose) for stage, pose in poses.items() if pose is not None}
-
-
-def _without_nan(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _tell(progress: Callable[[float, str], None] | None, fraction: float, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Poses on their way to the next system: let out by their verdict, written, read again and compared.
+"""Export of poses: released by their verdict, written, read back and compared.
 
     released = release(RegistrationResult.load("result"), ReleasePolicy(check=True))
     export_files(released, format_named("tfm"), "to-navigation")

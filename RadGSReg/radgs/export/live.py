@@ -1,4 +1,4 @@
-"""Poses to a navigation system as they change: a result.json watched, its poses let out by their verdict, and sent."""
+"""Poses sent to a navigation system whenever result.json changes, as far as their verdicts permit."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""All released poses in one JSON file that says everything itself, schema radgs.transforms/1."""
+"""All released poses with their metadata in one JSON file, schema radgs.transforms/1."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from radgs.export.formats import WrittenFile
 from radgs.export.released_poses import TRIAL_POINT, Provenance, ReleasedPose, ReleasedPoses
 from radgs.geometry import RigidTransform
 from radgs.io.atomic import write_text
-from radgs.io.json_fields import json_text, read_json_object
+from radgs.io.json_fields import json_text, null_for_nan, read_json_object
 from radgs.versions import ENGINE_VERSION
 
 TRANSFORMS_SCHEMA = "radgs.transforms/1"
@@ -65,7 +64,7 @@ def _level_values(pose: ReleasedPose) -> dict[str, Any]:
         "ct_to_world": pose.ct_to_world.matrix.tolist(),
         "verdict": pose.verdict,
         "release": pose.release,
-        "predicted_error_mm": {name: error if math.isfinite(error) else None for name, error in errors},
+        "predicted_error_mm": {name: null_for_nan(error) for name, error in errors},
         "reasons": [{"code": reason.code, "message": reason.message} for reason in pose.reasons],
         "trial": {"x_ct": list(TRIAL_POINT), "x_world": pose.trial_point_in_world.tolist()},
         "inputs": _inputs(pose.provenance),

@@ -1,4 +1,4 @@
-"""Who may leave: an accepted pose freely, one in doubt when a person confirms it, a rejected one by force alone."""
+"""Which poses may be exported: accepted ones always, doubtful ones when confirmed, rejected ones by force only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leaves: poses, each with its verdict, and where they came from."""
+"""Poses that were released for export, each with its verdict and its provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels beside a file that holds nothing but numbers: verdict, frame, direction, a point to try, and hashes."""
+"""The text beside an exported file of bare numbers: verdict, frame, direction, a point to try, and hashes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Rigid transforms on SE(3), volumes, calibrated X-ray views and, in ``radgs.geometry.roi``, the region of interest."""
 
 from radgs.geometry.rigid_transform import (
+    LEVER_MM,
     FloatArray,
     RigidTransform,
     angle_between,
@@ -12,6 +13,7 @@ from radgs.geometry.views import Triangulation, ViewGeometry, XRayView, triangul
 from radgs.geometry.volume import Volume, isotropic_grid
 
 __all__ = [
+    "LEVER_MM",
     "FloatArray",
     "RigidTransform",
     "Triangulation",

@@ -1,4 +1,4 @@
-"""Where an X-ray was measured: not behind collimator blades, beyond a round field, in a black surround or under text.
+"""Which pixels of an X-ray were measured: not those behind blades, beyond a round field, or under text.
 
 A field is convex: blades are half-planes, an intensifier's input is a disc. Beyond it an image holds its densest value
 and the detector's own noise, or one constant, right up to its border. What is dark and dense but leaves no convex field

@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 
 #: How far R R^T may stray from the identity before a 4x4 matrix is not called rigid.
 RIGIDITY_TOLERANCE = 1e-4
+#: A radian counts as this many millimetres: a rotation about a vertebra's centre moves its surface about as far.
+LEVER_MM = 25.0
 
 
 @dataclass(frozen=True, eq=False)

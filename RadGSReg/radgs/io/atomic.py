@@ -1,4 +1,4 @@
-"""Files written whole or not at all: aside, on the disk, then under their name. Every file the engine writes goes here.
+"""Writing files whole or not at all: under a temporary name, synced, then renamed. The engine writes files only here.
 
 What stood under the name stays as it was until the new file is complete; a link there is replaced, not followed.
 """

@@ -1,4 +1,4 @@
-"""What outlives a process to spare the next one work: small enough, for its owner's eyes, and free of names.
+"""A cache on disk that spares the next process work: bounded in size, readable by its owner only, without names.
 
 The folder is the system's usual one for caches. The environment variable RADGS_CACHE names another one, or says "off".
 An entry is a file named by the hash of what it belongs to; whoever asks knows what that is, the folder does not.

@@ -1,4 +1,4 @@
-"""One door for image files other than DICOM, told apart by their content, not by their names."""
+"""Reading any image file but DICOM; the format is told by the content, not by the name."""
 
 from __future__ import annotations
 

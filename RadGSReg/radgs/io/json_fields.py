@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,17 @@ class JsonObject:
 
     Attributes:
         values: The object's members; members nobody asks for are left alone.
-        file: Path of the file, for messages.
+        file: Path of the file, or what else holds the object; for messages.
         place: Path of the object within the file, e.g. ``views[0]``; empty at the top.
         error: What to raise.
+        remedy: What the user can do about a wrong member.
     """
 
     values: dict[str, Any]
-    file: Path
+    file: Path | str
     place: str
     error: type[RadgsError]
+    remedy: str = REMEDY
 
     def where(self, key: str) -> str:
         """Path of a member within the file."""
@@ -50,10 +52,9 @@ class JsonObject:
     def fail(self, key: str, expected: str) -> RadgsError:
         """The error for a member that is missing or not what was expected."""
         if key not in self.values:
-            return self.error(f"{self.file}: '{self.where(key)}' is missing; it should be {expected}.", REMEDY)
-        found = json.dumps(self.values[key])[:100]
-        shown = found if len(found) <= 60 else found[:57] + "..."
-        return self.error(f"{self.file}: '{self.where(key)}' should be {expected} but is {shown}.", REMEDY)
+            return self.error(f"{self.file}: '{self.where(key)}' is missing; it should be {expected}.", self.remedy)
+        found = shown(self.values[key])
+        return self.error(f"{self.file}: '{self.where(key)}' should be {expected} but is {found}.", self.remedy)
 
     def text(self, key: str, default: str | None = None) -> str:
         """A text that is not blank."""
@@ -61,6 +62,34 @@ class JsonObject:
         if not isinstance(value, str) or not value.strip():
             raise self.fail(key, "a text")
         return value
+
+    def path(self, key: str) -> Path:
+        """The path of a file or folder."""
+        named = self.text(key)
+        if "\0" in named:
+            raise self.fail(key, "a path")
+        return Path(named)
+
+    def texts(self, key: str) -> list[str]:
+        """A list of texts that are not blank; none where the member is missing."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+            raise self.fail(key, "a list of texts")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise self.fail(key, "true or false")
+        return value
+
+    def number(self, key: str, *, above: float, at_most: float) -> float:
+        """A number between two bounds."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not above < value <= at_most:
+            raise self.fail(key, f"a number above {above:g} and at most {at_most:g}")
+        return float(value)
 
     def integer(self, key: str) -> int:
         """A whole number."""
@@ -104,7 +133,7 @@ class JsonObject:
         value = self.values.get(key)
         if not isinstance(value, dict):
             raise self.fail(key, "an object {...}")
-        return JsonObject(value, self.file, self.where(key), self.error)
+        return replace(self, values=value, place=self.where(key))
 
     def members(self) -> Iterator[tuple[str, JsonObject]]:
         """Name and value of every member, each of which must be an object."""
@@ -116,7 +145,7 @@ class JsonObject:
         value = self.values.get(key)
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.fail(key, "a list of objects [{...}, ...]")
-        return [JsonObject(item, self.file, f"{self.where(key)}[{n}]", self.error) for n, item in enumerate(value)]
+        return [replace(self, values=item, place=f"{self.where(key)}[{n}]") for n, item in enumerate(value)]
 
 
 def read_json_object(path: Path, schema: str, error: type[RadgsError]) -> JsonObject:
@@ -146,6 +175,17 @@ def read_json_object(path: Path, schema: str, error: type[RadgsError]) -> JsonOb
             "Use a file of this schema, or the version of RadGSReg that wrote it.",
         )
     return top
+
+
+def shown(value: Any) -> str:
+    """A value for a message, however long it is."""
+    found = json.dumps(value, default=str)
+    return found if len(found) <= 60 else found[:57] + "..."
+
+
+def null_for_nan(value: float) -> float | None:
+    """A number as JSON holds it: what is not finite was not computed, and is null."""
+    return float(value) if math.isfinite(value) else None
 
 
 def json_text(values: dict[str, Any]) -> str:

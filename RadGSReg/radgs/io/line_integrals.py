@@ -1,4 +1,4 @@
-"""From pixel values to line integrals, and what kind of values they are.
+"""Converting pixel values to line integrals, and finding out what kind of values they are.
 
 The registration compares gradients with a free gain per view, so any curve that rises steadily with the line integral
 serves it; what must be right is the sense (bone up), and that contrast is not lost in the dense parts.

@@ -1,4 +1,4 @@
-"""A model's file without its weights: what it is called, whom it is for, how good it is. Needs no library."""
+"""The header of a model file: name, patient, accuracy. Needs no library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image as its file holds it, and what of its geometry is believed."""
+"""An image as its file holds it, and how far its geometry is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored values to those they stand for, in as few bytes as hold them."""
+"""Applying slope and intercept to stored values, in as few bytes as hold the result."""
 
 from __future__ import annotations
 

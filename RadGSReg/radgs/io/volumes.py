@@ -1,4 +1,4 @@
-"""CT volumes and label maps: NIfTI, NRRD, MetaImage and DICOM; LPS to RAS at this door."""
+"""Reading CT volumes and label maps: NIfTI, NRRD, MetaImage and DICOM; LPS becomes RAS here."""
 
 from __future__ import annotations
 

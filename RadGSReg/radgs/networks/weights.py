@@ -1,4 +1,4 @@
-"""Weights as a file holds them: whole, finite, and by their checksum those that were written."""
+"""Checks of stored weights: complete, finite, and with the checksum that was written."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ The functions here return plain arrays, for any viewer; ``radgs.overlay.figures`
 from radgs.overlay.arrays import (
     ViewCrop,
     blend,
-    checkerboard,
     crop_view,
     display_window,
     drr,
@@ -19,7 +18,6 @@ from radgs.overlay.marks import edge_labels
 __all__ = [
     "ViewCrop",
     "blend",
-    "checkerboard",
     "crop_view",
     "display_window",
     "drr",

@@ -176,12 +176,6 @@ def blend(first: FloatImage, second: FloatImage, share: float = 0.5) -> FloatIma
     return (1.0 - share) * first + share * second
 
 
-def checkerboard(first: FloatImage, second: FloatImage, tile: int = 32) -> FloatImage:
-    """(H, W) two windowed images in alternating squares of ``tile`` pixels, the first at the top left."""
-    rows, columns = np.indices(first.shape) // tile
-    return np.where((rows + columns) % 2 == 0, first, second)
-
-
 def _middle(vertebra: Pictured) -> FloatArray:
     """(3,) middle of the vertebra's extent, body and processes, in the CT's RAS."""
     return (vertebra.surface.min(axis=0) + vertebra.surface.max(axis=0)) / 2

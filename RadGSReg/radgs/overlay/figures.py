@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 
-from radgs.case import LevelResult, Verdict
+from radgs.case import VERDICT_SIGNS, LevelResult, Verdict
 from radgs.geometry import FloatArray, RigidTransform, XRayView
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view, silhouette
@@ -27,7 +27,6 @@ from radgs.vertebra import VertebraAnatomy
 START_COLOUR = "#E69F00"
 RESULT_COLOUR = "#56B4E9"
 VERDICT_COLOURS: dict[Verdict, str] = {"accept": "#009E73", "check": "#E69F00", "reject": "#D55E00"}
-VERDICT_SIGNS: dict[Verdict, str] = {"accept": "✓", "check": "?", "reject": "✗"}
 
 DASHES = (0, (4.0, 2.5))
 
@@ -41,7 +40,7 @@ Outlines = tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class _ViewPicture:
+class ViewPicture:
     """Everything drawn of one view; images are windowed to 0..1, outlines are in the crop's pixels."""
 
     name: str
@@ -56,7 +55,7 @@ class _ViewPicture:
     out_of_view: frozenset[str]
 
 
-def level_overlay(name: str, level: LevelResult, vertebra: VertebraAnatomy, views: Sequence[XRayView]) -> Figure:
+def level_overlay(name: str, level: LevelResult, pictures: Sequence[ViewPicture]) -> Figure:
     """One picture of a level's registration, a row per view.
 
     Columns: the X-ray; the DRR at the start; the DRR at the result; the X-ray with the vertebra's outline at the start
@@ -65,13 +64,8 @@ def level_overlay(name: str, level: LevelResult, vertebra: VertebraAnatomy, view
     Args:
         name: The level, e.g. "L3".
         level: Its result.
-        vertebra: Its anatomy.
-        views: The X-rays.
+        pictures: Of every view.
     """
-    return _draw_level(name, level, [_picture(view, level, vertebra) for view in views])
-
-
-def _draw_level(name: str, level: LevelResult, pictures: Sequence[_ViewPicture]) -> Figure:
     rows = len(pictures)
     figure = Figure(figsize=(4 * PANEL_INCHES + 0.4, rows * PANEL_INCHES + 1.35), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -88,12 +82,8 @@ def _draw_level(name: str, level: LevelResult, pictures: Sequence[_ViewPicture])
     return figure
 
 
-def view_overlay(name: str, level: LevelResult, vertebra: VertebraAnatomy, view: XRayView) -> Figure:
+def view_overlay(name: str, level: LevelResult, picture: ViewPicture) -> Figure:
     """One view of a level, large: the X-ray with the outline at the start (dashed) and at the result (solid)."""
-    return _draw_view(name, level, _picture(view, level, vertebra))
-
-
-def _draw_view(name: str, level: LevelResult, picture: _ViewPicture) -> Figure:
     figure = Figure(figsize=(6.4, 7.5), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axis = figure.add_axes((0.02, 0.05, 0.96, 0.82))
@@ -125,10 +115,10 @@ def save_overlays(
     Raises:
         OutputError: A file cannot be written.
     """
-    pictures = [_picture(view, level, vertebra) for view in views]
+    pictures = [picture_of(view, level, vertebra) for view in views]
     names = files or view_names([name], [view.name for view in views])[name]
     written = []
-    figures = [_draw_level(name, level, pictures), *(_draw_view(name, level, picture) for picture in pictures)]
+    figures = [level_overlay(name, level, pictures), *(view_overlay(name, level, picture) for picture in pictures)]
     for file, figure in zip((overlay_name(name), *names), figures, strict=True):
         written.append(Path(folder) / file)
         with write_atomically(written[-1]) as aside:
@@ -136,7 +126,8 @@ def save_overlays(
     return written
 
 
-def _picture(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) -> _ViewPicture:
+def picture_of(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) -> ViewPicture:
+    """What the pictures show of one view: cropped around the vertebra where it was found."""
     poses = {"start": level.stages.get("start"), "result": level.ct_to_world}
     seen = {when: pose for when, pose in poses.items() if pose is not None and in_view(view.geometry, vertebra, pose)}
     start, result = seen.get("start"), seen.get("result")
@@ -148,7 +139,7 @@ def _picture(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) -> _
         image = drr(vertebra, pose, crop.geometry)
         return for_display(image, crop.pixel_mm, image > 0)
 
-    return _ViewPicture(
+    return ViewPicture(
         name=view.name,
         crop=crop,
         xray=for_display(crop.image, crop.pixel_mm, crop.valid > 0.5),
@@ -162,7 +153,7 @@ def _picture(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) -> _
     )
 
 
-def _draw_row(row: Sequence[Axes], picture: _ViewPicture) -> None:
+def _draw_row(row: Sequence[Axes], picture: ViewPicture) -> None:
     plain, start, result, outlined = row
     _draw_image(plain, picture.xray)
     _draw_marks(plain, picture.crop)
@@ -178,7 +169,7 @@ def _draw_row(row: Sequence[Axes], picture: _ViewPicture) -> None:
     _draw_outlined(outlined, picture)
 
 
-def _draw_outlined(axis: Axes, picture: _ViewPicture) -> None:
+def _draw_outlined(axis: Axes, picture: ViewPicture) -> None:
     _draw_image(axis, picture.xray)
     for outlines, colour, style in (
         (picture.start_outline, START_COLOUR, DASHES),
@@ -255,7 +246,7 @@ def predicted_error_text(level: LevelResult) -> str:
     return f"predicted error {error:.1f} mm (95 % of the surface)" if math.isfinite(error) else "no predicted error"
 
 
-def _footnote(pictures: Sequence[_ViewPicture]) -> str:
+def _footnote(pictures: Sequence[ViewPicture]) -> str:
     """What the picture is not, and where its X-rays come from."""
     conversions = sorted({picture.conversion for picture in pictures})
     return shorten(f"{RESEARCH_ONLY} X-rays: " + "; ".join(conversions), 200, placeholder=" ...")

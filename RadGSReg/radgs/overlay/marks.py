@@ -1,4 +1,4 @@
-"""Which way is which: the patient's directions at the borders of a picture."""
+"""The patient's directions at the borders of a picture."""
 
 from __future__ import annotations
 

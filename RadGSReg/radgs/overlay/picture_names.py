@@ -1,4 +1,4 @@
-"""What the pictures of a result are called: no two alike, whatever levels and views are called."""
+"""File names of a result's pictures: unique, whatever the levels and views are called."""
 
 from __future__ import annotations
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from matplotlib.image import imsave
 
-from radgs.anatomy import surface_points
 from radgs.case import Level
-from radgs.drr import VolumeRenderer, attenuation_from_hu
+from radgs.drr import VolumeRenderer
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.atomic import cannot_write, write_atomically, write_text
 from radgs.io.json_fields import json_text
 from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, in_view, silhouette
 from radgs.overlay.marks import edge_labels
-from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask
+from radgs.vertebra import SeparatedCT
+from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
 
 OVERLAY_SCHEMA = "radgs.overlay/1"
 OVERLAY_FILE = "overlay.json"
@@ -29,8 +29,6 @@ OVERLAY_FILE = "overlay.json"
 PICTURE_PIXELS = 256
 #: A whole DRR has no more pixels than this; more would not show in a slice view, and cost seconds.
 MAX_DRR_PIXELS = 300_000
-#: Voxel sizes, mm, as in a vertebra's anatomy.
-WHOLE_VOXEL_MM, MASK_VOXEL_MM = 2.0, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +36,13 @@ class DrawnAnatomy:
     """What pictures need of a vertebra, made in a fraction of the time that its anatomy takes.
 
     Attributes:
+        centre: (3,) centre of the vertebral body, the CT's RAS, mm.
         surface: (N, 3) surface points, the CT's RAS, mm.
         whole: The CT, 1/mm.
         mask: Membership 0..1 of the vertebra.
     """
 
+    centre: FloatArray
     surface: FloatArray
     whole: Volume
     mask: Volume
@@ -59,12 +59,17 @@ class DrawnAnatomy:
 
 
 def drawn_anatomy(ct: Volume, labels: Volume, level: Level) -> DrawnAnatomy:
-    """Takes from CT (HU) and label map what pictures of a level need."""
-    mask = soft_mask(labels, level.label, label_box(labels, level.label, ct))
+    """What pictures of a level need, from CT (HU) and label map.
+
+    Raises:
+        CaseError: The label map has no such vertebra, or it is too small to have a body.
+    """
+    separated = SeparatedCT(ct, labels, (level.label,))
     return DrawnAnatomy(
-        surface=surface_points(labels, level.label),
-        whole=resampled_isotropic(ct, WHOLE_VOXEL_MM, values=attenuation_from_hu),
-        mask=resampled_isotropic(mask, MASK_VOXEL_MM),
+        centre=separated.frames.body_centre(level.label),
+        surface=separated.surface(level.label),
+        whole=separated.sampled_ct(WHOLE_VOXEL_MM),
+        mask=separated.sampled_mask(level.label, VERTEBRA_VOXEL_MM),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the networks saw, as a picture: X-ray, attention, the reconstruction's projection, and the CT's vertebra."""
+"""A picture of a reconstruction: X-ray, attention, the reconstruction's projection, and the CT's vertebra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bones around the labelled vertebrae: discs, sacrum, ribs and iliac crests, so that X-rays look inhabited."""
+"""Bones around the labelled vertebrae: discs, sacrum, ribs and iliac crests, so that X-rays look complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process that stays keeps from one registration to the next: volumes read and vertebrae separated from them."""
+"""What a worker keeps between registrations: volumes that were read, and vertebrae separated from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from radgs.io.content import ContentHashes
 from radgs.io.volumes import read_ct, read_labels
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
-from radgs.vertebra import VertebraAnatomy, start_centre
+from radgs.vertebra import VertebraAnatomy
 
 #: The lumbar spine, and no more: a vertebra and the CT around it take up to hundreds of megabytes.
 MAX_VERTEBRAE = 5
@@ -46,7 +46,7 @@ class CaseCache:
     def __init__(self, cache: CacheFolder | None = None) -> None:
         self._hashes = ContentHashes(cache)
         self._read: dict[str, _Read] = {}
-        self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy, FloatArray] | None = None
+        self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy] | None = None
         self._vertebrae: OrderedDict[tuple[str, str, str, int], VertebraAnatomy] = OrderedDict()
 
     def load(self, path: Path) -> RegistrationCase:
@@ -86,9 +86,9 @@ class CaseCache:
             return vertebra, vertebra.centre
         key = (*self._spine(), level.name, level.label)
         if self._drawn is None or self._drawn[0] != key:
-            anatomy = drawn_anatomy(case.ct, case.labels, level)
-            self._drawn = key, anatomy, start_centre(case.labels, level.label)
-        return self._drawn[1:]
+            self._drawn = key, drawn_anatomy(case.ct, case.labels, level)
+        drawn = self._drawn[1]
+        return drawn, drawn.centre
 
     def _spine(self) -> tuple[str, str]:
         return self._read["ct"].fingerprint, self._read["labels"].fingerprint

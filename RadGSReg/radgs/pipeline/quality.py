@@ -1,4 +1,4 @@
-"""Judging a pose: how large its error may be, whether the images single it out, whether it is where the user pointed.
+"""Judging a pose: its predicted error, whether the images single it out, whether it is where the user clicked.
 
 A residual is not an accuracy: on X-rays full of ribs and bowel a wrong pose can leave a small one. The verdict rests on
 several grounds that fail differently, and "check" or "reject" always says which.

@@ -1,4 +1,4 @@
-"""The whole story: two X-rays and a CT go in, a judged pose per vertebra comes out.
+"""Registration: from two X-rays and a CT to a judged pose per vertebra.
 
 RecM reconstructs the vertebra as radiative Gaussians, the voxelizer makes a volume of them, Kabsch and RegM bring the
 CT onto it, refinement matches the pose to the X-rays themselves, and the result is judged.
@@ -14,6 +14,7 @@ from functools import cache, partial
 import numpy as np
 import torch
 
+from radgs.anatomy import body_centre
 from radgs.case import Level, LevelResult, Reason, RegistrationCase, RegistrationResult
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
@@ -22,7 +23,7 @@ from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
 from radgs.refine import refine
 from radgs.versions import versions
-from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy, start_centre
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
 #: Share of a level's progress that separating its vertebra takes; the rest is registration.
 PREPARATION_SHARE = 0.7
@@ -91,7 +92,7 @@ def register(
     for level in case.levels:
         if chosen[level.name].prepared_for is not None:  # refused before the work, not after it
             made = vertebrae.get(level.name)
-            centre = start_centre(case.labels, level.label) if made is None else made.centre
+            centre = body_centre(case.labels, level.label) if made is None else made.centre
             chosen[level.name].check_fits(case.ct, level, centre)
     results: dict[str, LevelResult] = {}
     reconstructions: dict[str, Reconstruction] = {}

@@ -1,4 +1,4 @@
-"""Everything a registration leaves behind, in one folder."""
+"""Writing a registration's result as one folder."""
 
 from __future__ import annotations
 

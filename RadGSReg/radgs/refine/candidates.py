@@ -1,4 +1,4 @@
-"""Where refinement with the parts apart begins: the start given, the networks' poses and the whole CT's, as equals.
+"""Choosing where refinement begins: the given start, the networks' poses and the whole CT's pose are compared.
 
 The whole CT can mislead: it is cut, its tissue lies elsewhere, the X-ray shows only part of it. A start that is right
 must not be lost to it. Each candidate is therefore refined a little on its own, the parts apart from the first step,

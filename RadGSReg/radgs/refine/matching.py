@@ -1,7 +1,7 @@
-"""Comparing the model's image gradients with the X-ray's, robustly, and the least-squares system that follows.
+"""Robust comparison of rendered image gradients with the X-ray's, and the least-squares system of it.
 
 The gain between the two is free and varies smoothly over the image, because scatter and beam hardening flatten contrast
-more where the patient is thick; pixels that the model does not explain get Cauchy weights.
+more where the patient is thick; pixels that the rendered image does not explain get Cauchy weights.
 """
 
 from __future__ import annotations
@@ -15,9 +15,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.filters import (
+    along_columns,
+    along_rows,
+    blurred,
+    gaussian_derivative_kernel,
+    gaussian_kernel,
+    separable,
+)
+
 #: The gain may vary over the image on this scale, mm at the ROI's depth.
 GAIN_REACH_MM = 13.0
-#: Residuals are mostly what the model lacks, not noise: so many times fewer of them are independent.
+#: Residuals are mostly what the rendered image lacks, not noise: so many times fewer of them are independent.
 MISFIT_INFLATION = 4.0
 #: A gradient with less of its filter's weight than this on measured pixels says nothing.
 MIN_SUPPORT = 0.2
@@ -25,11 +34,11 @@ MIN_SUPPORT = 0.2
 
 @dataclass(frozen=True, eq=False)
 class GradientFilter:
-    """Gaussian-derivative gradients of one view, X-ray and model alike under one mask.
+    """Gaussian-derivative gradients of one view, X-ray and rendered image alike under one mask.
 
     Where pixels were not measured a gradient is the derivative of the measured neighbours' weighted mean (normalised
     convolution). It is linear in the image and zero for a constant one; what it is off by near the mask's edge is the
-    same for the X-ray and for the model that is compared with it.
+    same for the X-ray and for the rendered image that is compared with it.
 
     Attributes:
         sigma: Scale in pixels.
@@ -64,7 +73,7 @@ class GradientFilter:
 
 @dataclass
 class LinearisedImages:
-    """Filtered model image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
+    """Filtered rendered image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
 
     rendered: Tensor
     jacobian: Tensor
@@ -82,7 +91,7 @@ class NormalEquations:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """Compares the model's gradients with the image's.
+    """Compares the rendered gradients with the X-ray's.
 
     Attributes:
         target: (V, 2, H, W) gradients of the X-rays.
@@ -97,12 +106,12 @@ class Match:
     shared_samples: float
 
     def robust_weight(self, rendered: Tensor) -> Tensor:
-        """(V, H, W) pixel weights, less where the model does not explain the image."""
+        """(V, H, W) pixel weights, less where the rendered image does not explain the X-ray."""
         gain = local_gain(self.target, rendered, self.pixel_weight, self.reach)
         return self.pixel_weight * cauchy_weight(self.target - gain * rendered, self.pixel_weight)
 
     def cost(self, rendered: Tensor, weight: Tensor) -> float:
-        """Weighted residual energy of a model image (V, 2, H, W), in units of the image's energy."""
+        """Weighted residual energy of a rendered image (V, 2, H, W), in units of the image's energy."""
         residual, _ = self._residual(rendered, weight)
         return float((weight[:, None] * residual.square()).sum())
 
@@ -140,38 +149,26 @@ def gradient_reach(sigma: float) -> int:
 
 def image_gradient(images: Tensor, sigma: float) -> Tensor:
     """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
-    smooth, derivative = _kernels(images, sigma)
-    padded = functional.pad(images[:, None], (gradient_reach(sigma),) * 4, mode="replicate")
-    across = functional.conv2d(functional.conv2d(padded, derivative[None, None, None, :]), smooth[None, None, :, None])
-    down = functional.conv2d(functional.conv2d(padded, smooth[None, None, None, :]), derivative[None, None, :, None])
-    return torch.cat([across, down], dim=1)
+    radius = gradient_reach(sigma)
+    smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
+    padded = functional.pad(images[:, None], (radius,) * 4, mode="replicate")
+    return torch.cat([separable(padded, derivative, smooth), separable(padded, smooth, derivative)], dim=1)
 
 
 def _masked_filters(images: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
     """Gaussian mean and its two derivatives, each (K, H, W), zeros beyond the border; scale-normalised."""
-    smooth, derivative = _kernels(images, sigma)
-    padded = functional.pad(images[:, None], (gradient_reach(sigma),) * 4)
-    along = functional.conv2d(padded, smooth[None, None, None, :])
-    mean = functional.conv2d(along, smooth[None, None, :, None])
-    down = functional.conv2d(along, derivative[None, None, :, None])
-    across = functional.conv2d(padded, derivative[None, None, None, :])
-    across = functional.conv2d(across, smooth[None, None, :, None])
-    return mean[:, 0], across[:, 0], down[:, 0]
-
-
-def _kernels(images: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """A Gaussian and its scale-normalised derivative, as ``conv2d`` takes them."""
     radius = gradient_reach(sigma)
-    x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-    smooth = torch.exp(-0.5 * (x / sigma) ** 2)
-    smooth = smooth / smooth.sum()
-    return smooth, x * smooth / sigma  # conv2d correlates: no sign to flip
+    smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
+    padded = functional.pad(images[:, None], (radius,) * 4)
+    smooth_rows = along_rows(padded, smooth)
+    mean, down = along_columns(smooth_rows, smooth), along_columns(smooth_rows, derivative)
+    return mean[:, 0], separable(padded, derivative, smooth)[:, 0], down[:, 0]
 
 
 def local_gain(target: Tensor, rendered: Tensor, weight: Tensor, reach: float) -> Tensor:
-    """(V, 1, H, W) least-squares gain of the model's gradients onto the image's, varying over ``reach`` pixels.
+    """(V, 1, H, W) least-squares gain of the rendered gradients onto the X-ray's, varying over ``reach`` pixels.
 
-    Where the model has little gradient the gain falls back to the view's mean.
+    Where the rendered image has little gradient the gain falls back to the view's mean.
     """
     w = weight[:, None]
     cross = (w * target * rendered).sum(dim=1, keepdim=True)
@@ -223,9 +220,4 @@ def slow_part(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
 
 def _smooth(images: Tensor, sigma: float) -> Tensor:
     """Gaussian average of (V, 1, H, W), zeros beyond the border."""
-    radius = int(2.5 * sigma)
-    x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
-    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = functional.pad(images, (radius,) * 4)
-    return functional.conv2d(functional.conv2d(padded, kernel[None, None, None, :]), kernel[None, None, :, None])
+    return blurred(images, sigma, int(2.5 * sigma))

@@ -31,7 +31,7 @@ class Observation:
         valid: (V, n, n) 1 where the image was measured, 0 outside it.
         geometries: The virtual detectors.
         pixel_mm: Pixel size at the ROI's depth.
-        in_intensity: Whether X-ray and model are compared in intensity, where a smooth haze of scatter has no
+        in_intensity: Whether X-ray and rendered image are compared in intensity, where a smooth haze of scatter has no
             gradient, instead of in line integrals.
     """
 

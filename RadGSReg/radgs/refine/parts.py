@@ -1,4 +1,4 @@
-"""Bodies that are rendered for less than they would cost: they are smooth, or they hardly move."""
+"""Parts that are cheap to render: smooth ones at half resolution, ones that hardly move by a linear model."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ class LinearisedPart:
 
 
 def linearised(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The vertebra, which is what is sought, rendered at every pose; what lies around it only now and then."""
+    """The parts with all but the first linearised: the vertebra sought is rendered at every pose."""
     return (parts[0], *(LinearisedPart(part) for part in parts[1:]))

@@ -124,7 +124,7 @@ def refine(
     )
     begin = whole.poses[0]
     if whole.correlation.min() < SURE or start_sigma_mm < CLICK_SIGMA_MM:
-        progress(0.2, "comparing where to begin")
+        progress(0.2, "comparing the possible starts")
         coarse = _seen(views, vertebra, start.apply(vertebra.centre), COARSE_PIXELS).seen_in_intensity(in_intensity)
         best = best_candidate(coarse, parts, vertebra, candidates, start_sigma_mm)
         begin = best.tried.poses[0]
@@ -134,7 +134,7 @@ def refine(
     progress(0.3, "trying the levels above and below")
     other_level = try_other_levels(views, vertebra, whole.poses[0]) if vertebra.neighbours else OtherLevel(0.0, "above")
 
-    progress(0.4, "letting the vertebrae move apart")
+    progress(0.4, "refining vertebra, neighbours and the rest together")
     fine = _seen(views, vertebra, centre, FINE_PIXELS).seen_in_intensity(in_intensity)
     together = Estimate([begin] * len(parts))
     apart = Refiner(fine.binned(BINNING), linearised(parts), centre, doubt=vertebra.doubt_part).run(together, APART)

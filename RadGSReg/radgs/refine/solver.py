@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
+from radgs.geometry import LEVER_MM, FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.matching import (
     GAIN_REACH_MM,
     MISFIT_INFLATION,
@@ -33,10 +33,9 @@ from radgs.threads import map_concurrently, one_thread
 SILHOUETTE_THRESHOLD = 0.03
 #: A pixel whose ray runs through this much invented attenuation (line integral) weighs half.
 DOUBT_HALF = 0.5
-#: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
-LEVER_MM = 25.0
 #: A resolution ends with a step shorter than this share of its scale: the finer ones go on from there.
 CONVERGED_SHARE = 0.025
+#: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit, 1 mm.
 TWIST_SCALE = np.array([1 / LEVER_MM] * 3 + [1.0] * 3)
 
 

@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radgs.anatomy import body_centre
 from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.simulation.worlds import CLEAN, World, shown_ct, take_xray
 from radgs.simulation.xray_physics import XRayPhysics
-from radgs.vertebra.separation import split_parts
+from radgs.vertebra import SeparatedCT
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,11 @@ class ArticulatedAnatomy:
 
     def __init__(self, ct: Volume, labels: Volume, levels: dict[str, int]) -> None:
         self.ct, self.labels, self.levels = ct, labels, levels
-        self.centres = {name: body_centre(labels, label) for name, label in levels.items()}
-        split = split_parts(ct, labels, list(levels.values()))
-        self._rest = VolumeRenderer(split.remainder).sampled_every(1.0)
+        separated = SeparatedCT(ct, labels, list(levels.values()))
+        self.centres = {name: separated.frames.body_centre(label) for name, label in levels.items()}
+        self._rest = VolumeRenderer(separated.remainder).sampled_every(1.0)
         #: Each vertebra's attenuation above soft tissue, 1/mm, in the CT's RAS.
-        self.excess = {name: split.excess[label] for name, label in levels.items()}
+        self.excess = {name: separated.excess[label] for name, label in levels.items()}
         self._vertebrae = {name: VolumeRenderer(volume) for name, volume in self.excess.items()}
         self._shown: dict[tuple[str, World], tuple[Volume, Volume]] = {}
 

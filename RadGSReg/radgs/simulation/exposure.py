@@ -1,4 +1,4 @@
-"""What an exposure does to line integrals, drawn anew every time a pair is used."""
+"""Simulated exposure of training images, drawn anew every time a pair is used."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.filters import gaussian_kernel, separable
+
 #: What varies slowly over a crop is interpolated between this many cells along each side.
 SLOW_CELLS = 4
+#: A blur reaches this many pixels: two of its largest standard deviations.
+BLUR_RADIUS = 2
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,6 @@ def _interpolated(coarse: Tensor, pixels: int) -> Tensor:
 
 def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
     """Every view smoothed by its own sigma (B, V, 1, 1) in pixels, at most about one."""
-    flat = images.flatten(0, 1)[None]
-    at = torch.arange(-2, 3, dtype=images.dtype, device=images.device)
-    kernel = torch.exp(-0.5 * (at / sigma.flatten()[:, None].clamp_min(0.15)) ** 2)
-    kernel = kernel / kernel.sum(dim=1, keepdim=True)
-    count = flat.shape[1]
-    padded = functional.pad(flat, (2, 2, 2, 2), mode="replicate")
-    padded = functional.conv2d(padded, kernel[:, None, :, None], groups=count)
-    return functional.conv2d(padded, kernel[:, None, None, :], groups=count).view(images.shape)
+    flat = functional.pad(images.flatten(0, 1)[None], (BLUR_RADIUS,) * 4, mode="replicate")
+    kernels = gaussian_kernel(sigma.flatten()[:, None].clamp_min(0.15), BLUR_RADIUS, images)
+    return separable(flat, kernels, kernels).view(images.shape)

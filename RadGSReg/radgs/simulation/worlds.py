@@ -1,4 +1,4 @@
-"""The worlds that X-rays and CTs come from, as named settings: what a hospital's differ in from a clean simulation.
+"""Named settings of simulated X-rays and CTs: how hospital images differ from a clean simulation.
 
 A world changes what an X-ray shows (its field, scatter, beam, processing, the tissue around the spine), what is known
 of it (calibration), and what the registered CT shows (its field of view); the anatomy and the truth stay the same.

@@ -1,4 +1,4 @@
-"""What makes line integrals look like an X-ray: exposure, noise, scatter, blur, collimation, display."""
+"""X-ray physics of simulated trials: exposure, noise, scatter, blur, collimation, display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a preparation starts from, where nobody says."""
+"""The networks that a preparation starts from by default."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from radgs.anatomy import body_centre
 from radgs.case import LabelledCT, Level
 from radgs.errors import InputFileError, OutputError
 from radgs.geometry import FloatArray, Volume
 from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, ct_fingerprint, load_generic, load_networks
-from radgs.vertebra import start_centre
 
 
 def starting_networks(ct: Volume, centre: FloatArray, folder: Path) -> Networks:
@@ -55,7 +55,7 @@ def anatomy_and_base(case: Path, level_name: str, out: Path, base: Path | None) 
     level = anatomy.checked_level(level_name)
     if base is not None:
         return anatomy, level, load_networks(base)
-    centre = start_centre(anatomy.labels, level.label)
+    centre = body_centre(anatomy.labels, level.label)
     return anatomy, level, starting_networks(anatomy.ct, centre, out.resolve().parent)
 
 

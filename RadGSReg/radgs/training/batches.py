@@ -1,4 +1,4 @@
-"""From banks of pairs to the tensors that a training step works on."""
+"""From stored pairs to the tensors of a training step."""
 
 from __future__ import annotations
 

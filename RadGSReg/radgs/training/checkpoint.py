@@ -1,4 +1,4 @@
-"""Taking training up again after an interruption: weights in full precision, the optimizer's moments, the clock.
+"""Resuming a training that was interrupted: weights in full precision, the optimizer's moments, the time spent.
 
 A checkpoint carries the SHA-256 of its tensors: one that was damaged is not taken up.
 """

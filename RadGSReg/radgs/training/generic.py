@@ -1,4 +1,4 @@
-"""The generic networks (stage 1): synthetic lumbar spines of many patients, none of them anyone's."""
+"""Training the generic networks (stage 1) on synthetic lumbar spines of many patients."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def prepare(
         def tell(stage: str, fraction: float, message: str, accuracy: Accuracy | None = None) -> None:
             progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
-        tell("pairs", 0.0, "taking the CT apart")
+        tell("pairs", 0.0, f"separating {level.name} from the CT")
         vertebra = TrainingVertebra.of(ct, labels, level)
 
         def spent() -> float:

@@ -1,4 +1,4 @@
-"""One step on several cores: replicas that share their weights work side by side, each on a part of the batch.
+"""One step on several cores: replicas that share their weights each work on a part of the batch.
 
 Splitting every operation among the cores gains little for networks this small, and where another program holds a core
 all of them wait at every operation: 0.6 s a step became 5 s. Two halves of a batch only slow down as they must.

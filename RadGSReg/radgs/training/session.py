@@ -1,4 +1,4 @@
-"""A training that survives being killed: checkpoints in a work folder, and the best model so far under its name."""
+"""A training that can be killed and resumed: checkpoints in a work folder, and the best model under its name."""
 
 from __future__ import annotations
 

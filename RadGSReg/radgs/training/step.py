@@ -1,4 +1,4 @@
-"""One training step: what a batch costs RecM and RegM."""
+"""The losses of one training step."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def losses(
 def _counterfactual(recm: RecM, batch: TrainingBatch, prediction: Prediction, occupied: Tensor) -> Tensor:
     """L_cal, whose gradient reaches the weights of the attention alone.
 
-    The 3D network must not learn from it: given the counterfactual's gradient it learns to be wrong on purpose under
-    random attention (measured: the effect was perfect after a minute, the attention no better); given the factual one's
-    it runs after itself, louder and louder, because both passes share its weights. Nor must the encoder: the gradient
-    that reached it through the attention was larger than that of all the other losses together.
+    The 3D network must not learn from it. Given the counterfactual's gradient it learns wrong answers under random
+    attention (measured: the effect was perfect after a minute, the attention no better). Given the factual one's the
+    loss diverges, because both passes share the weights. Nor must the encoder: the gradient that reached it through the
+    attention was larger than that of all the other losses together.
     """
     assert recm.attention is not None
     assert prediction.attention is not None

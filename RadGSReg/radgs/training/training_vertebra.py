@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radgs.anatomy import body_centre, surface_points, vertebra_frame
 from radgs.case import Level
 from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.refine.parts import HalfResolution
 from radgs.simulation import SimulationSettings
 from radgs.simulation.articulated import small_motion
-from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
-from radgs.vertebra.separation import resampled_isotropic, split_parts
+from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
+from radgs.vertebra.separated_ct import SeparatedCT
+from radgs.vertebra.separation import resampled_isotropic
 
 #: Distances between samples along a ray, mm: training images need no finer ones.
 VERTEBRA_STEP_MM, NEIGHBOUR_STEP_MM, REST_STEP_MM = 1.5, 2.0, 3.0
@@ -55,19 +55,17 @@ class TrainingVertebra:
         Raises:
             CaseError: The label map has no such vertebra, or not the whole of one.
         """
-        frame_to_ct = vertebra_frame(labels, level.label)
-        centre = frame_to_ct.translation
-        others = neighbouring_labels(labels, level.label, centre)
-        split = split_parts(ct, labels, [level.label, *others])
-        excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
+        separated = SeparatedCT.around(ct, labels, level.label)
+        frame_to_ct = separated.frames.frame_to_ct(level.label)
         ct_to_frame = frame_to_ct.inverse()
-        neighbours = [resampled_isotropic(split.excess[other], WHOLE_VOXEL_MM) for other in others]
-        rest = VolumeRenderer(resampled_isotropic(split.remainder, WHOLE_VOXEL_MM))
+        excess = separated.sampled_excess(level.label, VERTEBRA_VOXEL_MM)
+        neighbours = [separated.sampled_excess(other, WHOLE_VOXEL_MM) for other in separated.neighbours]
+        rest = VolumeRenderer(resampled_isotropic(separated.remainder, WHOLE_VOXEL_MM))
         return cls(
             frame_to_ct=frame_to_ct,
             excess=Volume(excess.array, ct_to_frame.matrix @ excess.index_to_ras),
-            surface=ct_to_frame.apply(surface_points(labels, level.label, SURFACE_POINTS)),
-            joints=tuple((body_centre(labels, other) + centre) / 2 for other in others),
+            surface=ct_to_frame.apply(separated.surface(level.label, SURFACE_POINTS)),
+            joints=tuple(separated.joint(level.label, other) for other in separated.neighbours),
             _vertebra=VolumeRenderer(excess).sampled_every(VERTEBRA_STEP_MM),
             _neighbours=tuple(VolumeRenderer(volume).sampled_every(NEIGHBOUR_STEP_MM) for volume in neighbours),
             _rest=HalfResolution(rest.sampled_every(REST_STEP_MM)),

@@ -1,4 +1,4 @@
-"""The folder of an unfinished training: whose it is, that one process works in it, and what may be deleted."""
+"""The folder of an unfinished training: its owner, its lock, and what may be deleted."""
 
 from __future__ import annotations
 

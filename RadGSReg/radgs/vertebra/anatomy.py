@@ -10,22 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radgs.anatomy import body_centre, level_spacing_mm, surface_points, vertebra_frame
+from radgs.anatomy import VertebraFrames
 from radgs.case import Level
 from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu, hu_from_attenuation
 from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, fit, splat_poses, splat_with_pose_jacobian
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.vertebra.completion import completed, unknown_voxels
-from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask, split_parts
+from radgs.vertebra.separated_ct import SeparatedCT
+from radgs.vertebra.separation import label_box
 
 GAUSSIAN_COUNT = 2000
 #: Voxel sizes, mm: the vertebra (for the fit) and its neighbours, everything else, and the CT as it was scanned.
 VERTEBRA_VOXEL_MM = 1.0
 SURROUNDINGS_VOXEL_MM = 1.5
 WHOLE_VOXEL_MM = 2.0
-#: A label one above or below is taken for the neighbouring vertebra when its body is no further away than this.
-NEIGHBOUR_REACH_MM = 60.0
 #: How far around a vertebra its CT is looked at, mm: obliquely through the trunk, 45 degrees off its axial plane.
 REACH_MM = 250.0
 #: Distance between lumbar bodies where the labels hold no neighbour.
@@ -139,12 +138,8 @@ def build_vertebra_anatomy(
     Raises:
         CaseError: The label map has no such vertebra, or it is too small to have a body.
     """
-    frame_to_ct = _frame_or_none(labels, level.label)
-    centre = body_centre(labels, level.label) if frame_to_ct is None else frame_to_ct.translation
     # No ray through the vertebra's region leaves this box inside the patient.
     ct, labels = label_box(labels, level.label, ct, REACH_MM), label_box(labels, level.label, labels, REACH_MM)
-    neighbours = neighbouring_labels(labels, level.label, centre)
-    spacing = level_spacing_mm(labels, level.label) or TYPICAL_LEVEL_SPACING_MM
     unknown, alone = unknown_voxels(ct, labels)
     if unknown.any():  # soft tissue leaves no excess
         ct = Volume(np.where(unknown, hu_from_attenuation(SOFT_TISSUE), ct.array), ct.index_to_ras)
@@ -152,62 +147,38 @@ def build_vertebra_anatomy(
     attenuation = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     whole = completed(attenuation, unknown, WHOLE_VOXEL_MM, alone=alone).excess
     del attenuation
-    split = split_parts(ct, labels, [level.label, *neighbours])
-    surroundings = completed(split.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
-    excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
-    box = label_box(labels, level.label, ct)
+    separated = SeparatedCT.around(ct, labels, level.label)
+    surroundings = completed(separated.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
+    spacing = separated.frames.level_spacing_mm(level.label) or TYPICAL_LEVEL_SPACING_MM
     return VertebraAnatomy(
         level=level,
-        centre=centre,
-        frame_to_ct=frame_to_ct,
-        surface=surface_points(labels, level.label),
+        centre=separated.frames.body_centre(level.label),
+        frame_to_ct=_frame_or_none(separated.frames, level.label),
+        surface=separated.surface(level.label),
         level_spacing_mm=spacing,
-        level_offsets=_level_offsets(labels, neighbours, centre, spacing),
-        gaussians=fit(excess, GAUSSIAN_COUNT, progress=progress),
-        mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
-        neighbours=tuple(resampled_isotropic(split.excess[n], VERTEBRA_VOXEL_MM) for n in neighbours),
+        level_offsets=_level_offsets(separated, level.label, spacing),
+        gaussians=fit(separated.sampled_excess(level.label, VERTEBRA_VOXEL_MM), GAUSSIAN_COUNT, progress=progress),
+        mask=separated.sampled_mask(level.label, VERTEBRA_VOXEL_MM),
+        neighbours=tuple(separated.sampled_excess(n, VERTEBRA_VOXEL_MM) for n in separated.neighbours),
         surroundings=surroundings.excess,
         whole=whole,
         doubt=surroundings.doubt,
     )
 
 
-def start_centre(labels: Volume, label: int) -> FloatArray:
-    """(3,) centre of the vertebral body as a ``VertebraAnatomy`` has it, without making one; the CT's RAS, mm.
-
-    Raises:
-        CaseError: The label map has no such vertebra, or it is too small to have a body.
-    """
-    frame_to_ct = _frame_or_none(labels, label)
-    return body_centre(labels, label) if frame_to_ct is None else frame_to_ct.translation
-
-
-def _frame_or_none(labels: Volume, label: int) -> RigidTransform | None:
+def _frame_or_none(frames: VertebraFrames, label: int) -> RigidTransform | None:
     try:
-        return vertebra_frame(labels, label)
+        return frames.frame_to_ct(label)
     except CaseError:
         return None
 
 
-def neighbouring_labels(labels: Volume, label: int, centre: FloatArray) -> list[int]:
-    """The labels next in number that lie next to a vertebra: common numberings count vertebrae along the spine."""
-    present = [n for n in (label - 1, label + 1) if n > 0 and (labels.array == n).any()]
-    neighbours = []
-    for candidate in present:
-        indices = np.argwhere(labels.array == candidate)[:, ::-1]
-        offset = labels.to_ras(indices.mean(axis=0)) - centre
-        if np.linalg.norm(offset) < NEIGHBOUR_REACH_MM and abs(offset[2]) > 0.5 * np.linalg.norm(offset):
-            neighbours.append(candidate)
-    return neighbours
-
-
-def _level_offsets(
-    labels: Volume, neighbours: list[int], centre: FloatArray, level_spacing_mm: float
-) -> tuple[FloatArray, FloatArray]:
+def _level_offsets(separated: SeparatedCT, label: int, spacing_mm: float) -> tuple[FloatArray, FloatArray]:
     """From a body's centre to those above and below: as labelled, else the other's opposite, else along the CT."""
-    found = [body_centre(labels, neighbour) - centre for neighbour in neighbours]
+    centres = separated.frames.body_centre
+    found = [centres(neighbour) - centres(label) for neighbour in separated.neighbours]
     above = next((offset for offset in found if offset[2] > 0), None)
     below = next((offset for offset in found if offset[2] < 0), None)
     if above is None:
-        above = -below if below is not None else np.array([0.0, 0.0, level_spacing_mm])
+        above = -below if below is not None else np.array([0.0, 0.0, spacing_mm])
     return above, below if below is not None else -above

@@ -1,4 +1,4 @@
-"""A vertebra's voxels put where a pose says, on the grid of the region of interest."""
+"""A vertebra's voxels resampled at a pose, on the grid of the region of interest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Splitting a CT into parts that may move apart: the vertebra sought, its neighbours, and everything else.
+"""Separating a CT into parts that may move apart: the vertebra sought, its neighbours, and everything else.
 
-A part's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue, so
-excess and remainder add up to the CT exactly, and a moved part leaves no edge where it was.
+A part's *excess* is its attenuation above soft tissue. Subtracted from the CT voxel by voxel, it leaves soft tissue.
+Excess and remainder add up to the CT exactly, and a moved part leaves no edge where it was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radgs.anatomy import label_mask
+from radgs.anatomy import label_extent, label_mask
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import FloatArray, Volume
 
@@ -41,9 +41,13 @@ def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
 
 
 def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGIN_MM) -> Volume:
-    """The part of ``grid`` around a label."""
-    inside = np.argwhere(labels.array == label)[:, ::-1]
-    low, high = inside.min(axis=0) - 0.5, inside.max(axis=0) + 0.5
+    """The part of ``grid`` around a label.
+
+    Raises:
+        CaseError: The label is not in the map.
+    """
+    first, stop = label_extent(labels, label)
+    low, high = first - 0.5, stop - 0.5
     corners = np.stack(np.meshgrid(*zip(low, high, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
     indices = grid.to_index(labels.to_ras(corners))
     margin = margin_mm / grid.spacing
@@ -52,7 +56,7 @@ def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGI
 
 @dataclass(frozen=True, eq=False)
 class SplitCT:
-    """A CT taken apart, in 1/mm; the parts add up to the whole.
+    """A CT separated into parts, in 1/mm; they add up to the whole.
 
     Attributes:
         remainder: The CT's attenuation with every part's excess removed, on the CT's grid.
@@ -64,7 +68,7 @@ class SplitCT:
 
 
 def split_parts(ct: Volume, labels: Volume, parts: list[int]) -> SplitCT:
-    """Takes each part's excess out of the CT, in the order given.
+    """Subtracts each part's excess from the CT, in the order given.
 
     Args:
         ct: Hounsfield units.

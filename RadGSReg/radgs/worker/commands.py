@@ -1,4 +1,4 @@
-"""What a worker does when it is asked: register, overlay, prepare."""
+"""The worker's commands: register, overlay, prepare."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radgs.worker.requests import Message, flag, minutes, path, poses, prepared_networks, text
+from radgs.worker.requests import Message, minutes, poses, prepared_networks
 
 if TYPE_CHECKING:
+    from radgs.io.json_fields import JsonObject
     from radgs.pipeline.case_cache import CaseCache
 
 
@@ -38,7 +39,7 @@ class Commands:
     """The commands by name, and what they keep from one request to the next."""
 
     def __init__(self) -> None:
-        self.by_name: dict[str, Callable[[Message, Job], Message]] = {
+        self.by_name: dict[str, Callable[[JsonObject, Job], Message]] = {
             "register": self._register,
             "overlay": self._overlay,
             "prepare": self._prepare,
@@ -51,23 +52,23 @@ class Commands:
 
         return CaseCache(user_cache())
 
-    def _register(self, request: Message, job: Job) -> Message:
+    def _register(self, request: JsonObject, job: Job) -> Message:
         from radgs.io.case_file import read_case_file
         from radgs.pipeline import Progress, register
         from radgs.pipeline.result_folder import result_folder, write_result_folder
 
-        case_path, out = path(request, "case"), path(request, "out")
-        overlays = flag(request, "overlays", False)
+        case_path, out = request.path("case"), request.path("out")
+        overlays = request.flag("overlays", False)
 
         def tell(progress: Progress) -> None:
             job.report(progress.level, progress.stage, progress.fraction, progress.message)
 
         moments = [time.perf_counter()]
         with result_folder(out) as to_be:
-            device, networks = text(request, "device", "auto"), prepared_networks(request)
+            device, networks = request.text("device", "auto"), prepared_networks(request)
             with job.interruptible():
                 job.report("", "read", 0.0, "reading the case")
-                to_be.refuse_inputs([*read_case_file(case_path).inputs, *map(Path, request.get("models", []))])
+                to_be.refuse_inputs([*read_case_file(case_path).inputs, *map(Path, request.texts("models"))])
                 case = self._cache.load(case_path)
                 moments.append(time.perf_counter())
                 known = self._cache.vertebrae(case)
@@ -86,11 +87,11 @@ class Commands:
             "seconds": dict(zip(("read", "register", "write"), seconds, strict=True)),
         }
 
-    def _overlay(self, request: Message, job: Job) -> Message:
+    def _overlay(self, request: JsonObject, job: Job) -> Message:
         from radgs.overlay.pictures import save_pictures
 
-        case_path, out = path(request, "case"), path(request, "out")
-        name, shown = text(request, "level"), poses(request)
+        case_path, out = request.path("case"), request.path("out")
+        name, shown = request.text("level"), poses(request)
         with job.interruptible():
             job.report(name, "read", 0.0, "reading the case")
             case = self._cache.load(case_path)
@@ -101,14 +102,15 @@ class Commands:
             files = save_pictures(out, name, anatomy, case.views, {"start": start, **shown})
         return {"folder": str(out), "files": [str(file) for file in files]}
 
-    def _prepare(self, request: Message, job: Job) -> Message:
+    def _prepare(self, request: JsonObject, job: Job) -> Message:
         from radgs.io.model_header import work_folder
         from radgs.training.base import anatomy_and_base
         from radgs.training.prepare import PreparationProgress, prepare
 
-        case_path, out = path(request, "case"), path(request, "out")
-        name, budget = text(request, "level"), minutes(request)
-        device, base_path = text(request, "device", "auto"), request.get("base")
+        case_path, out = request.path("case"), request.path("out")
+        name, budget = request.text("level"), minutes(request)
+        device = request.text("device", "auto")
+        base = None if request.values.get("base") is None else request.path("base")
 
         def tell(at: PreparationProgress) -> None:
             accuracy = None if at.accuracy is None else asdict(at.accuracy)
@@ -116,7 +118,6 @@ class Commands:
 
         with job.interruptible():
             job.report(name, "read", 0.0, "reading the case", seconds_left=60.0 * budget, accuracy=None)
-            base = None if base_path is None else path(request, "base")
             anatomy, level, networks = anatomy_and_base(case_path, name, out, base)
         prepared = prepare(
             anatomy.ct,

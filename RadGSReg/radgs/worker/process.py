@@ -44,7 +44,7 @@ from typing import Any, BinaryIO
 from radgs.errors import RadgsError, UnwrittenResultError
 from radgs.versions import versions
 from radgs.worker.commands import NOUNS, Commands
-from radgs.worker.requests import MAX_REQUEST_BYTES, BadRequestError, Message, parsed, shown, text
+from radgs.worker.requests import MAX_REQUEST_BYTES, BadRequestError, Message, fields, parsed
 
 PROTOCOL = 1
 
@@ -170,11 +170,12 @@ class Worker:
     def _serve(self, request: Message) -> None:
         self._identifier = request.get("id")
         try:
-            command = self._commands.by_name.get(text(request, "command"))
+            asked = fields(request)
+            command = self._commands.by_name.get(asked.text("command"))
             if command is None:
                 known = ", ".join(sorted([*self._commands.by_name, "cancel"]))
-                raise BadRequestError(f"There is no command {shown(request['command'])}.", f"The commands are {known}.")
-            self._channel.send("result", id=self._identifier, **command(request, self))
+                raise asked.fail("command", f"one of {known}")
+            self._channel.send("result", id=self._identifier, **command(asked, self))
         except (Exception, Cancelled) as problem:
             self._fail(self._identifier, problem, NOUNS.get(str(request.get("command")), "request"))
 

@@ -1,4 +1,4 @@
-"""The fields of a worker's requests, each of its type or refused by name."""
+"""A worker's requests: what a line may hold, and the members of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from radgs.errors import RadgsError
 
 if TYPE_CHECKING:
     from radgs.geometry import RigidTransform
+    from radgs.io.json_fields import JsonObject
     from radgs.networks import Networks
 
 Message = dict[str, Any]
@@ -49,69 +50,37 @@ def parsed(line: bytes) -> Message:
         raise BadRequestError(f"A request is not a JSON object: {problem}.", "Send one object a line.") from problem
     identifier = request.get("id")
     if identifier is not None and not isinstance(identifier, (int, str)):
-        raise BadRequestError(f"A request's 'id' should be a number or a text but is {shown(identifier)}.", REMEDY)
+        raise BadRequestError("A request's 'id' should be a number or a text.", REMEDY)
     return request
 
 
-def text(request: Message, key: str, default: str | None = None) -> str:
-    """A text that is not empty."""
-    value = request.get(key, default)
-    if not isinstance(value, str) or not value:
-        raise BadRequestError(f"A request's '{key}' should be a text but is {shown(value)}.", REMEDY)
-    return value
+def fields(request: Message) -> JsonObject:
+    """The request's members, each of its type or refused by name."""
+    from radgs.io.json_fields import JsonObject  # numpy is not loaded before the worker says that it is ready
+
+    return JsonObject(request, "A request", "", BadRequestError, REMEDY)
 
 
-def path(request: Message, key: str) -> Path:
-    """The path of a file or folder."""
-    named = text(request, key)
-    if "\0" in named:
-        raise BadRequestError(f"A request's '{key}' is no path: {shown(named)}.", REMEDY)
-    return Path(named)
-
-
-def flag(request: Message, key: str, default: bool) -> bool:
-    """True or false."""
-    value = request.get(key, default)
-    if not isinstance(value, bool):
-        raise BadRequestError(f"A request's '{key}' should be true or false but is {shown(value)}.", REMEDY)
-    return value
-
-
-def minutes(request: Message, key: str = "minutes") -> float:
+def minutes(request: JsonObject) -> float:
     """A budget of time, above zero and at most a week."""
-    value = request.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAX_MINUTES:
-        raise BadRequestError(
-            f"A request's '{key}' should be a number above 0 and at most {MAX_MINUTES} but is {shown(value)}.", REMEDY
-        )
-    return float(value)
+    return request.number("minutes", above=0, at_most=MAX_MINUTES)
 
 
-def poses(request: Message) -> dict[str, RigidTransform]:
+def poses(request: JsonObject) -> dict[str, RigidTransform]:
     """The poses of an overlay, by name."""
-    from radgs.geometry import RigidTransform
-
-    named = request.get("poses", {})
-    if not isinstance(named, dict) or not all(re.fullmatch("[a-z]{1,20}", name) for name in named):
-        raise BadRequestError(f"A request's 'poses' should name 4 x 4 matrices but is {shown(named)}.", REMEDY)
-    if len(named) > MAX_POSES:
-        raise BadRequestError(f"A request names {len(named)} poses.", f"Name {MAX_POSES} or fewer.")
-    return {name: RigidTransform.from_matrix(matrix) for name, matrix in named.items()}
-
-
-def shown(value: Any) -> str:
-    """A value for a message, however long it is."""
-    found = json.dumps(value, default=str)
-    return found if len(found) <= 60 else found[:57] + "..."
+    if "poses" not in request:
+        return {}
+    named = request.object("poses")
+    if not all(re.fullmatch("[a-z]{1,20}", name) for name in named.values):
+        raise request.fail("poses", "4 x 4 matrices named in small letters")
+    if len(named.values) > MAX_POSES:
+        raise BadRequestError(f"A request names {len(named.values)} poses.", f"Name {MAX_POSES} or fewer.")
+    return {name: named.rigid(name) for name in named.values}
 
 
-def prepared_networks(request: Message) -> dict[str, Networks] | None:
+def prepared_networks(request: JsonObject) -> dict[str, Networks] | None:
     """The prepared networks that a request names, by level; None where it names none."""
-    files = request.get("models", [])
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise BadRequestError(
-            f"A request's 'models' should be a list of paths but is {shown(files)}.", "Name model files."
-        )
+    files = request.texts("models")
     if not files:
         return None
     from radgs.networks import load_prepared

@@ -16,8 +16,8 @@ import radgs
 from radgs.case import RegistrationCase
 from radgs.cli import app
 from radgs.cli.console import EXIT_OF_VERDICT
-from radgs.export.igtl.link import DEFAULT_PORT
 from radgs.io.cache_folder import CacheFolder
+from radgs.ports import OPENIGTLINK_PORT
 
 PACKAGE_PARENT = Path(radgs.__file__).resolve().parents[1]
 DEMO_CASE = Path(radgs.__file__).resolve().parent / "data" / "demo" / "case.json"
@@ -32,7 +32,7 @@ def radgs_command(*arguments: str) -> tuple[int, str, str]:
 def test_the_port_in_the_help_is_the_one_that_is_used() -> None:
     status, printed, _ = radgs_command("export", "--help")
     assert status == 0
-    assert str(DEFAULT_PORT) in printed
+    assert str(OPENIGTLINK_PORT) in printed
 
 
 def test_version_and_help_answer_without_loading_torch() -> None:

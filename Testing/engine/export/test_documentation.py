@@ -12,10 +12,11 @@ import pytest
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.export import FILE_FORMATS, export_files, release
-from radgs.export.igtl.link import DEFAULT_PORT, MAX_CLIENTS, PATIENCE_S, Link
+from radgs.export.igtl.link import MAX_CLIENTS, PATIENCE_S, Link
 from radgs.export.igtl.message import FLOAT32_TOLERANCE_MM, MAX_DEVICE_NAME_LENGTH
 from radgs.export.live import pose_messages
 from radgs.geometry import RigidTransform
+from radgs.ports import OPENIGTLINK_PORT
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
 
@@ -113,7 +114,7 @@ def test_the_code_for_openigtlink_does_what_it_says(pyigtl: Any, result: Registr
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            names = run(snippet("igtl").replace(str(DEFAULT_PORT), str(link.port)))
+            names = run(snippet("igtl").replace(str(OPENIGTLINK_PORT), str(link.port)))
         finally:
             done.set()
             thread.join()

@@ -16,8 +16,16 @@ from radgs.case import LevelResult, Reason, RegistrationCase
 from radgs.drr import attenuation_from_hu
 from radgs.gaussians import RadiativeGaussians
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
-from radgs.overlay import blend, checkerboard, crop_view, drr, edge_labels, for_display, silhouette
-from radgs.overlay.figures import RESULT_COLOUR, START_COLOUR, level_overlay, save_overlays, view_overlay
+from radgs.overlay import blend, crop_view, drr, edge_labels, for_display, silhouette
+from radgs.overlay.figures import (
+    RESULT_COLOUR,
+    START_COLOUR,
+    ViewPicture,
+    level_overlay,
+    picture_of,
+    save_overlays,
+    view_overlay,
+)
 from radgs.overlay.marks import direction_label
 from radgs.overlay.picture_names import view_names
 from radgs.vertebra import VertebraAnatomy
@@ -205,13 +213,13 @@ def test_what_was_not_measured_is_black_and_sets_no_grey() -> None:
     assert (for_display(spoilt, 1.0, measured)[:, 40:] == 0).all()
 
 
-def test_checkerboard_and_blend_mix_two_images() -> None:
+def test_blend_mixes_two_images() -> None:
     dark, bright = np.zeros((8, 8), dtype=np.float32), np.ones((8, 8), dtype=np.float32)
-    board = checkerboard(dark, bright, tile=4)
-    assert board[0, 0] == 0
-    assert board[0, 4] == 1
-    assert board[4, 4] == 0
     np.testing.assert_allclose(blend(dark, bright, 0.25), 0.25)
+
+
+def pictures_of(case: RegistrationCase, level: LevelResult, vertebra: VertebraAnatomy) -> list[ViewPicture]:
+    return [picture_of(view, level, vertebra) for view in case.views]
 
 
 def texts_of(figure: Figure) -> str:
@@ -221,7 +229,7 @@ def texts_of(figure: Figure) -> str:
 def test_a_levels_picture_says_level_views_verdict_error_and_reason(
     small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
-    figure = level_overlay("L3", level_result, block_model, small_case.views)
+    figure = level_overlay("L3", level_result, pictures_of(small_case, level_result, block_model))
     said = texts_of(figure)
     wanted = ("L3", "AP", "LAT", "check", "predicted error 1.8 mm", "The views disagree about the depth.", "20 mm")
     assert [words for words in wanted if words not in said] == []
@@ -232,7 +240,7 @@ def test_a_levels_picture_says_level_views_verdict_error_and_reason(
 def test_the_outline_at_the_start_is_dashed_and_the_one_at_the_result_solid(
     small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
-    figure = view_overlay("L3", level_result, block_model, small_case.views[0])
+    figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_model)[0])
     lines = {line.get_color(): line for line in figure.axes[0].lines}
     assert lines[START_COLOUR].get_linestyle() == "--"
     assert lines[RESULT_COLOUR].get_linestyle() == "-"
@@ -244,7 +252,7 @@ def test_the_outline_at_the_start_is_dashed_and_the_one_at_the_result_solid(
 def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
     small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
-    figure = view_overlay("L3", level_result, block_model, small_case.views[0])
+    figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_model)[0])
     (bar,) = [line for line in figure.axes[0].lines if line.get_color() == "white"]
     geometry = crop_view(small_case.views[0], block_model, TRUTH).geometry
     length_pixels = float(np.ptp(bar.get_xdata())) * geometry.shape[1]
@@ -284,7 +292,7 @@ def test_a_result_far_away_is_drawn_as_such(
     away: list[float], small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
     lost = replace(level_result, ct_to_world=RigidTransform(TRUTH.rotation, TRUTH.translation + away))
-    texts = texts_of(level_overlay("L3", lost, block_model, small_case.views))
+    texts = texts_of(level_overlay("L3", lost, pictures_of(small_case, lost, block_model)))
     assert "out of this view" in texts
 
 
@@ -292,6 +300,6 @@ def test_a_level_without_a_pose_has_a_picture_that_says_so(
     small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
 ) -> None:
     nothing = replace(level_result, ct_to_world=None, verdict="reject", predicted_error_mm={})
-    assert "no pose was found" in texts_of(level_overlay("L3", nothing, block_model, small_case.views))
+    assert "no pose was found" in texts_of(level_overlay("L3", nothing, pictures_of(small_case, nothing, block_model)))
     neither = replace(nothing, stages={})
     assert len(save_overlays(tmp_path, "L3", neither, block_model, small_case.views)) == 3

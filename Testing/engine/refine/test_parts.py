@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
+from radgs.geometry import LEVER_MM, FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.parts import LINEAR_REACH_MM, HalfResolution, LinearisedPart
-from radgs.refine.solver import LEVER_MM, Part
+from radgs.refine.solver import Part
 from radgs.vertebra import VertebraAnatomy
 
 

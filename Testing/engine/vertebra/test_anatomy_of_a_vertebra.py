@@ -15,7 +15,8 @@ from radgs.gaussians import fit
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, unit
 from radgs.phantom import PhantomSpine
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
-from radgs.vertebra.anatomy import REACH_MM, VERTEBRA_VOXEL_MM, GaussianPart, neighbouring_labels
+from radgs.vertebra.anatomy import REACH_MM, VERTEBRA_VOXEL_MM, GaussianPart
+from radgs.vertebra.separated_ct import neighbouring_labels
 from radgs.vertebra.separation import SplitCT, resampled_isotropic, split_parts
 
 POSE = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [10.0, -20.0, 5.0])

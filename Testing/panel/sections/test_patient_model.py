@@ -71,7 +71,7 @@ def test_a_preparation_cancelled_at_once_can_be_resumed(
     assert ui.preparationProgressBar.isVisible()
     assert not ui.minutesSpinBox.enabled
     assert (to_do(a_panel), ui.applyButton.enabled) == ("Wait for the preparation", False)
-    host.wait_until(lambda: "taking the CT apart" in ui.preparationLabel.text, 60)
+    host.wait_until(lambda: "separating L3 from the CT" in ui.preparationLabel.text, 60)
     assert ui.preparationProgressBar.format == "20:00 left"
     user.press(ui.prepareButton)
     assert (ui.prepareButton.text, ui.prepareButton.enabled) == ("Finishing...", False)

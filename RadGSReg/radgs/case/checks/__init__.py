@@ -1,4 +1,4 @@
-"""Bad input, told at the door: every way in which a case cannot be registered, each with its own sentence."""
+"""Checks of a case: each way in which it cannot be registered has its own error message."""
 
 from radgs.case.checks.case import check_case
 from radgs.case.checks.volumes import check_ct, check_label

@@ -1,4 +1,4 @@
-"""Do the parts of a case fit together: names, orientation, clicks, and the place where they put the vertebra?"""
+"""Checks that the parts of a case fit together: names, orientation, clicks, and where they place the vertebra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can a view's image and geometry be used, and do the views together show depth?"""
+"""Checks that each view's image and geometry can be used, and that the views together show depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the CT one in Hounsfield units, and does the label map show a whole vertebra of it?"""
+"""Checks that the CT is in Hounsfield units and that the label map shows a whole vertebra of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping receivers supplied: a connection to a server, opened again whenever it ends, or a server for many clients."""
+"""An OpenIGTLink connection: a client that reconnects whenever it is cut off, or a server for many clients."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping
 from radgs.errors import ExportError
 from radgs.export.igtl.lookup import Lookup
 from radgs.export.igtl.peer import Peer, PeerLostError, how_it_failed
-
-#: OpenIGTLink's registered port.
-DEFAULT_PORT = 18944
+from radgs.ports import OPENIGTLINK_PORT
 
 #: How long a peer may take nothing before it is given up.
 PATIENCE_S = 5.0
@@ -57,7 +55,7 @@ class Link:
     def __init__(
         self,
         host: str,
-        port: int = DEFAULT_PORT,
+        port: int = OPENIGTLINK_PORT,
         *,
         listen: bool = False,
         patience_s: float = PATIENCE_S,
@@ -70,7 +68,7 @@ class Link:
         self._tries, self._next_try, self._told = 0, 0.0, ""
         self._opened_at = 0.0
         self._lookup: Lookup | None = None
-        self._door = self._open_door() if listen else None
+        self._listener = self._listen() if listen else None
 
     def __enter__(self) -> Link:
         return self
@@ -116,11 +114,11 @@ class Link:
 
     def tick(self, timeout_s: float) -> None:
         """Does what there is to do, for up to ``timeout_s``."""
-        if self._door is None and not self._peers:
+        if self._listener is None and not self._peers:
             self._connect()
         with selectors.DefaultSelector() as selector:
-            if self._door is not None:
-                selector.register(self._door, selectors.EVENT_READ, None)
+            if self._listener is not None:
+                selector.register(self._listener, selectors.EVENT_READ, None)
             for peer in self._peers:
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.busy else 0)
                 selector.register(peer.socket, wanted, peer)
@@ -144,26 +142,26 @@ class Link:
         for peer in self._peers:
             peer.close(until)
         self._peers = []
-        if self._door is not None:
-            self._door.close()
+        if self._listener is not None:
+            self._listener.close()
 
-    def _open_door(self) -> socket.socket:
+    def _listen(self) -> socket.socket:
         try:
-            door = socket.create_server((self.host, self.port), backlog=MAX_CLIENTS)
+            listener = socket.create_server((self.host, self.port), backlog=MAX_CLIENTS)
         except (OSError, UnicodeError) as problem:
             raise ExportError(
                 f"{self.host}:{self.port} cannot be listened at: {how_it_failed(problem)}.",
                 "Choose another --port, or an address of this machine with --host.",
             ) from problem
-        door.setblocking(False)
-        self.port = door.getsockname()[1]
-        return door
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        return listener
 
     def _accept(self) -> None:
-        if self._door is None:
+        if self._listener is None:
             return
         try:
-            connection, address = self._door.accept()
+            connection, address = self._listener.accept()
         except OSError:  # gone again before it was let in
             return
         if len(self._peers) >= MAX_CLIENTS:

@@ -1,4 +1,4 @@
-"""A host's addresses, asked for beside the work: a name server may take seconds to answer."""
+"""Looking up a host's addresses in the background: a name server may take seconds to answer."""
 
 from __future__ import annotations
 

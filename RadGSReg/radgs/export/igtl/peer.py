@@ -1,4 +1,4 @@
-"""One connection that never blocks: of every device the newest message goes out, and what it replaces does not."""
+"""One connection that never blocks; of each device only the newest message is sent."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ flips: voxel (column i, row j, slice k) of a stack with H rows lies at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from scipy.spatial.transform import Rotation
 
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, RigidTransform, Volume
-from radgs.io.atomic import write_text
 from radgs.io.calibrations.number_text import numbers_of, read_lines
 
 #: Numbers of one pose: as a matrix, and as place and angles.
@@ -77,19 +75,6 @@ def read_tracking(
     if frame < 0:
         raise InputFileError(f"{path} holds no pose.", "Save the tracking in Autoscoper again.")
     return poses
-
-
-def write_tracking(path: Path, poses: Mapping[int, RigidTransform], frames: int) -> None:
-    """Writes one volume's poses as Autoscoper saves them by default: matrices by rows, commas, mm; NaN where none is.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    lines = []
-    for frame in range(frames):
-        values = poses[frame].matrix.ravel() if frame in poses else np.full(MATRIX, np.nan)
-        lines.append(",".join("NaN" if np.isnan(value) else f"{value:.16f}" for value in values))
-    write_text(path, "\n".join(lines) + "\n")
 
 
 def _pose(path: Path, line: int, values: FloatArray, unit_mm: float, degrees: bool) -> RigidTransform:

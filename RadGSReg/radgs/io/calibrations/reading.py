@@ -1,4 +1,4 @@
-"""One door for every calibration file: tells the format by its content, and which readings of it fit the views."""
+"""Reading any calibration file: the format by its content, and which conventions fit the views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spatial attention, and the random one it is held against.
+"""Spatial attention, and the random attention it is compared with.
 
 Counterfactual Attention Learning: Rao et al., ICCV 2021; for vertebrae in X-rays: RadGS-Reg, arXiv 2508.21154.
 """

@@ -54,7 +54,7 @@ class ResidualUNet(nn.Module):
 class ResNet50(nn.Module):
     """ResNet-50 from random weights (He et al., CVPR 2016), with a top-down path to half resolution.
 
-    The path is that of feature pyramids (Lin et al., CVPR 2017). Needs ``monai`` (extra ``train``).
+    The path is that of feature pyramids (Lin et al., CVPR 2017). Needs ``monai`` (extra ``paper``).
     """
 
     def __init__(self, outputs: int, width: int = 128) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from radgs.filters import along_columns, along_rows, gaussian_kernel
 from radgs.geometry import FloatArray, XRayView
 from radgs.geometry.roi import CROP_PIXELS, ROI_SIZE_MM, crop_geometry
 
@@ -76,7 +76,7 @@ def prepared(batch: ViewBatch) -> Tensor:
     images = batch.images.flatten(0, 1)[:, None]
     valid = (batch.valid.flatten(0, 1)[:, None] > 0.5).to(images)
     brightness = _standardized(images, valid)
-    slow = _blurred(brightness * valid) / _blurred(valid).clamp_min(1e-3)
+    slow = _smoothed(brightness * valid) / _smoothed(valid).clamp_min(1e-3)
     detail = _standardized(brightness - slow, valid)
     return torch.cat([brightness * valid, detail * valid, valid], dim=1)
 
@@ -88,18 +88,12 @@ def _standardized(images: Tensor, valid: Tensor) -> Tensor:
     return centred / (variance.sqrt() + 1e-3)
 
 
-def _blurred(images: Tensor) -> Tensor:
+def _smoothed(images: Tensor) -> Tensor:
     """(B, 1, P, P) smoothed by ``DETAIL_SIGMA``, zeros beyond the border; at a quarter of the resolution."""
-    kernel = _kernel(DETAIL_SIGMA / 4).to(images)
-    reach = len(kernel) // 2
-    coarse = functional.avg_pool2d(images, 4)
-    coarse = functional.conv2d(coarse, kernel[None, None, :, None], padding=(reach, 0))
-    coarse = functional.conv2d(coarse, kernel[None, None, None, :], padding=(0, reach))
+    sigma = DETAIL_SIGMA / 4
+    radius = int(3 * sigma)
+    coarse = functional.pad(functional.avg_pool2d(images, 4), (radius,) * 4)
+    kernel = gaussian_kernel(sigma, radius, coarse)
+    # Columns first, as the networks' weights were trained: the sums are rounded in the same order.
+    coarse = along_rows(along_columns(coarse, kernel), kernel)
     return functional.interpolate(coarse, size=images.shape[2:], mode="bilinear", align_corners=False)
-
-
-@cache
-def _kernel(sigma: float) -> Tensor:
-    reach = int(3 * sigma)
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
-    return kernel / kernel.sum()

@@ -1,4 +1,4 @@
-"""Lifting: every voxel of the ROI gathers what the views' features say where it projects to."""
+"""Lifting: every voxel of the ROI takes the views' features at the pixels it projects to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What RecM is trained on, term by term."""
+"""The loss terms of RecM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RecM: two X-rays become radiative Gaussians, each voxel knowing which point of the vertebra it is."""
+"""RecM: from two X-rays to radiative Gaussians; each voxel predicts which point of the vertebra it is."""
 
 from __future__ import annotations
 

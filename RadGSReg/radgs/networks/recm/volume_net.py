@@ -1,4 +1,4 @@
-"""From lifted features to what every voxel holds: a small 3D U-Net."""
+"""A small 3D U-Net from lifted features to the contents of every voxel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What RegM is trained on: how far a pose is from the truth, in three ways."""
+"""The losses of RegM: three measures of how far a pose is from the truth."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import roma
 import torch
 from torch import Tensor
 
+from radgs.geometry import LEVER_MM
+
 #: Poses: rotations (B, 3, 3) and translations (B, 3) in mm, anatomical frame to ROI.
 PoseBatch = tuple[Tensor, Tensor]
-
-#: A radian counts as this many millimetres: the lever of a vertebra's surface.
-LEVER_MM = 25.0
 
 
 def geodesic_loss(pose: PoseBatch, truth: PoseBatch) -> Tensor:

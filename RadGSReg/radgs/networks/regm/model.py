@@ -1,4 +1,4 @@
-"""RegM: reconstruction and CT vertebra, side by side, into a 3D encoder that says how to move the CT."""
+"""RegM: a 3D encoder that compares a reconstruction with the CT's vertebra and predicts how to move the CT."""
 
 from __future__ import annotations
 

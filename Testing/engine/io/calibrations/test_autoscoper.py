@@ -9,7 +9,7 @@ import pytest
 
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
-from radgs.io.calibrations.autoscoper_tracking import model_volume, read_tracking, write_tracking
+from radgs.io.calibrations.autoscoper_tracking import MATRIX, model_volume, read_tracking
 from radgs.io.calibrations.autoscoper_trial import read_trial
 
 POSES = {
@@ -31,6 +31,15 @@ VolumeFlip 0 0 0
 VoxelSize 0.3 0.3 0.3
 RenderResolution 512 512
 """
+
+
+def write_tracking(path: Path, poses: dict[int, RigidTransform], frames: int) -> None:
+    """Writes one volume's poses as Autoscoper saves them: matrices by rows, commas, mm; NaN where none is."""
+    lines = []
+    for frame in range(frames):
+        values = poses[frame].matrix.ravel() if frame in poses else np.full(MATRIX, np.nan)
+        lines.append(",".join("NaN" if np.isnan(value) else f"{value:.16f}" for value in values))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def turn(axis: int, degrees: float) -> np.ndarray:
