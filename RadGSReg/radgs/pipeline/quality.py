@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from radgs.case import Reason, Verdict
+from radgs.case.result import ACCEPT_P95_MM
 from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
@@ -21,8 +22,8 @@ from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraModel
 
-#: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
-ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
+#: Predicted 95th-percentile surface error (mm) beyond which a pose is rejected; ``ACCEPT_P95_MM`` is what is accepted.
+REJECT_P95_MM = 5.0
 #: Gradient correlation on the vertebra, worst view.
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.

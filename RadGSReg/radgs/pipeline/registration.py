@@ -20,6 +20,7 @@ from radgs.geometry import RigidTransform
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
+from radgs.pipeline.verdict import capped
 from radgs.refine import refine
 from radgs.versions import versions
 from radgs.vertebra import VertebraModel, build_vertebra_model, start_centre
@@ -160,7 +161,7 @@ def register_level(
     tell("judge", JUDGE_FROM, "judging the result")
     evidence = gather_evidence(refinement, model, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]
-    verdict, reasons = judge(evidence, names)
+    verdict, reasons = capped(*judge(evidence, names), case.cautions)
     tell("judge", 1.0, f"{model.level.name}: {verdict}")
     result = LevelResult(
         ct_to_world=refinement.ct_to_world,
