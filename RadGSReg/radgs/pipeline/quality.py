@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from radgs.case import Reason, Verdict
 from radgs.case.result import ACCEPT_P95_MM
-from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
+from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance, unit
+from radgs.pipeline.geometry_uncertainty import geometry_covariance
+from radgs.pipeline.orientation import FlipTrial, flip_findings, try_flips
+from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
@@ -63,6 +66,8 @@ class Evidence:
         network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
         network_usual_mm: What to expect of that distance.
         stray_mm: Distance of the result from the nearest of the poses that refinement could begin at.
+        flips: Every view compared with the CT turned over.
+        wishes: What each view still wants in its own plane.
     """
 
     surface_p95_mm: float
@@ -77,6 +82,8 @@ class Evidence:
     network_mm: float = float("nan")
     network_usual_mm: float = float("inf")
     stray_mm: float = 0.0
+    flips: tuple[FlipTrial, ...] = ()
+    wishes: tuple[ViewWish, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +97,16 @@ class NetworkPose:
 @torch.no_grad()
 @one_thread()
 def gather_evidence(
-    refinement: Refinement, model: VertebraModel, seed: int = 0, network: NetworkPose | None = None
+    views: Sequence[XRayView],
+    refinement: Refinement,
+    model: VertebraModel,
+    seed: int = 0,
+    network: NetworkPose | None = None,
 ) -> Evidence:
     """Measures everything the verdict rests on.
 
     Args:
+        views: The X-rays.
         refinement: The pose to be judged, and what led to it.
         model: The vertebra.
         seed: Of the wrong poses that are tried.
@@ -130,8 +142,13 @@ def gather_evidence(
     centre = result.apply(model.centre)
     elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
     wrong = np.array(map_concurrently(unexplained_at, elsewhere))
+    wishes = view_wishes(refinement, model, [view.name for view in views])
+    lever_arms = result.apply(model.surface) - centre
+    by_geometry = geometry_covariance(views, result.apply(model.surface), centre)
+    # What the views cannot agree on is, as far as anybody knows, as large in the directions that no view can show.
+    predicted = predicted_surface_error(refinement.final.information, lever_arms, seed, by_geometry)
     return Evidence(
-        surface_p95_mm=predicted_surface_error(refinement.final.information, model.surface - model.centre, seed),
+        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes))),
         similarity_start=match.correlation(started),
         similarity_result=match.correlation(found),
         distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
@@ -143,21 +160,30 @@ def gather_evidence(
         network_mm=float("nan") if network is None else mean_distance(model.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
         stray_mm=refinement.stray_mm,
+        flips=try_flips(views, model, refinement),
+        wishes=wishes,
     )
 
 
-def predicted_surface_error(information: NDArray[np.float64], lever_arms: FloatArray, seed: int = 0) -> float:
+def predicted_surface_error(
+    information: NDArray[np.float64],
+    lever_arms: FloatArray,
+    seed: int = 0,
+    by_geometry: NDArray[np.float64] | None = None,
+) -> float:
     """95th percentile of the surface's displacement (mm) under the pose's covariance.
 
     Args:
         information: (6, 6) inverse covariance of the twist about the body's centre, in units of ``TWIST_SCALE``.
         lever_arms: (N, 3) surface points relative to that centre, mm.
         seed: Of the sampling.
+        by_geometry: (6, 6) covariance that the views' own uncertainty adds, in the same units.
     """
     if not np.isfinite(information).all():
         return float("inf")
     try:
-        root = np.linalg.cholesky(np.linalg.inv(information + 1e-9 * np.eye(6)))
+        covariance = np.linalg.inv(information + 1e-9 * np.eye(6))
+        root = np.linalg.cholesky(covariance if by_geometry is None else covariance + by_geometry)
     except np.linalg.LinAlgError:
         return float("inf")
     twists = np.random.default_rng(seed).normal(size=(256, 6)) @ root.T * TWIST_SCALE
@@ -256,6 +282,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
+    findings += view_findings(evidence.wishes) + flip_findings(evidence.flips)
     if not findings:
         return "accept", ()
     verdict: Verdict = "reject" if any(level == "reject" for level, _ in findings) else "check"

@@ -159,7 +159,7 @@ def register_level(
     proposals = [pose for pose in (regm, kabsch) if pose is not None]
     refinement = refine(case.views, model, start, refining, proposals=proposals)
     tell("judge", JUDGE_FROM, "judging the result")
-    evidence = gather_evidence(refinement, model, network=_network_pose(regm, networks))
+    evidence = gather_evidence(case.views, refinement, model, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]
     verdict, reasons = capped(*judge(evidence, names), case.cautions)
     tell("judge", 1.0, f"{model.level.name}: {verdict}")

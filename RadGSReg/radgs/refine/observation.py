@@ -96,6 +96,11 @@ class Observation:
         """The same views, compared otherwise."""
         return replace(self, in_intensity=in_intensity)
 
+    def view(self, number: int) -> Observation:
+        """One of the views alone."""
+        only = slice(number, number + 1)
+        return replace(self, images=self.images[only], valid=self.valid[only], geometries=self.geometries[only])
+
     def binned(self, factor: int) -> Observation:
         """The same views with ``factor`` x ``factor`` pixels taken together; sides must divide by ``factor``."""
         valid = functional.avg_pool2d(self.valid[:, None], factor)[:, 0]
