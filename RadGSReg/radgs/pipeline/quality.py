@@ -43,6 +43,9 @@ LEVEL_DOUBT_PITCHES = 0.4
 #: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
 ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
 
+#: So many grounds for a check at once, which fail differently, reject.
+MANY_GROUNDS = 3
+
 #: The scale at which similarities are compared, mm, and how many of refinement's pixels show as much together.
 SIMILARITY_SIGMA_MM, SIMILARITY_BINNING = 2.0, 2
 #: Wrong poses: this many, displaced by this much (mean over the surface), within the reach of a careful eye's doubt.
@@ -285,5 +288,6 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
     findings += view_findings(evidence.wishes) + flip_findings(evidence.flips)
     if not findings:
         return "accept", ()
-    verdict: Verdict = "reject" if any(level == "reject" for level, _ in findings) else "check"
+    rejected = any(level == "reject" for level, _ in findings) or len(findings) >= MANY_GROUNDS
+    verdict: Verdict = "reject" if rejected else "check"
     return verdict, tuple(reason for _, reason in findings)

@@ -83,7 +83,9 @@ class Observation:
             return self._without_slopes(gradient_filter(image_and_derivatives), gradient_filter)
         image = image_and_derivatives[:1]
         through = torch.exp((image.median() - image).clamp(-MOST_CONTRAST, MOST_CONTRAST))
-        mean = local_mean(through, gradient_filter.valid, GAIN_REACH_MM / self.pixel_mm).clamp_min(math.exp(-MOST_CONTRAST))
+        mean = local_mean(through, gradient_filter.valid, GAIN_REACH_MM / self.pixel_mm).clamp_min(
+            math.exp(-MOST_CONTRAST)
+        )
         gradients = gradient_filter(torch.cat([-through, through * image_and_derivatives[1:]])) / mean[:, None]
         return self._without_slopes(gradients, gradient_filter)
 
