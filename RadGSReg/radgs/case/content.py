@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from radgs.case.result import Reason
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform, Triangulation, Volume, XRayView, triangulate
 
@@ -71,6 +72,7 @@ class CaseContent:
         truth: Per level, the true ``ct_to_world``; only ever used for scoring.
         sha256: Of the case.json and the files it names; None for a case that was not read from files.
         world_orientation: The patient's directions in the world, where stated; otherwise the world's axes are RAS.
+        cautions: What the inputs contradict each other in; each keeps a pose from being accepted.
     """
 
     ct: Volume
@@ -81,6 +83,7 @@ class CaseContent:
     truth: dict[str, RigidTransform] = field(default_factory=dict)
     sha256: str | None = None
     world_orientation: WorldOrientation | None = None
+    cautions: tuple[Reason, ...] = ()
 
     def level(self, name: str) -> Level:
         """The level of that name.

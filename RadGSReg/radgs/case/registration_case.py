@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.case.checks import check_case, check_ct, check_label
+from radgs.case.checks.headers import StatedView, compare_headers
+from radgs.case.checks.identity import compare_identities
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
-from radgs.errors import CaseError, InputFileError
+from radgs.case.result import Reason
+from radgs.errors import CaseError, GeometryError, InputFileError
 from radgs.geometry import ViewGeometry, Volume, XRayView
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
 from radgs.io.content import ContentHashes
+from radgs.io.dicom_identity import read_identity
 from radgs.io.volumes import read_ct, read_labels, write_volume
 from radgs.io.xray_images import read_xray, write_xray
 
@@ -100,6 +104,7 @@ class RegistrationCase(CaseContent):
             sha256=sha256,
             world_orientation=None if file.world_orientation is None else WorldOrientation(*file.world_orientation),
         )
+        case = replace(case, cautions=_compare_files(file, case))
         if file.sha256(hashes) != sha256:
             raise InputFileError(f"{path} changed while it was read.", "Wait until it is written, then go on.")
         case.validate()
@@ -159,9 +164,25 @@ def load_case(path: str | Path) -> RegistrationCase:
     return RegistrationCase.load(path)
 
 
+def _compare_files(file: CaseFile, case: RegistrationCase) -> tuple[Reason, ...]:
+    """What two files, or a file and the case.json, say differently of the same thing."""
+    seen = ((entry.name, read_identity(entry.image)) for entry in file.views)
+    identities = compare_identities(read_identity(file.ct), {name: one for name, one in seen if one is not None})
+    stated = [
+        StatedView(view.name, view.geometry, entry.image) for view, entry in zip(case.views, file.views, strict=True)
+    ]
+    return (*identities, *compare_headers(stated))
+
+
 def _read_view(entry: ViewEntry) -> XRayView:
     xray = read_xray(entry.image, entry.pixel_type)
     rows, columns = xray.image.shape
+    if entry.size is not None and entry.size != (columns, rows):
+        raise GeometryError(
+            f"View {entry.name} has an image of {columns} x {rows} columns and rows, and a calibration of "
+            f"{entry.size[0]} x {entry.size[1]}.",
+            "Give the image as it was calibrated, neither cropped nor resampled, or calibrate this one.",
+        )
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
     conversion = str(entry.conversion) if given else xray.conversion
@@ -199,4 +220,5 @@ def _view_entry(view: XRayView, image: Path) -> ViewEntry:
         view.conversion,
         geometry_sigma=view.geometry_sigma,
         field=field,
+        size=(view.geometry.shape[1], view.geometry.shape[0]),
     )

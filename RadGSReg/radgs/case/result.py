@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from radgs.errors import InputFileError
-from radgs.geometry import RigidTransform
+from radgs.geometry import RigidTransform, largest_distance
 from radgs.io.atomic import cannot_write, write_text
 from radgs.io.json_fields import JsonObject, json_text, null_for_nan, read_json_object
 from radgs.io.transforms import write_transform
@@ -23,6 +23,18 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 VERDICT_SIGNS: Mapping[str, str] = {"accept": "✓", "check": "?", "reject": "✗"}
 
 StageName = Literal["start", "kabsch", "regm", "refined"]
+
+#: No pose is accepted whose predicted 95th-percentile surface error is larger, mm.
+ACCEPT_P95_MM = 2.2
+#: ``ct_to_world`` and the last stage are one pose, mm.
+SAME_POSE_MM = 0.01
+#: Codes of reasons that speak against a pose; others explain a stage.
+AGAINST_A_POSE = frozenset(
+    {
+        *("uncertain", "dissimilar", "indistinct", "beaten", "articulation", "level", "other_level", "stray"),
+        *("disagreement", "identity", "dates", "header", "mirrored", "views"),
+    }
+)
 
 #: In the order in which they run.
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -157,7 +169,8 @@ class RegistrationResult:
         """Reads a result.json, or the one in a folder.
 
         Raises:
-            InputFileError: Missing, not JSON, another schema, frame or unit, or a field of a wrong type.
+            InputFileError: Missing, not JSON, another schema, frame or unit, a field of a wrong type, or a level that
+                contradicts itself.
             GeometryError: A transform is not rigid.
         """
         path = Path(path)
@@ -165,8 +178,11 @@ class RegistrationResult:
         for key, expected in (("frame", "RAS"), ("unit", "mm")):
             if top.text(key) != expected:
                 raise top.fail(key, f'"{expected}"')
+        levels = {name: _read_level(level) for name, level in top.object("levels").members()}
+        for name, level in levels.items():
+            _refuse_contradiction(name, level)
         return cls(
-            levels={name: _read_level(level) for name, level in top.object("levels").members()},
+            levels=levels,
             case_sha256=top.text("case_sha256") if top.values.get("case_sha256") is not None else None,
             models=top.object("models").values,
             versions=top.object("versions").values,
@@ -192,6 +208,38 @@ def _read_level(level: JsonObject) -> LevelResult:
         stages={stage: _read_pose(stages, stage) for stage in STAGES},
         seconds=level.number_or_nan("seconds"),
     )
+
+
+def _refuse_contradiction(name: str, level: LevelResult) -> None:
+    """A file may be damaged or edited: what it says twice must agree."""
+    contradiction = _contradiction(level)
+    if contradiction is not None:
+        raise InputFileError(
+            f"The result of {name} contradicts itself: {contradiction}.", "Do not use it; register again."
+        )
+
+
+def _contradiction(level: LevelResult) -> str | None:
+    pose, refined = level.ct_to_world, level.stages.get("refined")
+    if refined is not None and pose is None:
+        return "it has a refined pose in its stages and no ct_to_world"
+    if refined is not None and pose is not None:
+        apart = largest_distance(pose, refined)
+        if not apart <= SAME_POSE_MM:
+            return f"ct_to_world and stages.refined are up to {apart:.2g} mm apart"
+    if any(error < 0 for error in level.predicted_error_mm.values()):
+        return "its predicted error is negative"
+    if level.verdict != "accept":
+        return None
+    if pose is None:
+        return "its verdict is accept, and it has no pose"
+    against = [reason.code for reason in level.reasons if reason.code in AGAINST_A_POSE]
+    if against:
+        return f"its verdict is accept, and its reasons speak against it ({', '.join(against)})"
+    predicted = level.predicted_error_mm.get("surface_p95", 0.0)
+    if not predicted <= ACCEPT_P95_MM:
+        return f"its verdict is accept, and its predicted error is {predicted:.1f} mm"
+    return None
 
 
 def _read_pose(holder: JsonObject, key: str) -> RigidTransform | None:

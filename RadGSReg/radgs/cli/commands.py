@@ -271,12 +271,16 @@ def benchmark(
         int | None, typer.Option(min=1, max=MAX_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
     ] = None,
     world: Annotated[str, typer.Option(help="How images differ from clean ones, such as blades; or all.")] = "clean",
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Cases that are wrong on purpose: what does the verdict make of them?")
+    ] = False,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Measure accuracy and verdicts on simulated X-rays of phantoms, with the truth known."""
     from radgs.cli.console import ProgressBar, ending_well, people_console
 
     with ending_well(as_json=False):
+        from radgs.evaluation.fault_benchmark import run_fault_benchmark
         from radgs.evaluation.phantom_benchmark import run_phantom_benchmark
         from radgs.pipeline.result_folder import prepare_folder
         from radgs.simulation.worlds import WORLDS, world_named
@@ -285,6 +289,12 @@ def benchmark(
         _ = [world_named(name) for name in worlds]  # refused before the work
         prepare_folder(out)
         with ProgressBar(people_console(), "Benchmark") as progress:
+            if faults:
+                report = run_fault_benchmark(
+                    out, seed=seed, quick=quick, trials_per_fault=trials, device=device.value, progress=progress
+                )
+                typer.echo(report.read_text(encoding="utf-8"))
+                return
             report = run_phantom_benchmark(
                 out,
                 seed=seed,

@@ -96,6 +96,14 @@ class CaptureRange:
     bins: tuple[CaptureBin, ...]
 
 
+def clopper_pearson_interval(successes: int, n: int) -> Interval:
+    """95 % interval of a share that holds at least 95 % of the time, however few trials; 0 to 1 without any."""
+    if n == 0:
+        return 0.0, 1.0
+    exact = binomtest(successes, n).proportion_ci(0.95, method="exact")
+    return float(exact.low), float(exact.high)
+
+
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion (Wilson, JASA 22, 1927); 0 to 1 when there are no trials."""
     if n == 0 and successes == 0:

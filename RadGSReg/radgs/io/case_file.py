@@ -37,6 +37,7 @@ class ViewEntry:
         geometry_sigma: How uncertain the geometry is, where that is known.
         field: Where the X-ray was measured, where the file says so: an image that is 0 elsewhere, or the (N, 2)
             corners (column, row) of a polygon.
+        size: Columns and rows of the image that was calibrated, where the file says so.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ViewEntry:
     conversion: str | None = None
     geometry_sigma: GeometrySigma | None = None
     field: Path | FloatArray | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +160,8 @@ def _view_values(view: ViewEntry, relative: Callable[[Path], str]) -> dict[str, 
         values["field"] = relative(view.field)
     elif view.field is not None:
         values["field"] = view.field.tolist()
+    if view.size is not None:
+        values["size"] = list(view.size)
     values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
     return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
@@ -172,7 +176,15 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         conversion=entry.text("conversion") if "conversion" in entry else None,
         geometry_sigma=read_sigma(entry),
         field=_read_field(entry, folder) if "field" in entry else None,
+        size=_read_size(entry) if "size" in entry else None,
     )
+
+
+def _read_size(entry: JsonObject) -> tuple[int, int]:
+    columns, rows = entry.numbers("size", 2)
+    if columns != round(columns) or rows != round(rows) or min(columns, rows) < 1:
+        raise entry.fail("size", "the image's columns and rows, whole numbers")
+    return int(columns), int(rows)
 
 
 def _read_field(entry: JsonObject, folder: Path) -> Path | FloatArray:

@@ -14,15 +14,19 @@ import torch
 from numpy.typing import NDArray
 
 from radgs.case import Reason, Verdict
-from radgs.geometry import FloatArray, RigidTransform, mean_distance, unit
+from radgs.case.result import ACCEPT_P95_MM
+from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance, unit
+from radgs.pipeline.geometry_uncertainty import geometry_covariance
+from radgs.pipeline.orientation import FlipTrial, flip_findings, try_flips
+from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraAnatomy
 
-#: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
-ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
+#: Predicted 95th-percentile surface error (mm) beyond which a pose is rejected; ``ACCEPT_P95_MM`` is what is accepted.
+REJECT_P95_MM = 5.0
 #: Gradient correlation on the vertebra, worst view.
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
@@ -38,6 +42,9 @@ DISAGREEMENT_FACTOR, MIN_DISAGREEMENT_MM = 2.0, 4.0
 LEVEL_DOUBT_SPACINGS = 0.4
 #: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
 ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
+
+#: So many grounds for a check at once, which fail differently, reject.
+MANY_GROUNDS = 3
 
 #: The scale at which similarities are compared, mm, and how many of refinement's pixels show as much together.
 SIMILARITY_SIGMA_MM, SIMILARITY_BINNING = 2.0, 2
@@ -62,6 +69,8 @@ class Evidence:
         network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
         network_usual_mm: What to expect of that distance.
         stray_mm: Distance of the result from the nearest of the poses that refinement could begin at.
+        flips: Every view compared with the CT turned over.
+        wishes: What each view still wants in its own plane.
     """
 
     surface_p95_mm: float
@@ -76,6 +85,8 @@ class Evidence:
     network_mm: float = float("nan")
     network_usual_mm: float = float("inf")
     stray_mm: float = 0.0
+    flips: tuple[FlipTrial, ...] = ()
+    wishes: tuple[ViewWish, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +100,16 @@ class NetworkPose:
 @torch.no_grad()
 @one_thread()
 def gather_evidence(
-    refinement: Refinement, vertebra: VertebraAnatomy, seed: int = 0, network: NetworkPose | None = None
+    views: Sequence[XRayView],
+    refinement: Refinement,
+    vertebra: VertebraAnatomy,
+    seed: int = 0,
+    network: NetworkPose | None = None,
 ) -> Evidence:
     """Measures everything the verdict rests on.
 
     Args:
+        views: The X-rays.
         refinement: The pose to be judged, and what led to it.
         vertebra: The vertebra.
         seed: Of the wrong poses that are tried.
@@ -129,8 +145,13 @@ def gather_evidence(
     centre = result.apply(vertebra.centre)
     elsewhere = wrong_poses(result, centre, vertebra.surface, np.random.default_rng(seed))
     wrong = np.array(map_concurrently(unexplained_at, elsewhere))
+    wishes = view_wishes(refinement, vertebra, [view.name for view in views])
+    lever_arms = result.apply(vertebra.surface) - centre
+    by_geometry = geometry_covariance(views, result.apply(vertebra.surface), centre)
+    # What the views cannot agree on is, as far as anybody knows, as large in the directions that no view can show.
+    predicted = predicted_surface_error(refinement.final.information, lever_arms, seed, by_geometry)
     return Evidence(
-        surface_p95_mm=predicted_surface_error(refinement.final.information, vertebra.surface - vertebra.centre, seed),
+        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes))),
         similarity_start=match.correlation(started),
         similarity_result=match.correlation(found),
         distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
@@ -142,21 +163,30 @@ def gather_evidence(
         network_mm=float("nan") if network is None else mean_distance(vertebra.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
         stray_mm=refinement.stray_mm,
+        flips=try_flips(views, vertebra, refinement),
+        wishes=wishes,
     )
 
 
-def predicted_surface_error(information: NDArray[np.float64], lever_arms: FloatArray, seed: int = 0) -> float:
+def predicted_surface_error(
+    information: NDArray[np.float64],
+    lever_arms: FloatArray,
+    seed: int = 0,
+    by_geometry: NDArray[np.float64] | None = None,
+) -> float:
     """95th percentile of the surface's displacement (mm) under the pose's covariance.
 
     Args:
         information: (6, 6) inverse covariance of the twist about the body's centre, in units of ``TWIST_SCALE``.
         lever_arms: (N, 3) surface points relative to that centre, mm.
         seed: Of the sampling.
+        by_geometry: (6, 6) covariance that the views' own uncertainty adds, in the same units.
     """
     if not np.isfinite(information).all():
         return float("inf")
     try:
-        root = np.linalg.cholesky(np.linalg.inv(information + 1e-9 * np.eye(6)))
+        covariance = np.linalg.inv(information + 1e-9 * np.eye(6))
+        root = np.linalg.cholesky(covariance if by_geometry is None else covariance + by_geometry)
     except np.linalg.LinAlgError:
         return float("inf")
     twists = np.random.default_rng(seed).normal(size=(256, 6)) @ root.T * TWIST_SCALE
@@ -255,7 +285,9 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
+    findings += view_findings(evidence.wishes) + flip_findings(evidence.flips)
     if not findings:
         return "accept", ()
-    verdict: Verdict = "reject" if any(level == "reject" for level, _ in findings) else "check"
+    rejected = any(level == "reject" for level, _ in findings) or len(findings) >= MANY_GROUNDS
+    verdict: Verdict = "reject" if rejected else "check"
     return verdict, tuple(reason for _, reason in findings)

@@ -21,6 +21,7 @@ from radgs.geometry import RigidTransform
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
+from radgs.pipeline.verdict import capped
 from radgs.refine import refine
 from radgs.versions import versions
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
@@ -159,9 +160,9 @@ def register_level(
     proposals = [pose for pose in (regm, kabsch) if pose is not None]
     refinement = refine(case.views, vertebra, start, refining, proposals=proposals)
     tell("judge", JUDGE_FROM, "judging the result")
-    evidence = gather_evidence(refinement, vertebra, network=_network_pose(regm, networks))
+    evidence = gather_evidence(case.views, refinement, vertebra, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]
-    verdict, reasons = judge(evidence, names)
+    verdict, reasons = capped(*judge(evidence, names), case.cautions)
     tell("judge", 1.0, f"{vertebra.level.name}: {verdict}")
     result = LevelResult(
         ct_to_world=refinement.ct_to_world,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -82,7 +83,9 @@ class Observation:
             return self._without_slopes(gradient_filter(image_and_derivatives), gradient_filter)
         image = image_and_derivatives[:1]
         through = torch.exp((image.median() - image).clamp(-MAX_CONTRAST, MAX_CONTRAST))
-        mean = local_mean(through, gradient_filter.valid, GAIN_REACH_MM / self.pixel_mm)
+        mean = local_mean(through, gradient_filter.valid, GAIN_REACH_MM / self.pixel_mm).clamp_min(
+            math.exp(-MAX_CONTRAST)
+        )
         gradients = gradient_filter(torch.cat([-through, through * image_and_derivatives[1:]])) / mean[:, None]
         return self._without_slopes(gradients, gradient_filter)
 
@@ -95,6 +98,11 @@ class Observation:
     def seen_in_intensity(self, in_intensity: bool) -> Observation:
         """The same views, compared otherwise."""
         return replace(self, in_intensity=in_intensity)
+
+    def view(self, number: int) -> Observation:
+        """One of the views alone."""
+        only = slice(number, number + 1)
+        return replace(self, images=self.images[only], valid=self.valid[only], geometries=self.geometries[only])
 
     def binned(self, factor: int) -> Observation:
         """The same views with ``factor`` x ``factor`` pixels taken together; sides must divide by ``factor``."""

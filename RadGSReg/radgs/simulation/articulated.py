@@ -123,22 +123,35 @@ def simulate_case(
     target: str,
     rng: np.random.Generator,
     settings: SimulationSettings | None = None,
+    *,
+    between_shots: RigidTransform | None = None,
 ) -> RegistrationCase:
-    """One trial: two X-rays of the anatomy at random poses, clicks with error, and the truth."""
+    """One trial: two X-rays of the anatomy at random poses, clicks with error, and the truth.
+
+    Args:
+        anatomy: Who is on the X-rays.
+        target: The vertebra.
+        rng: Source of chance.
+        settings: What varies.
+        between_shots: How the patient moves, in the world, between the first view, for which the truth holds, and the
+            second; not at all, if None.
+    """
     settings = settings or SimulationSettings()
     centre = anatomy.centres[target]
     aim = rng.uniform(-1, 1, 3) * settings.isocentre_offset_mm
     rotation = unit(rng.normal(size=3)) * np.radians(rng.uniform(0, settings.rotation_deg))
     truth = RigidTransform(np.eye(3), aim - centre).rotated_about(aim, rotation)
     poses = anatomy.random_poses(target, truth, settings, rng)
+    motions = {"AP": RigidTransform.identity(), "LAT": between_shots or RigidTransform.identity()}
     views = tuple(
-        _take_xray(anatomy, poses, name, geometry, settings, rng)
+        _take_xray(anatomy, {part: motions[name] @ pose for part, pose in poses.items()}, name, geometry, settings, rng)
         for name, geometry in (
             ("AP", c_arm_view(np.array([0.0, -1.0, 0.0]), settings, rng)),
             ("LAT", c_arm_view(np.array([1.0, 0.0, 0.0]), settings, rng)),
         )
     )
-    clicks = simulate_clicks(views, truth.apply(centre), settings, rng)
+    where = np.stack([(motion @ truth).apply(centre) for motion in motions.values()])
+    clicks = simulate_clicks(views, where, settings, rng)
     ct, labels = anatomy.shown(target, settings.world)
     return RegistrationCase(
         ct=ct,
@@ -154,14 +167,21 @@ def simulate_case(
 def simulate_clicks(
     views: Sequence[XRayView], centre_world: FloatArray, settings: SimulationSettings, rng: np.random.Generator
 ) -> dict[str, tuple[float, float]]:
-    """Clicks (column, row) on a body's centre: a common error in a ball, and noise of each view's own."""
+    """Clicks (column, row) on a body's centre: a common error in a ball, and noise of each view's own.
+
+    Args:
+        views: The X-rays.
+        centre_world: (3,) where the centre is, or (V, 3) where it was for each view.
+        settings: How large the errors are.
+        rng: Source of chance.
+    """
     common = unit(rng.normal(size=3)) * settings.click_error_mm * rng.uniform() ** (1 / 3)
     clicks = {}
-    for view in views:
+    for view, centre in zip(views, np.broadcast_to(centre_world, (len(views), 3)), strict=True):
         geometry = view.geometry
-        in_plane = geometry.crop_geometry(centre_world, 1.0, 1).detector_to_ras[:3, :2]
+        in_plane = geometry.crop_geometry(centre, 1.0, 1).detector_to_ras[:3, :2]
         noise = in_plane @ rng.normal(0.0, settings.click_noise_mm, 2)
-        column, row = geometry.project(centre_world + common + noise)
+        column, row = geometry.project(centre + common + noise)
         clicks[view.name] = (float(column), float(row))
     return clicks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,35 @@ def test_the_documented_example_is_a_result(tmp_path: Path) -> None:
     assert level.ct_to_world is not None
     np.testing.assert_allclose(level.ct_to_world.apply([1.0, 2.0, 3.0]), [8.0, 21.0, 33.0])
     assert level.stages["kabsch"] is None
+
+
+def contradict(values: dict, what: str) -> None:
+    good = values["levels"]["L3"]
+    if what == "stages":
+        good["ct_to_world"][0][3] += 1.0
+    elif what == "predicted error":
+        good["predicted_error_mm"]["surface_p95"] = 6.0
+    elif what == "negative":
+        good["predicted_error_mm"]["surface_p95"] = -1.0
+    elif what == "reasons":
+        good["reasons"] = [{"code": "dissimilar", "message": "The model explains view AP poorly."}]
+    elif what == "no pose":
+        good["ct_to_world"] = good["stages"]["refined"] = None
+    elif what == "verdict":
+        failed = values["levels"]["L4"]
+        failed["verdict"] = "accept"
+
+
+@pytest.mark.parametrize("what", ["stages", "predicted error", "negative", "reasons", "no pose", "verdict"])
+def test_a_result_that_contradicts_itself_is_refused(result: RegistrationResult, tmp_path: Path, what: str) -> None:
+    path = result.save(tmp_path)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    contradict(values, what)
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(InputFileError, match="contradicts itself"):
+        RegistrationResult.load(path)
+
+
+def test_what_explains_a_stage_speaks_against_no_pose(result: RegistrationResult, tmp_path: Path) -> None:
+    level = replace(result.levels["L3"], reasons=(Reason("no_frame", "No frame."),))
+    assert RegistrationResult.load(RegistrationResult({"L3": level}).save(tmp_path)).levels["L3"].verdict == "accept"

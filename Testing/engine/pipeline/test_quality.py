@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import chi
 
 from radgs.geometry import RigidTransform, mean_distance
+from radgs.pipeline.orientation import FlipTrial
 from radgs.pipeline.quality import (
     ACCEPT_P95_MM,
     WRONG_POSE_MM,
@@ -16,6 +17,7 @@ from radgs.pipeline.quality import (
     predicted_surface_error,
     wrong_poses,
 )
+from radgs.pipeline.view_consistency import ViewWish
 from radgs.refine import OtherLevel
 
 SPHERE = np.random.default_rng(0).normal(size=(2000, 3))
@@ -64,6 +66,28 @@ def test_each_ground_alone_withholds_acceptance_and_is_named(change, code, verdi
     found, reasons = judge(replace(GOOD, **change), ["AP", "LAT"])
     assert found == verdict
     assert [reason.code for reason in reasons] == [code]
+
+
+def test_three_grounds_in_doubt_at_once_reject():
+    two = {"similarity_result": np.array([0.9, 0.7]), "distinction": 0.05}
+    assert judge(replace(GOOD, **two), ["AP", "LAT"])[0] == "check"
+    verdict, reasons = judge(replace(GOOD, **two, surface_p95_mm=3.0), ["AP", "LAT"])
+    assert verdict == "reject"
+    assert [reason.code for reason in reasons] == ["uncertain", "dissimilar", "indistinct"]
+
+
+def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
+    wishes = (ViewWish("AP", 0.0, 0.0, 0.0, (0.1, 0.1, 0.1)), ViewWish("LAT", 1.0, 0.1, 0.0, (0.1, 0.1, 0.1)))
+    verdict, (views,) = judge(replace(GOOD, wishes=wishes), ["AP", "LAT"])
+    assert (verdict, views.code) == ("check", "views")
+    assert "view LAT wants the vertebra 1.0 mm further down" in views.message
+    worse = (wishes[0], replace(wishes[1], down_mm=-2.0))
+    assert judge(replace(GOOD, wishes=worse), ["AP", "LAT"])[0] == "reject"
+    noise = (wishes[0], replace(wishes[1], down_mm=1.0, sigma_mm=(0.6, 0.1, 0.1)))
+    assert judge(replace(GOOD, wishes=noise), ["AP", "LAT"])[0] == "accept"
+    for flipped, expected in ((0.2, "accept"), (0.47, "check"), (0.6, "reject")):
+        flips = (FlipTrial("AP", "left to right", 0.5, flipped), FlipTrial("AP", "upside down", 0.5, 0.1))
+        assert judge(replace(GOOD, flips=flips), ["AP", "LAT"])[0] == expected
 
 
 def test_the_view_that_matches_worst_is_named():

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from radgs.case.checks.bone_under_label import check_bone_under_label
 from radgs.case.checks.views import check_arrangement, check_view
 from radgs.case.checks.volumes import check_ct, check_label
 from radgs.case.content import CaseContent, Level
@@ -37,6 +38,7 @@ def check_case(case: CaseContent) -> None:
     check_arrangement(case.views)
     for level in case.levels:
         vertebra = check_label(case.ct, case.labels, level)
+        check_bone_under_label(case.ct, case.labels, level)
         check_start(case, level, vertebra)
 
 

@@ -141,4 +141,14 @@ def _view_entry(planned: PlannedView, folder: Path, written: list[Path]) -> View
         write_xray(path, planned.image)
         written.append(path)
     geometry = view.geometry
-    return ViewEntry(view.name, path, pixel_type, geometry.source_ras, geometry.detector_to_ras, conversion, view.sigma)
+    rows, columns = geometry.shape
+    return ViewEntry(
+        view.name,
+        path,
+        pixel_type,
+        geometry.source_ras,
+        geometry.detector_to_ras,
+        conversion,
+        view.sigma,
+        size=(int(columns), int(rows)),
+    )

@@ -66,6 +66,8 @@ class DicomView:
         assumed: What they do not say and was taken to be so, a sentence each.
         missing: Attributes that are missing, as the standard names them.
         table_lps: (3,) place of the table in the room, along the patient's LPS axes; None where the file does not say.
+        stated: The numbers that the file itself says, each where it says it.
+        says_how_it_is_turned: Whether the file says how the image lies on the detector.
     """
 
     path: Path
@@ -77,6 +79,8 @@ class DicomView:
     assumed: tuple[str, ...]
     missing: tuple[str, ...]
     table_lps: FloatArray | None = None
+    stated: Given = Given()
+    says_how_it_is_turned: bool = False
 
     def calibrated(self, name: str, first: DicomView | None = None) -> CalibratedView:
         """The view in the patient's axes, its isocentre at the origin or moved as the table moved since the first view.
@@ -141,6 +145,7 @@ def _view(path: Path, attributes: FrameAttributes, frames: int, given: Given) ->
     size = (int(attributes.dataset.Columns), int(attributes.dataset.Rows))
     pixels = pixel_size(attributes)
     c_arm = None
+    turned = False
     if given.spacing_mm is None and pixels is None:
         missing.append(f"{named('ImagerPixelSpacing')} or {named('PixelSpacing')}")
     if None not in (primary, secondary, detector, isocentre) and (given.spacing_mm or pixels):
@@ -156,6 +161,7 @@ def _view(path: Path, attributes: FrameAttributes, frames: int, given: Given) ->
             said.append(f"Pixel size: {pixels.said_by}")
         turn, by, noted = film_turn(attributes, primary, secondary)
         said += [f"Image axes: {one}" for one in by]
+        turned = bool(by)
         assumed += noted
         pixel, by = isocentre_pixel(attributes, size, spacing, turn)
         said += [f"Isocentre: {', '.join(by)}"] if by else []
@@ -173,6 +179,11 @@ def _view(path: Path, attributes: FrameAttributes, frames: int, given: Given) ->
         tuple(assumed),
         tuple(missing),
         _table(attributes, assumed),
+        Given(
+            source_to_detector_mm=attributes.number("DistanceSourceToDetector", DISTANCES),
+            spacing_mm=pixels.spacing_mm if pixels is not None and pixels.at_detector else None,
+        ),
+        turned,
     )
 
 

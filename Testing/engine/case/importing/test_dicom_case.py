@@ -16,7 +16,7 @@ from radgs.case import RegistrationCase
 from radgs.case.importing import write_plan
 from radgs.case.importing.dicom_case import plan_dicom_case
 from radgs.case.importing.request import DicomImport
-from radgs.errors import CaseError
+from radgs.errors import CaseError, GeometryError
 from radgs.geometry import RigidTransform
 from radgs.io.calibrations import CalibratedView, Calibration
 from radgs.io.calibrations.calibration import moved_view
@@ -204,3 +204,49 @@ def test_a_calibration_gives_the_views_where_dicom_does_not(folder: Path) -> Non
     np.testing.assert_allclose(centre, centre_of("L3") + to_phantom.rotation.T @ to_phantom.translation, atol=1e-6)
     with pytest.raises(CaseError, match="1 X-rays and 2 calibrated views"):
         plan_dicom_case(replace(request, xrays={"AP": (folder / "xray AP.dcm", None)}))
+
+
+def loaded(folder: Path) -> RegistrationCase:
+    clicks = {name: projected(centre_of("L3"), exposure) for name, exposure in EXPOSURES.items()}
+    plan = plan_dicom_case(DicomImport((folder,), levels=("L3",), clicks={"L3": clicks}))
+    return RegistrationCase.load(write_plan(plan, folder / "case" / "case.json")[-1])
+
+
+def rewrite(path: Path, **attributes: object) -> None:
+    dataset = pydicom.dcmread(path)
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    write_dicom_file(path, dataset)
+
+
+def name_the_patient(folder: Path) -> None:
+    for path in (*(folder / "ct").iterdir(), *folder.glob("*.dcm")):
+        rewrite(path, PatientID="C1", PatientBirthDate="19600101", PatientSex="F", StudyDate="20260301")
+
+
+def test_an_x_ray_of_another_patient_is_refused(folder: Path) -> None:
+    name_the_patient(folder)
+    assert loaded(folder).cautions == ()
+    rewrite(folder / "xray LAT.dcm", PatientID="C2", PatientBirthDate="19700101")
+    with pytest.raises(CaseError, match="The CT and view LAT differ in whose they are: Patient ID C1 against C2"):
+        loaded(folder)
+
+
+def test_a_case_that_contradicts_a_header_is_told(folder: Path) -> None:
+    name_the_patient(folder)
+    loaded(folder)
+    rewrite(folder / "xray AP.dcm", DistanceSourceToDetector=980)
+    (caution,) = RegistrationCase.load(folder / "case").cautions
+    assert caution.code == "header"
+    assert "1100 mm by case.json and 980 mm by the DICOM header" in caution.message
+
+
+def test_a_cropped_image_is_refused_for_it_was_not_calibrated_so(folder: Path) -> None:
+    loaded(folder)
+    path = folder / "xray AP.dcm"
+    dataset = pydicom.dcmread(path)
+    dataset.PixelData = dataset.pixel_array[:, 40:].tobytes()
+    dataset.Columns = 280
+    write_dicom_file(path, dataset)
+    with pytest.raises(GeometryError, match="280 x 320 columns and rows, and a calibration of 320 x 320"):
+        RegistrationCase.load(folder / "case")

@@ -1,0 +1,185 @@
+"""Registrations of cases with something wrong in them, and what the verdict made of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radgs.case import LevelResult, RegistrationCase, Verdict
+from radgs.errors import RadgsError
+from radgs.evaluation.metrics import mtre
+from radgs.evaluation.trials import BenchmarkSubject
+from radgs.pipeline import register
+from radgs.simulation import ArticulatedAnatomy, SimulationSettings
+from radgs.simulation.faults import FaultyCase, fault_named, simulate_faulty_case
+from radgs.simulation.revealable import revealable
+from radgs.simulation.worlds import world_named
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
+
+#: Accepted further off than this is a silent failure, and further off than the second must be rejected, mm.
+HARMFUL_MM, GROSS_MM = 2.0, 5.0
+#: A pose within this is right, mm.
+GOOD_MM = 1.0
+#: Points of the vertebra's surface in arithmetic.
+SURFACE_STEP = 40
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A case before it is registered.
+
+    Attributes:
+        patient, level, fault, world, index, seed: Which; the same six always mean the same images.
+        revealable: Whether the inputs can reveal the fault, by arithmetic alone.
+    """
+
+    patient: str
+    level: str
+    fault: str
+    world: str
+    index: int
+    seed: int
+    revealable: bool
+
+
+@dataclass(frozen=True)
+class FaultTrial:
+    """One registration of a case with something wrong.
+
+    Attributes:
+        planned: What it was.
+        verdict: The registration's; "reject" where the case was refused at the door.
+        refused: The sentence it was refused with; empty where it was registered.
+        reasons: Codes of its grounds.
+        mtre_mm: Of the result; infinite where no pose of the CT given is right, NaN without a pose.
+        predicted_p95_mm: What the registration said of its error.
+    """
+
+    planned: PlannedTrial
+    verdict: Verdict
+    refused: str
+    reasons: tuple[str, ...]
+    mtre_mm: float
+    predicted_p95_mm: float
+
+    @property
+    def silent_failure(self) -> bool:
+        """Accepted, and more than 2 mm off or of another bone."""
+        return self.verdict == "accept" and self.mtre_mm > HARMFUL_MM
+
+    @property
+    def gross_and_not_rejected(self) -> bool:
+        """More than 5 mm off, and better than rejected."""
+        return self.verdict != "reject" and self.mtre_mm > GROSS_MM
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The trial's fields; numbers that do not exist become null."""
+        numbers = {
+            name: value if math.isfinite(value := getattr(self, name)) else None
+            for name in ("mtre_mm", "predicted_p95_mm")
+        }
+        return {**asdict(self), **numbers, "no_right_pose": math.isinf(self.mtre_mm)}
+
+
+def run_fault_trials(
+    patients: Sequence[BenchmarkSubject],
+    faults: Sequence[str],
+    worlds: Sequence[str],
+    trials_per_fault: int,
+    seed: int,
+    *,
+    detector_pixels: int = 384,
+    device: str = "auto",
+    plan: Path | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Iterator[FaultTrial]:
+    """Simulates and registers; what can be revealed is decided, and written down, before each registration.
+
+    Args:
+        patients: Whom to register; the next one is the stranger of each.
+        faults: Names of faults; "none" is a case with nothing wrong.
+        worlds: Names of worlds, taken in turn.
+        trials_per_fault: On each level of each patient.
+        seed: Chooses poses, views, clicks, noise and faults.
+        detector_pixels: Along a side of the X-rays.
+        device: Where to register.
+        plan: A file that what was planned is added to, as JSON lines.
+        progress: Called with the fraction done and what is being done.
+    """
+    anatomies: dict[str, ArticulatedAnatomy] = {}
+    total = sum(len(patient.levels) for patient in patients) * len(faults) * trials_per_fault
+    done = 0
+    for number, patient in enumerate(patients):
+        stranger = patients[(number + 1) % len(patients)] if len(patients) > 1 else None
+        for one in (patient, stranger):
+            if one is not None and one.name not in anatomies:
+                anatomies[one.name] = one.load()
+        for level in patient.levels:
+            vertebrae: dict[tuple[bool, bool, str], VertebraAnatomy] = {}
+            for order, (fault, index) in enumerate((f, i) for f in faults for i in range(trials_per_fault)):
+                world = worlds[(order + index) % len(worlds)]
+                settings = SimulationSettings(world=world_named(world), detector_pixels=detector_pixels)
+                other = None if stranger is None else anatomies[stranger.name]
+                rng = np.random.default_rng([seed, index, *f"{patient.name} {level} {world} {fault}".encode()])
+                anatomy = anatomies[patient.name]
+                faulty = simulate_faulty_case(anatomy, level, fault_named(fault), rng, settings, other)
+                planned = _planned(patient.name, level, fault, world, index, seed, faulty, anatomy)
+                if plan is not None:
+                    with plan.open("a", encoding="utf-8") as stream:
+                        stream.write(json.dumps(asdict(planned)) + "\n")
+                yield _registered(planned, faulty, vertebrae, device)
+                done += 1
+                if progress is not None:
+                    progress(done / total, f"{patient.name} {level}, {fault}: {done} of {total}")
+
+
+def _planned(
+    patient: str,
+    level: str,
+    fault: str,
+    world: str,
+    index: int,
+    seed: int,
+    faulty: FaultyCase,
+    anatomy: ArticulatedAnatomy,
+) -> PlannedTrial:
+    points = anatomy.labels.to_ras(np.argwhere(anatomy.labels.array == anatomy.levels[level])[:, ::-1])
+    some = points[:: max(1, len(points) // SURFACE_STEP)]
+    return PlannedTrial(patient, level, fault, world, index, seed, revealable(fault_named(fault), faulty, some))
+
+
+def _registered(
+    planned: PlannedTrial, faulty: FaultyCase, vertebrae: dict[tuple[bool, bool, str], VertebraAnatomy], device: str
+) -> FaultTrial:
+    fault = fault_named(planned.fault)
+    key = (fault.mirrored_ct, fault.foreign_ct, str(world_named(planned.world).extent))
+    try:
+        faulty.case.validate()
+        vertebra = None if fault.labels_mm else vertebrae.get(key)
+        if vertebra is None:
+            vertebra = build_vertebra_anatomy(faulty.case.ct, faulty.case.labels, faulty.case.level(planned.level))
+        if not fault.labels_mm:
+            vertebrae[key] = vertebra
+        registration = register(faulty.case, device=device, vertebrae={planned.level: vertebra})
+    except RadgsError as refusal:
+        return FaultTrial(planned, "reject", str(refusal), ("refused",), math.nan, math.nan)
+    result = registration.result.levels[planned.level]
+    error = _error(result, faulty.case, vertebra, planned.level) if fault.has_right_pose else math.inf
+    return FaultTrial(
+        planned,
+        result.verdict,
+        "",
+        tuple(reason.code for reason in result.reasons),
+        error,
+        result.predicted_error_mm.get("surface_p95", math.nan),
+    )
+
+
+def _error(result: LevelResult, case: RegistrationCase, vertebra: VertebraAnatomy, level: str) -> float:
+    return math.nan if result.ct_to_world is None else mtre(vertebra.surface, case.truth[level], result.ct_to_world)
