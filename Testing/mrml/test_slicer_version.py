@@ -93,7 +93,7 @@ def test_an_old_slicer_with_its_old_python_says_that_it_is_too_old() -> None:
     assert done.stdout == f"(3, 9) {[SENTENCE]} {sorted(read)}\n", done.stderr
 
 
-@pytest.mark.parametrize("name", (*READ_FIRST, "RadGSRegDICOMPlugin.py"))
+@pytest.mark.parametrize("name", [*READ_FIRST, "RadGSRegDICOMPlugin.py"])
 def test_what_an_old_slicer_reads_is_written_in_its_pythons_grammar(name: str) -> None:
     ast.parse((MODULE_FOLDER / name).read_text("utf-8"), name, feature_version=(3, 9))
 

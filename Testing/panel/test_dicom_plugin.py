@@ -175,7 +175,7 @@ def test_what_is_no_cone_beam_or_no_xray_is_not_offered(the_browser: Any, tmp_pa
 
 @pytest.mark.parametrize(("version", "plugins"), [(10, ["RadGSRegDICOMPlugin"]), (8, [])])
 def test_the_plugin_is_hidden_and_costs_nothing_at_start(version: int, plugins: list[str]) -> None:
-    """Slicer reads it at each start: no numerical library, no pydicom, no torch. One that is too old is told nothing."""
+    """Slicer reads it at each start: no numerical library, no pydicom, no torch. One too old is told nothing."""
     code = f"""
 import importlib.util, sys, types
 slicer = types.ModuleType("slicer"); slicer.modules = types.SimpleNamespace()
