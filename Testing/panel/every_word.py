@@ -32,6 +32,8 @@ NOT_OURS = (QtWidgets.QLineEdit, QtWidgets.QAbstractSpinBox)
 def words(root: QtWidgets.QWidget) -> Iterator[tuple[str, str]]:
     """Where a text stands, and the text."""
     for widget in [root, *root.findChildren(QtWidgets.QWidget)]:
+        if isinstance(widget.parent(), QtWidgets.QDialogButtonBox):
+            continue  # Qt's own OK and Cancel
         name = f"{type(widget).__name__} {QtCore.QObject.property(widget, 'objectName')}"
         for one in PROPERTIES:
             if one != "text" or not isinstance(widget, NOT_OURS):

@@ -80,6 +80,7 @@ class CalibrationDialog:
 
     def _add_files(self) -> None:
         self.files = qt.QLabel(self._source)
+        self.files.objectName = "calibrationFilesLabel"
         self.files.wordWrap = True
         self.files.minimumWidth = 380
         self.files.toolTip = "\n".join(str(path) for path in self._paths)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, level_doubts, suggest_numbering
 from radgs.case.importing.calibrated_views import calibrated_views
 from radgs.case.importing.inventory import Inventory, take_inventory
 from radgs.case.importing.plan import ImportPlan, PlannedView, Question
@@ -144,6 +144,7 @@ def _levels(
         missing = [level for level in _between(list(known)) if level not in known]
         if missing:
             understood.append(f"Between them {', '.join(missing)} is missing in the label map.")
+        understood += [f"Look at the label map: {doubt}" for doubt in level_doubts(labels, numbering)]
     levels = []
     for text in request.levels:
         name, _, number = text.partition("=")
