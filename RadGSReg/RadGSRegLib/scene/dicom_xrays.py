@@ -123,9 +123,14 @@ def connect_to_file(volume: Any, path: Path, frame: int) -> DicomView:
 
 def _describe_file(volume: Any, view: DicomView) -> None:
     volume.SetAttribute(DICOM_FILE_ATTRIBUTE, f"{view.path}#{view.frame}")
+    known = volume.GetAttribute(STUDY_ATTRIBUTE) == view.study_uid and _table(volume) is not None
     volume.SetAttribute(STUDY_ATTRIBUTE, view.study_uid)
-    if view.table_lps is not None:
-        volume.SetAttribute(TABLE_ATTRIBUTE, " ".join(f"{number:g}" for number in view.table_lps))
+    if not known:
+        others = _others_of_the_study(volume, view.study_uid)
+        table = _table(others[0]) if others else view.table_lps
+        volume.RemoveAttribute(TABLE_ATTRIBUTE)
+        if table is not None:
+            volume.SetAttribute(TABLE_ATTRIBUTE, " ".join(f"{number:g}" for number in table))
     if view.missing:
         volume.SetAttribute(MISSING_ATTRIBUTE, ", ".join(view.missing))
 
@@ -185,14 +190,18 @@ def _dicom_xrays() -> list[Any]:
     return [volume for volume in volumes if volume.GetAttribute(STUDY_ATTRIBUTE)]
 
 
+def _others_of_the_study(volume: Any, study: str) -> list[Any]:
+    """The other X-rays of a study in the scene that stand somewhere."""
+    same = [each for each in _dicom_xrays() if each is not volume and each.GetAttribute(STUDY_ATTRIBUTE) == study]
+    return [each for each in same if xray_nodes.has_source(each)]
+
+
 def _first_of_the_study(volume: Any, view: DicomView) -> DicomView | None:
-    """The view whose isocentre is the origin, as far as ``DicomView.calibrated`` asks; None for the first itself."""
-    for other in _dicom_xrays():
-        if other is volume or not xray_nodes.has_source(other):
-            continue
-        if other.GetAttribute(STUDY_ATTRIBUTE) == view.study_uid:
-            return replace(view, table_lps=_table(other))
-    return None
+    """A view with its isocentre at the world's origin, as far as ``DicomView`` asks; None where it is this one."""
+    table = _table(volume)
+    if table is None and not _others_of_the_study(volume, view.study_uid):
+        return None
+    return replace(view, table_lps=table)
 
 
 def _table(volume: Any) -> FloatArray | None:
