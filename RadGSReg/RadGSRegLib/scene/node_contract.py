@@ -22,8 +22,8 @@ GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 SIGMA_ATTRIBUTE = "RadGSReg.geometry_sigma"
 
 #: On an X-ray volume that came from DICOM: its file with the frame from 0 ("path#0"), its study, where the table stood
-#: with the isocentre at the world's origin ("x y z" along the patient's LPS axes, mm; absent where unknown), and what its
-#: file does not say of its geometry (absent where nothing is missing).
+#: with the isocentre at the world's origin ("x y z" along the patient's LPS axes, mm; absent where unknown), and what
+#: its file does not say of its geometry (absent where nothing is missing).
 DICOM_FILE_ATTRIBUTE = "RadGSReg.dicom_file"
 STUDY_ATTRIBUTE = "RadGSReg.study"
 TABLE_ATTRIBUTE = "RadGSReg.table"
