@@ -71,6 +71,11 @@ def click_role(level: str, view: str) -> str:
     return f"RadGSReg.click.{_in_role(level)}.{_in_role(view)}"
 
 
+def is_click_in(role: str, view: str) -> bool:
+    """Whether a role is that of a click in a view, of whatever level."""
+    return role.startswith("RadGSReg.click.") and role.endswith(f".{_in_role(view)}")
+
+
 def start_role(level: str) -> str:
     """On the parameter node: the transform from which a level's registration starts, where one is given."""
     return f"RadGSReg.start.{_in_role(level)}"
