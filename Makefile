@@ -8,9 +8,10 @@ SEED ?= 0
 GOLDEN ?= golden-result/poses.json
 
 BIN := $(VENV)/bin
+TORCH := requirements/torch.txt
 LOCK := requirements/dev.txt
-# One stamp for one content of the lock, one package description and one place: a second call installs nothing.
-KEY := $(shell { cat $(LOCK) pyproject.toml; pwd; } | cksum | tr ' ' '-')
+# One stamp for one content of the locks, one package description and one place: a second call installs nothing.
+KEY := $(shell { cat $(TORCH) $(LOCK) pyproject.toml; pwd; } | cksum | tr ' ' '-')
 INSTALLED := $(VENV)/.installed-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -83,14 +84,14 @@ $(INSTALLED):
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "Python's venv is missing: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned versions into $(VENV), once; this takes a few minutes."
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install $$(grep '^torch==' $(LOCK))
-	$(PIP) install -r $(LOCK)
+	$(PIP) install -r $(TORCH)
+	$(PIP) install --no-deps --require-hashes -r $(LOCK)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
 $(SLICER_INSTALLED):
 	$(SLICER_PYTHON) -m venv $(SLICER_VENV)
-	$(SLICER_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $(SLICER_LOCK)
+	$(SLICER_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $(SLICER_LOCK)
 	@rm -f $(SLICER_VENV)/.installed-*
 	@touch $@

@@ -1,7 +1,10 @@
 """The scripted module as Slicer loads it: what it is called, its panel and its self-test."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
+from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
@@ -19,7 +22,7 @@ from RadGSRegLib.logic import RadGSRegLogic
 class RadGSReg(ScriptedLoadableModule):
     """What Slicer shows of the module before it is opened."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("RadGS-Reg")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Registration")]
@@ -40,14 +43,14 @@ class RadGSReg(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", registerSampleData)  # by then there is a Sample Data module
 
 
-def registerSampleData():
+def registerSampleData() -> None:
     """Offers the bundled phantom in the Sample Data module."""
     from RadGSRegLib.scene.sample_data import register_sample_data
 
     register_sample_data(loadSampleData)
 
 
-def loadSampleData(source=None):
+def loadSampleData(source: Any = None) -> None:
     """Brings the bundled phantom into the scene, as the module's inputs."""
     from radgs.errors import RadgsError
 
@@ -61,7 +64,7 @@ def loadSampleData(source=None):
         logic.cleanup()
 
 
-def forgetPackages():
+def forgetPackages() -> None:
     """Forgets the module's packages, so that a reload, which by itself reads this file alone, reads theirs too."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("RadGSRegLib", "radgs")]:
         del sys.modules[name]
@@ -73,21 +76,21 @@ class RadGSRegFileDialog:
     Slicer finds the class by its name (Base/QTGUI/qSlicerScriptedFileDialog.h), and asks it when something is dragged.
     """
 
-    def __init__(self, qSlicerFileDialog):
+    def __init__(self, qSlicerFileDialog: Any) -> None:
         self.qSlicerFileDialog = qSlicerFileDialog
         qSlicerFileDialog.fileType = _("RadGS-Reg case")
         qSlicerFileDialog.description = _("Load as a RadGS-Reg case")
         qSlicerFileDialog.action = slicer.qSlicerFileDialog.Read
-        self.case = None
+        self.case: Path | None = None
 
-    def isMimeDataAccepted(self):
+    def isMimeDataAccepted(self) -> None:
         """Says whether there is a case among what is dragged."""
         from RadGSRegLib.engine.case_drop import case_among, dropped_paths
 
         self.case = case_among(dropped_paths(self.qSlicerFileDialog.mimeData()))
         self.qSlicerFileDialog.acceptMimeData(self.case is not None)
 
-    def dropEvent(self):
+    def dropEvent(self) -> None:
         """Loads the case once the drop is over: until then the program that it comes from is made to wait."""
         import qt
 
@@ -95,12 +98,12 @@ class RadGSRegFileDialog:
         if case is not None:
             qt.QTimer.singleShot(0, lambda: showCase(case))
 
-    def execDialog(self):
+    def execDialog(self) -> bool:
         """There is no dialog to show: the case was named by the drop."""
         return True
 
 
-def showCase(path):
+def showCase(path: Path) -> None:
     """Opens the module with a case as its inputs."""
     slicer.util.selectModule("RadGSReg")
     slicer.util.getModuleWidget("RadGSReg").loadCase(path)
@@ -109,12 +112,14 @@ def showCase(path):
 class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel; ``RadGSRegLib.panel`` fills it with life."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent: Any = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.ui = self.logic = self.panel = None
+        self.ui: Any = None
+        self.logic: RadGSRegLogic | None = None
+        self.panel: Any = None
 
-    def setup(self):
+    def setup(self) -> None:
         """Called by Slicer when the panel is opened for the first time."""
         from RadGSRegLib.slicer_version import show_where_too_old
 
@@ -138,21 +143,21 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:  # reloaded while it is shown: nobody will call enter
             self.enter()
 
-    def enter(self):
+    def enter(self) -> None:
         """Called each time the user opens the module."""
         if self.panel is not None:
             self.panel.enter()
 
-    def loadCase(self, path):
+    def loadCase(self, path: Path) -> None:
         """Makes a case.json, or the folder that holds one, the inputs; what is wrong with it is said in the panel."""
         self.panel.load_case(path)
 
-    def exit(self):
+    def exit(self) -> None:
         """Called each time the user goes to another module."""
         if self.panel is not None:
             self.panel.leave()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Called when the application ends, and before the module is reloaded; also where ``setup`` failed."""
         self.removeObservers()
         if self.panel is not None:
@@ -160,12 +165,12 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.logic is not None:
             self.logic.cleanup()
 
-    def onReload(self):
+    def onReload(self) -> None:
         """Called by the developer's Reload, and by Reload and Test: reads the module's packages again too."""
         forgetPackages()
         ScriptedLoadableModuleWidget.onReload(self)
 
-    def _reenter(self):
+    def _reenter(self) -> None:
         if self.parent.isEntered:
             self.panel.leave()
             self.panel.enter()
@@ -174,24 +179,24 @@ class RadGSRegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 class RadGSRegTest(ScriptedLoadableModuleTest):
     """The module's self-test, run by Slicer's Reload and Test and by its build."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         """Starts from an empty scene."""
         slicer.mrmlScene.Clear()
 
-    def runTest(self):
+    def runTest(self) -> None:
         """Runs every test of the module."""
         for test in (self.test_theEngineIsTheOneInstalledHere, self.test_aCaseGoesIntoTheSceneAndOut):
             self.setUp()
             test()
         self.delayDisplay("Test passed")
 
-    def test_theEngineIsTheOneInstalledHere(self):
+    def test_theEngineIsTheOneInstalledHere(self) -> None:
         """A copy of ``radgs`` from elsewhere on the path would not fit this module."""
         import radgs
 
         self.assertEqual(Path(radgs.__file__).resolve().parents[1], Path(__file__).resolve().parent)
 
-    def test_aCaseGoesIntoTheSceneAndOut(self):
+    def test_aCaseGoesIntoTheSceneAndOut(self) -> None:
         """The bundled case, shown as nodes and written again, names the same level, geometry and clicks."""
         import numpy as np
 
@@ -204,6 +209,7 @@ class RadGSRegTest(ScriptedLoadableModuleTest):
             node = logic.getParameterNode().parameterNode
             steps = CaseExport(Path(slicer.app.temporaryPath) / "RadGSRegTest").steps(inputs, node)
             *_steps, written = steps
+            assert written is not None
             before, after = read_case_file(logic.demoCase()), read_case_file(written)
         finally:
             logic.cleanup()

@@ -4,14 +4,29 @@ What needs numerical libraries (the other files here, and radgs) is imported whe
 each time it starts, and the libraries would add a second.
 """
 
+from __future__ import annotations
+
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
 from RadGSRegLib.parameters import parameters_of
+
+if TYPE_CHECKING:
+    from radgs.case import RegistrationResult
+    from radgs.errors import RadgsError
+    from radgs.export import ReleasePolicy
+    from radgs.geometry import FloatArray, RigidTransform
+    from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRun
+    from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
+    from RadGSRegLib.export.registered_levels import KeptLevel
+    from RadGSRegLib.export.stream import LevelStream, StreamState
+    from RadGSRegLib.scene.case_inputs import CaseInputs
 
 
 class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
@@ -32,7 +47,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         python: The interpreter that runs the engine; PythonSlicer where none is named.
     """
 
-    def __init__(self, python=None):
+    def __init__(self, python: str | None = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.engine.case_export import CaseExport
@@ -44,7 +59,9 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._session = SessionFolder(Path(slicer.app.temporaryPath))
         self._folder = self._session.path
         self._export = CaseExport(self._folder)
-        self._run = self._preparation = self._stream = None
+        self._run: RegistrationRun | None = None
+        self._preparation: PreparationRun | None = None
+        self._stream: LevelStream | None = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
         #: The engine's libraries; of another interpreter nothing is known.
@@ -53,21 +70,21 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
-    def getParameterNode(self):
+    def getParameterNode(self) -> Any:
         """The module's parameters, a ``RadGSRegLib.parameters.RadGSRegParameterNode``."""
         return parameters_of(super().getParameterNode())
 
-    def engineVersion(self):
+    def engineVersion(self) -> str:
         """The engine's version. ``radgs`` itself is light: this loads no numerical library."""
         import radgs
 
         return radgs.__version__
 
-    def demoCase(self):
+    def demoCase(self) -> Path:
         """Path of the bundled phantom's case.json: L3 of a synthetic spine, X-rays simulated."""
         return Path(__file__).resolve().parents[1] / "radgs" / "data" / "demo" / "case.json"
 
-    def loadCase(self, path):
+    def loadCase(self, path: str | Path) -> CaseInputs:
         """Adds the nodes of a case.json to the scene, makes them the module's inputs, and returns these.
 
         Raises:
@@ -82,7 +99,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         parameters.xray1, parameters.xray2 = inputs.xrays[:2]
         return inputs
 
-    def inputs(self):
+    def inputs(self) -> CaseInputs:
         """The inputs as the module's parameters name them; some may be missing, see ``CaseInputs.missing``."""
         from RadGSRegLib.engine.patient_models import model_path
         from RadGSRegLib.scene.case_inputs import CaseInputs
@@ -103,31 +120,31 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             output_volume=parameters.outputVolume if len(models) == 1 else None,
         )
 
-    def levels(self, segmentation):
+    def levels(self, segmentation: Any) -> dict[str, str]:
         """Segment ID by level, for the segments whose names speak of one ("vertebrae_L3"): for a user to confirm."""
         from RadGSRegLib.scene.segments import levels_of
 
         return levels_of(segmentation)
 
-    def setSource(self, xray, position):
+    def setSource(self, xray: Any, position: FloatArray) -> Any:
         """Puts an X-ray's focal spot at a world position (3), mm, and returns its fiducial."""
         from RadGSRegLib.scene.xray_nodes import set_source
 
         return set_source(xray, position)
 
-    def setClick(self, level, xray, position):
+    def setClick(self, level: str, xray: Any, position: FloatArray) -> Any:
         """Marks a level's vertebral body in an X-ray, where the ray through a world position (3) meets the detector."""
         from RadGSRegLib.scene.xray_nodes import set_click
 
         return set_click(super().getParameterNode(), level, xray, position)
 
-    def click(self, level, xray):
+    def click(self, level: str, xray: Any) -> Any:
         """The fiducial that marks a level in an X-ray; None where there is none."""
         from RadGSRegLib.scene.xray_nodes import click_of
 
         return click_of(super().getParameterNode(), level, xray)
 
-    def clickGap(self, level, xrays):
+    def clickGap(self, level: str, xrays: Sequence[Any]) -> float | None:
         """How far the rays of a level's clicks miss each other, mm; None before all are there.
 
         Raises:
@@ -137,7 +154,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         return click_gap_mm(super().getParameterNode(), level, xrays)
 
-    def nodesToWatch(self):
+    def nodesToWatch(self) -> list[Any]:
         """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
         from RadGSRegLib.scene.levels import level_transforms
         from RadGSRegLib.scene.node_contract import SOURCE_ROLE
@@ -150,11 +167,11 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         return [node for node in nodes if node is not None]
 
     @property
-    def running(self):
+    def running(self) -> bool:
         """Whether a registration is under way."""
         return self._run is not None and not self._run.over
 
-    def start(self, inputs, listener=None):
+    def start(self, inputs: CaseInputs, listener: RunListener | None = None) -> None:
         """Begins a registration and returns at once.
 
         Args:
@@ -174,7 +191,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         run.start(inputs, super().getParameterNode())
         self._run = run
 
-    def register(self, inputs, progress=None):
+    def register(self, inputs: CaseInputs, progress: Callable[[float, str], None] | None = None) -> RegistrationResult:
         """Registers, and returns the ``radgs.case.RegistrationResult`` once it is in the scene.
 
         Meanwhile the application's event loop runs on.
@@ -186,28 +203,37 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         Raises:
             RadgsError: It failed or was cancelled; the message says why and what to do.
         """
+        from dataclasses import replace
+
         from RadGSRegLib.engine.registration_run import RunListener
         from RadGSRegLib.engine.waiting import process_events_until
 
-        outcome = []
-        told = {} if progress is None else {"progress": progress}
-        self.start(inputs, RunListener(done=outcome.append, failed=outcome.append, **told))
+        outcome: list[RegistrationResult | RadgsError] = []
+        listener = RunListener(done=outcome.append, failed=outcome.append)
+        self.start(inputs, listener if progress is None else replace(listener, progress=progress))
         process_events_until(lambda: outcome)
         if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Stops the registration under way; its listener hears of it within two seconds."""
-        if self.running:
+        if self._run is not None and self.running:
             self._run.cancel()
 
     @property
-    def preparing(self):
+    def preparing(self) -> bool:
         """Whether a preparation is under way."""
         return self._preparation is not None and not self._preparation.over
 
-    def prepare(self, inputs, level, path, minutes, listener=None):
+    def prepare(
+        self,
+        inputs: CaseInputs,
+        level: str,
+        path: str | Path,
+        minutes: float,
+        listener: PreparationListener | None = None,
+    ) -> None:
         """Begins to prepare a model for a level of this patient and returns at once; X-rays are not needed.
 
         The same call takes up a preparation that was cancelled or killed. The model is remembered with the scene, and
@@ -232,7 +258,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._overlays.drop()
         told = listener or PreparationListener()
 
-        def done(model):
+        def done(model: Any) -> None:
             set_model(self.getParameterNode(), model.level, model.path)
             told.done(model)
 
@@ -240,12 +266,12 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         run.start(inputs, PreparationRequest(level, Path(path).absolute(), float(minutes)))
         self._preparation = run
 
-    def cancelPreparation(self):
+    def cancelPreparation(self) -> None:
         """Ends the preparation gently: the best so far is kept, and its listener told when that is done."""
-        if self.preparing:
+        if self._preparation is not None and self.preparing:
             self._preparation.cancel()
 
-    def _refuseWhileAtWork(self):
+    def _refuseWhileAtWork(self) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
 
         if self.running:
@@ -255,7 +281,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         if self._knowsInterpreter:
             self.dependencies.check()
 
-    def installDependencies(self, tell=lambda line: None):
+    def installDependencies(self, tell: Callable[[str], None] = lambda line: None) -> list[str]:
         """Installs the engine's libraries that are missing in Slicer's Python, where pip would; asks nothing.
 
         Never replaces what 3D Slicer brings, nor torch.
@@ -273,7 +299,14 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self.worker.stop()  # an engine that runs already does not see them
         return loaded
 
-    def draw(self, inputs, level, poses, done, failed):
+    def draw(
+        self,
+        inputs: CaseInputs,
+        level: str,
+        poses: Mapping[str, RigidTransform],
+        done: Callable[[Path], None],
+        failed: Callable[[RadgsError], None],
+    ) -> None:
         """Asks for pictures of a level at its start and at other poses, and returns at once.
 
         A newer request takes the place of one that has not been drawn; a registration takes the place of all.
@@ -290,7 +323,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         request = OverlayRequest(inputs, level, poses, done, failed)
         self._overlays.request(request, super().getParameterNode())
 
-    def setActiveLevel(self, inputs, level):
+    def setActiveLevel(self, inputs: CaseInputs, level: str) -> None:
         """Puts CT and segmentation under a registered level's transform.
 
         Raises:
@@ -300,19 +333,28 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         activate(level_transform(inputs.ct, level), inputs.ct, inputs.segmentation)
 
-    def revert(self, inputs):
+    def revert(self, inputs: CaseInputs) -> None:
         """Puts CT and segmentation back under the parents they had before any registration; levels stay as they are."""
         from RadGSRegLib.scene.levels import revert
 
         revert(inputs.ct, inputs.segmentation)
 
-    def registeredLevels(self, ct):
+    def registeredLevels(self, ct: Any) -> dict[str, KeptLevel]:
         """The levels of a CT in the scene, by name: ``KeptLevel``, with verdict and obstacle."""
         from RadGSRegLib.export.registered_levels import kept_levels
 
         return kept_levels(ct)
 
-    def exportLevels(self, ct, folder, formats=("tfm",), levels=(), consent=None, ctDicom=None, xrayDicom=()):
+    def exportLevels(
+        self,
+        ct: Any,
+        folder: str | Path,
+        formats: Sequence[str] = ("tfm",),
+        levels: Sequence[str] = (),
+        policy: ReleasePolicy | None = None,
+        ctDicom: Sequence[str | Path] | None = None,
+        xrayDicom: Sequence[str | Path] = (),
+    ) -> list[Path]:
         """Writes registered levels of a CT into files, each read back and compared, and returns their paths.
 
         Args:
@@ -320,7 +362,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             folder: Where to.
             formats: Names of ``radgs.export.FILE_FORMATS``.
             levels: Which levels; all by default.
-            consent: A ``radgs.export.Consent``. Without one only levels with the verdict ``accept`` leave.
+            policy: A ``radgs.export.ReleasePolicy``. Without one only levels with the verdict ``accept`` leave.
             ctDicom: The CT's DICOM files or folders; by default those that Slicer loaded it from, if it did.
             xrayDicom: The X-rays' DICOM files or folders, if they are calibrated in their frame of reference.
 
@@ -328,16 +370,24 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
             RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
         """
-        from radgs.export import Consent
+        from radgs.export import ReleasePolicy
         from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
         from RadGSRegLib.export.registered_levels import choose
 
         known = dicom_files(ct) if ctDicom is None else ctDicom
         paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
-        export = FileExport(Path(folder), tuple(formats), consent or Consent(), *paths)
+        export = FileExport(Path(folder), tuple(formats), policy or ReleasePolicy(), *paths)
         return list(export_levels(ct, choose(ct, levels), export).files)
 
-    def startStream(self, ct, host, port=18944, listen=False, levels=(), consent=None):
+    def startStream(
+        self,
+        ct: Any,
+        host: str,
+        port: int = 18944,
+        listen: bool = False,
+        levels: Sequence[str] = (),
+        policy: ReleasePolicy | None = None,
+    ) -> StreamState:
         """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
 
         Returns at once; ``stream.state`` tells how it stands, ``stopStream`` ends it.
@@ -348,7 +398,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             port: Of the same.
             listen: Be the server, and wait for the navigation system to connect.
             levels: Which levels; all by default.
-            consent: A ``radgs.export.Consent`` for the poses as they are now.
+            policy: A ``radgs.export.ReleasePolicy`` for the poses as they are now.
 
         Raises:
             WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
@@ -357,15 +407,15 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.export.registered_levels import choose
         from RadGSRegLib.export.stream import StreamTarget
 
-        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), consent)
+        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), policy)
 
-    def stopStream(self):
+    def stopStream(self) -> None:
         """Ends the stream of poses, if there is one."""
         if self._stream is not None:
             self._stream.stop()
 
     @property
-    def stream(self):
+    def stream(self) -> LevelStream:
         """The stream of poses, a ``RadGSRegLib.export.stream.LevelStream``, and how it stands."""
         if self._stream is None:
             from RadGSRegLib.export.stream import LevelStream
@@ -373,7 +423,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             self._stream = LevelStream()
         return self._stream
 
-    def restoreLevel(self, ct, level):
+    def restoreLevel(self, ct: Any, level: str) -> None:
         """Puts a level's transform back to the pose that its registration found.
 
         Raises:
@@ -383,7 +433,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         restore(choose(ct, [level])[0])
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()
         self._overlays.drop()
@@ -391,14 +441,14 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self.worker.stop()
         self._session.remove()
 
-    def _onSceneStartClose(self, caller=None, event=None):
+    def _onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
 
         self._overlays.drop()
         if self._stream is not None:
             self._stream.stop("the scene was closed")
-        if self.running:
+        if self._run is not None and self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
-        if self.preparing:
+        if self._preparation is not None and self.preparing:
             kept = "Load the data again and resume; the best so far is kept on disk."
             self._preparation.abandon(WorkerError("Cancelled", "The scene was closed.", kept))

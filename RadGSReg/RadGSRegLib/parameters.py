@@ -93,4 +93,4 @@ def parameters_of(node: Any) -> RadGSRegParameterNode:
     # written: they must not be it, or whoever listens to the node would find old values.
     if not node.HasObserver(vtk.vtkCommand.ModifiedEvent):
         node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: None)
-    return RadGSRegParameterNode(node)
+    return RadGSRegParameterNode(node)  # type: ignore[call-arg]  # the wrapper gives it a constructor

@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: More workers than views to render would idle.
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 
 @contextmanager
@@ -50,5 +50,5 @@ def _pool() -> ThreadPoolExecutor:
         torch.set_num_threads(1)
         torch.set_grad_enabled(False)
 
-    workers = min(MOST_WORKERS, os.cpu_count() or 1)
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
     return ThreadPoolExecutor(workers, thread_name_prefix="radgs", initializer=prepare)

@@ -27,7 +27,7 @@ from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, mean_distance, unit
 from radgs.io.line_integrals import to_line_integrals
 from radgs.pipeline.registration import generic_networks, register_level
-from radgs.vertebra import VertebraModel, build_vertebra_model
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
 #: Voxels of the cut-out bones, mm; the TIFF's own tags say otherwise.
 SPACING_MM = (0.39625, 0.39625, 0.625)
@@ -95,10 +95,12 @@ def bone(folder: Path, name: str) -> tuple[Volume, Volume]:
     return Volume(stored - OFFSET, index_to_ras), Volume(inside.astype(np.uint8), index_to_ras)
 
 
-def starts(truth: RigidTransform, model: VertebraModel, seed: int, count: int) -> Iterator[tuple[str, RigidTransform]]:
+def starts(
+    truth: RigidTransform, vertebra: VertebraAnatomy, seed: int, count: int
+) -> Iterator[tuple[str, RigidTransform]]:
     """``count`` starts within 4 mm of the reference, and as many 4-15 mm and 5-15 degrees off."""
     rng = np.random.default_rng(seed)
-    centre = truth.apply(model.centre)
+    centre = truth.apply(vertebra.centre)
     for near in [True] * count + [False] * count:
         degrees, mm = (rng.uniform(0, 4), rng.uniform(0.5, 3.5)) if near else (rng.uniform(5, 15), rng.uniform(4, 15))
         turn, shift = unit(rng.normal(size=3)) * np.radians(degrees), unit(rng.normal(size=3)) * mm
@@ -112,21 +114,21 @@ def run(folder: Path, count: int, bones: list[str], frames: list[str], seed: int
     for name in bones:
         ct, labels = bone(folder, name)
         level = Level(BONES[name], 1)
-        model = build_vertebra_model(ct, labels, level)
+        vertebra = build_vertebra_anatomy(ct, labels, level)
         for frame in frames:
             views = tuple(film(folder, number, frame) for number in CAMERAS)
             truth = UPRIGHT @ RigidTransform.from_matrix(np.array(reference[name][frame]))
-            for index, (kind, start) in enumerate(starts(truth, model, seed, count)):
+            for index, (kind, start) in enumerate(starts(truth, vertebra, seed, count)):
                 case = RegistrationCase(ct, labels, (level,), views, {level.name: InitialPose({}, start)})
-                result, _ = register_level(case, model, networks)
+                result, _ = register_level(case, vertebra, networks)
                 assert result.ct_to_world is not None
                 yield {
                     "bone": name,
                     "frame": frame,
                     "index": index,
                     "kind": kind,
-                    "start_mm": mean_distance(model.surface, start, truth),
-                    "error_mm": mean_distance(model.surface, result.ct_to_world, truth),
+                    "start_mm": mean_distance(vertebra.surface, start, truth),
+                    "error_mm": mean_distance(vertebra.surface, result.ct_to_world, truth),
                     "verdict": result.verdict,
                     "reasons": [reason.code for reason in result.reasons],
                     "similarity": result.similarity,

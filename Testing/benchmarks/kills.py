@@ -50,7 +50,7 @@ def run_number(registration: Registration, number: int) -> Registration:
             levels={n: replace(level, ct_to_world=pose) for n in names},
             models=dict.fromkeys(names, "kills"),
         ),
-        models=dict.fromkeys(names, registration.models[name]),
+        vertebrae=dict.fromkeys(names, registration.vertebrae[name]),
         reconstructions={n: registration.reconstructions[name] for n in names if name in registration.reconstructions},
     )
 

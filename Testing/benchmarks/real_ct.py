@@ -29,7 +29,7 @@ import real_ct_data
 from radgs.case import Level
 from radgs.cli.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import Patient, append_trial, read_trials, run_trials, trial_case
+from radgs.evaluation.trials import BenchmarkSubject, append_trial, read_trials, run_trials, trial_case
 from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, load_networks
 from radgs.pipeline import register
@@ -43,14 +43,16 @@ from radgs.vertebra import start_centre
 MOVING_NEIGHBOUR = {"L1": 31}
 
 
-def real_patient(folder: Path, levels: tuple[str, ...], networks: dict[str, Networks] | None = None) -> Patient:
+def real_subject(
+    folder: Path, levels: tuple[str, ...], networks: dict[str, Networks] | None = None
+) -> BenchmarkSubject:
     """The one real CT at hand."""
 
     def load() -> ArticulatedAnatomy:
         ct, labels = real_ct_data.read_ct(folder), real_ct_data.read_labels(folder)
         return ArticulatedAnatomy(ct, labels, {**real_ct_data.LEVEL_LABELS, **MOVING_NEIGHBOUR})
 
-    return Patient("LIDC-IDRI thorax", "real CT", levels, load, networks or {})
+    return BenchmarkSubject("LIDC-IDRI thorax", "real CT", levels, load, networks or {})
 
 
 def prepared_networks(
@@ -74,10 +76,12 @@ def prepared_networks(
     return found
 
 
-def look_at(patient: Patient, level: str, index: int, seed: int, settings: SimulationSettings, out: Path) -> list[Path]:
+def look_at(
+    subject: BenchmarkSubject, level: str, index: int, seed: int, settings: SimulationSettings, out: Path
+) -> list[Path]:
     """Registers one trial again; returns the files written, pictures first."""
-    case = trial_case(patient, patient.load(), level, index, seed, settings)
-    return write_result_folder(out / f"{level}_{index}", case, register(case, networks=patient.networks))
+    case = trial_case(subject, subject.load(), level, index, seed, settings)
+    return write_result_folder(out / f"{level}_{index}", case, register(case, networks=subject.networks))
 
 
 def main() -> int:
@@ -105,15 +109,15 @@ def main() -> int:
     if arguments.prepare:
         with ProgressBar(people_console(), "Preparation") as progress:
             networks = prepared_networks(folder, levels, arguments.prepare, arguments.out, progress)
-    patient = real_patient(folder, levels, networks)
+    subject = real_subject(folder, levels, networks)
     if arguments.look:
         level, index = arguments.look
-        print(*look_at(patient, level, int(index), arguments.seed, settings, arguments.out), sep="\n")
+        print(*look_at(subject, level, int(index), arguments.seed, settings, arguments.out), sep="\n")
         return 0
     log = arguments.out / "trials.jsonl"
     with ProgressBar(people_console(), "Real CT") as progress:
         trials = run_trials(
-            [patient],
+            [subject],
             arguments.trials,
             arguments.seed,
             settings,

@@ -26,7 +26,7 @@ import real_ct_data
 
 from radgs.gaussians import RadiativeGaussians, fit, splat, splat_poses, splat_with_pose_jacobian, voxelize
 from radgs.geometry import ViewGeometry, Volume, isotropic_grid
-from radgs.vertebra.model import resampled_isotropic, split_bodies
+from radgs.vertebra.anatomy import resampled_isotropic, split_parts
 
 CROP_MM = 128.0
 DATA_RANGE_PER_MM = 0.04
@@ -130,8 +130,8 @@ def main() -> int:
         if folder is None:
             print(f"\nFit skipped: {real_ct_data.HOW_TO_GET_IT}")
             return 0
-        bodies = split_bodies(real_ct_data.read_ct(folder), real_ct_data.read_labels(folder), [LABEL_T12])
-        excess = resampled_isotropic(bodies.excess[LABEL_T12], 1.0)
+        parts = split_parts(real_ct_data.read_ct(folder), real_ct_data.read_labels(folder), [LABEL_T12])
+        excess = resampled_isotropic(parts.excess[LABEL_T12], 1.0)
         print(f"\nFit of T12, {excess.size[0]} x {excess.size[1]} x {excess.size[2]} mm: PSNR (dB)")
         print("     n  seconds  peak, box  0.04, box   0.04, in  sigma mm")
         for count in (1000, 2000, 4000):

@@ -19,7 +19,7 @@ import numpy as np
 #: Registrations at the beginning that fill caches and pools, before memory is compared.
 WARMING_UP = 10
 #: What one registration may add from then on, MB: a leak of a picture or a crop would be more.
-MOST_GROWTH_MB = 0.2
+MAX_GROWTH_MB = 0.2
 
 
 def resident_mb(process: int) -> float:
@@ -68,7 +68,7 @@ def main() -> int:
         f"{options.registrations} registrations, {seconds:.1f} s each; after the first {WARMING_UP}: "
         f"{kept.min():.0f} to {kept.max():.0f} MB, {1000 * growth:.0f} kB more per registration"
     )
-    return 0 if growth < MOST_GROWTH_MB else 1
+    return 0 if growth < MAX_GROWTH_MB else 1
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from radgs.phantom import PhantomSpine, make_spine
 
 if TYPE_CHECKING:  # these need torch, and many tests do not
     from radgs.simulation import ArticulatedAnatomy, Exposure
-    from radgs.vertebra import VertebraModel
+    from radgs.vertebra import VertebraAnatomy
 
 #: Where the block that plays the vertebra stands in its CT, RAS mm.
 BLOCK_CENTRE = np.array([10.0, 20.0, 30.0])
@@ -88,12 +88,12 @@ def preparation_progress() -> list[float]:
 
 
 @pytest.fixture(scope="session")
-def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]) -> VertebraModel:
+def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]) -> VertebraAnatomy:
     """What the engine knows of the phantom's L3; takes seconds."""
-    from radgs.vertebra import build_vertebra_model
+    from radgs.vertebra import build_vertebra_anatomy
 
     level = Level("L3", phantom_spine.levels["L3"])
-    return build_vertebra_model(phantom_spine.ct, phantom_spine.labels, level, preparation_progress.append)
+    return build_vertebra_anatomy(phantom_spine.ct, phantom_spine.labels, level, preparation_progress.append)
 
 
 @pytest.fixture(scope="session")

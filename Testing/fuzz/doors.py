@@ -94,7 +94,7 @@ def tiny_trainer() -> Any:
     modules["regm"](modules["recm"](torch.ones(1, 3))).sum().backward()
     optimizer.step()
     clock = {"steps": 1, "seconds": 2.0, "budget_seconds": 60.0, "seed": 0, "history": [], "accuracy": None}
-    return SimpleNamespace(modules=modules, optimizer=optimizer, last_look=0.0, **clock)
+    return SimpleNamespace(modules=modules, optimizer=optimizer, last_validation=0.0, **clock)
 
 
 def _checkpoint(path: Path) -> None:

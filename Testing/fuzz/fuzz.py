@@ -38,14 +38,14 @@ MEANING = {
     "hang": "no answer in time",
     "wrong": "read as what it is not",
 }
-MOST_SECONDS, STARTING_SECONDS, MOST_GIGABYTES = 30.0, 300.0, 4
+MAX_SECONDS, STARTING_SECONDS, MAX_GIGABYTES = 30.0, 300.0, 4
 
 
 class Child:
     """A process that knocks; another takes its place when it dies or hangs."""
 
     def __init__(self, seed: int, examples: Path, folder: Path) -> None:
-        self._arguments = [str(seed), str(examples), str(folder), str(MOST_GIGABYTES * 2**30)]
+        self._arguments = [str(seed), str(examples), str(folder), str(MAX_GIGABYTES * 2**30)]
         self._start()
 
     def _start(self) -> None:
@@ -65,7 +65,7 @@ class Child:
         began = time.perf_counter()
         self.process.stdin.write(json.dumps([door, number]) + "\n")
         self.process.stdin.flush()
-        patience = MOST_SECONDS if door in self._known else STARTING_SECONDS
+        patience = MAX_SECONDS if door in self._known else STARTING_SECONDS
         self._known.add(door)
         ready = select.select([self.process.stdout], [], [], patience)[0]
         line = self.process.stdout.readline() if ready else ""
@@ -137,7 +137,7 @@ def table(results: dict[str, list[dict[str, Any]]], command: str, minutes: float
         "",
         "Files, lines and messages, whole at first, with bits flipped, bytes changed, ends cut off, numbers and words",
         "of their headers replaced, are given to every door of the engine, each in a process of bounded memory",
-        f"({MOST_GIGABYTES} GiB) and time ({MOST_SECONDS:.0f} s). Volumes let in are compared with what another",
+        f"({MAX_GIGABYTES} GiB) and time ({MAX_SECONDS:.0f} s). Volumes let in are compared with what another",
         "reader says of the same file: nibabel, pydicom's attributes, or a few lines of their own",
         "(`Testing/fuzz/oracles.py`). Every door reads the whole examples first. Memory is at most what is stated.",
         "",

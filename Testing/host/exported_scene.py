@@ -35,7 +35,7 @@ SCREW_ENTRY = np.array([-21.5, -48.25, 103.0])
 
 def bring_in(folder: Path, inputs: Any, levels: Mapping[str, LevelResult] = LEVELS, case: str = CASE_SHA256) -> str:
     """Brings a result into the scene as a registration does, and returns the SHA-256 of its result.json."""
-    from radgs.export.delivery import sha256_of
+    from radgs.export.verified_write import sha256_of
     from RadGSRegLib.engine.result_import import import_steps
 
     result = RegistrationResult(levels, case_sha256=case, versions={"radgs": "0.1.0"})

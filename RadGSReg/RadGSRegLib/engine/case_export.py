@@ -6,7 +6,7 @@ once and again only after they changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class CaseExport:
         write_case_file(file)
         yield file.path
 
-    def _ct(self, inputs: CaseInputs) -> Iterator[Any]:
+    def _ct(self, inputs: CaseInputs) -> Generator[None, None, Path]:
         image = inputs.ct.GetImageData()
         if image is None or inputs.ct.GetClassName() != "vtkMRMLScalarVolumeNode":
             raise InputFileError(f"{inputs.ct.GetName()} is not a CT volume.", "Choose the CT, in Hounsfield units.")
@@ -101,7 +101,7 @@ class CaseExport:
             self._written["ct"] = state, path
         return self._written["ct"][1]
 
-    def _labels(self, inputs: CaseInputs) -> Iterator[Any]:
+    def _labels(self, inputs: CaseInputs) -> Generator[None, None, Path]:
         segmentation = inputs.segmentation.GetSegmentation()
         state = (inputs.segmentation.GetID(), segmentation.GetMTime(), tuple(inputs.segments.items()))
         if not self._is_written("labels", state):

@@ -23,7 +23,7 @@ from RadGSRegLib.engine.pip_failures import DependencyError, explain_failure
 try:
     from packaging.requirements import Requirement
 except ImportError:  # pip is always there, and brings its own
-    from pip._vendor.packaging.requirements import Requirement
+    from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2]
 REQUIREMENTS_FILE = MODULE_FOLDER / "Resources" / "requirements.txt"

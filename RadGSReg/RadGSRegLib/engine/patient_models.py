@@ -12,7 +12,7 @@ from radgs.errors import CaseError, InputFileError, RadgsError
 from radgs.io.model_header import SUFFIX, ModelSummary, read_model_summary, there_is
 
 #: Characters of a CT's name in a file's, which file systems keep short.
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 WAY_OUT = "Choose another file under Patient model, prepare one, or register with none."
 
@@ -75,7 +75,7 @@ def model_problem(parameters: Any, level: str) -> RadgsError | None:
 def model_name(ct: Any, level: str) -> str:
     """What the file of a level's new model is called."""
     name = "" if ct is None else re.sub(r"[^\w .-]", "_", ct.GetName()).strip(" .")
-    return f"{name[:LONGEST_NAME].strip(' .') or 'CT'} {level}{SUFFIX}"
+    return f"{name[:MAX_NAME_LENGTH].strip(' .') or 'CT'} {level}{SUFFIX}"
 
 
 def proposed_folder() -> Path:

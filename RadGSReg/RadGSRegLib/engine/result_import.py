@@ -12,8 +12,8 @@ import slicer
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import CaseError
-from radgs.export.delivery import sha256_of
-from radgs.export.shipment import Origin
+from radgs.export.released_poses import Provenance
+from radgs.export.verified_write import sha256_of
 from radgs.io.volumes import read_image_array, read_volume
 from RadGSRegLib.export.references import refer_as_registration
 from RadGSRegLib.scene.case_inputs import CaseInputs
@@ -31,8 +31,8 @@ from RadGSRegLib.scene.node_contract import (
     SOURCE_ROLE,
     VERTEBRA_ROLE,
 )
-from RadGSRegLib.scene.origin import keep_origin
 from RadGSRegLib.scene.placement import in_scene, remove
+from RadGSRegLib.scene.provenance import keep_provenance
 
 #: What counts as bone in a reconstruction, HU.
 BONE_HU = (120.0, 3000.0)
@@ -58,7 +58,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         if not in_scene(node):
             raise CaseError(f"The {what} was deleted while it was being registered.", "Load it again, then register.")
     result = RegistrationResult.load(folder)
-    origin = Origin(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
+    provenance = Provenance(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
     yield None
     transforms = []
     for level, outcome in result.levels.items():
@@ -73,7 +73,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
             inputs.output_transform if in_scene(inputs.output_transform) else None,
         )
         _put_result(transform, outcome)
-        keep_origin(transform, origin, inputs.ct, inputs.xrays)
+        keep_provenance(transform, provenance, inputs.ct, inputs.xrays)
         refer_as_registration(transform, inputs.ct, inputs.xrays)
         transforms.append(transform)
         yield None

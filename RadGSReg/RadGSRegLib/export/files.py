@@ -11,7 +11,14 @@ import numpy as np
 import slicer
 
 from radgs.errors import ExportError
-from radgs.export import Consent, ExportFormat, Shipment, SpatialRegistrationFormat, export_files, format_named
+from radgs.export import (
+    ExportFormat,
+    ReleasedPoses,
+    ReleasePolicy,
+    SpatialRegistrationFormat,
+    export_files,
+    format_named,
+)
 from radgs.io.dicom_series import DicomSeries, read_dicom_series
 from radgs.io.raster import LPS_TO_RAS
 from RadGSRegLib.export.references import instance_uids
@@ -32,14 +39,14 @@ class FileExport:
     Attributes:
         folder: Where to; made where there is none.
         formats: Names of ``radgs.export.FILE_FORMATS``.
-        consent: What a person has agreed to; nothing by default.
+        policy: What a person has agreed to; nothing by default.
         ct_dicom: The CT's DICOM files or folders, in whose frame of reference it stands.
         xray_dicom: The X-rays' DICOM files or folders. Their frame of reference then counts as the world.
     """
 
     folder: Path
     formats: tuple[str, ...]
-    consent: Consent = field(default_factory=Consent)
+    policy: ReleasePolicy = field(default_factory=ReleasePolicy)
     ct_dicom: tuple[Path, ...] = ()
     xray_dicom: tuple[Path, ...] = ()
 
@@ -48,7 +55,7 @@ class FileExport:
 class Exported:
     """What has left: the poses, and the files, each written, read back and found the same."""
 
-    shipment: Shipment
+    released: ReleasedPoses
     files: tuple[Path, ...]
 
 
@@ -59,10 +66,10 @@ def export_levels(ct: Any, levels: Sequence[KeptLevel], export: FileExport) -> E
         WithheldError: A verdict needs a consent that was not given.
         RadgsError: A level is not as it was registered, or a file cannot be written or read back.
     """
-    shipment = release_levels(levels, export.consent)
+    released = release_levels(levels, export.policy)
     formats = [_format(name, ct, export) for name in dict.fromkeys(export.formats)]
     return Exported(
-        shipment, tuple(file for chosen in formats for file in export_files(shipment, chosen, export.folder))
+        released, tuple(file for chosen in formats for file in export_files(released, chosen, export.folder))
     )
 
 

@@ -16,14 +16,14 @@ import slicer
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, RadgsError
-from radgs.export import Consent, Shipment, WithheldError, release
-from radgs.export.shipment import Origin
+from radgs.export import ReleasedPoses, ReleasePolicy, WithheldError, release
+from radgs.export.released_poses import Provenance
 from radgs.geometry import RigidTransform
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.export.references import registered_xrays
 from RadGSRegLib.scene.levels import level_transforms
-from RadGSRegLib.scene.origin import STILL_MM, origin_of, what_has_moved
 from RadGSRegLib.scene.placement import set_pose
+from RadGSRegLib.scene.provenance import STILL_MM, provenance_of, what_has_moved
 
 #: Corners of a cube of one metre about the origin, (8, 3): where a moved transform is told from one that was not.
 CUBE = np.array(np.meshgrid(*[[-500.0, 500.0]] * 3)).reshape(3, -1).T
@@ -52,14 +52,14 @@ class KeptLevel:
         level: Its name.
         transform: Its transform node.
         result: What the registration said of it.
-        origin: Which registration that was.
+        provenance: Which registration that was.
         obstacle: Why it cannot be exported as it stands; None where nothing but its verdict may stand in the way.
     """
 
     level: str
     transform: Any
     result: LevelResult
-    origin: Origin = field(default_factory=Origin)
+    provenance: Provenance = field(default_factory=Provenance)
     obstacle: Obstacle | None = None
 
     @property
@@ -90,12 +90,12 @@ def choose(ct: Any, names: Sequence[str] = ()) -> list[KeptLevel]:
     return [kept for name, kept in known.items() if not names or name in names]
 
 
-def release_levels(levels: Sequence[KeptLevel], consent: Consent | None = None) -> Shipment:
+def release_levels(levels: Sequence[KeptLevel], policy: ReleasePolicy | None = None) -> ReleasedPoses:
     """Lets levels out of the scene: all of them or none.
 
     Args:
         levels: Which ones.
-        consent: What a person has agreed to; nothing by default.
+        policy: What a person has agreed to; nothing by default.
 
     Raises:
         ExportError: There is none, a level is not as it was registered, or the levels belong to different X-rays.
@@ -112,11 +112,11 @@ def release_levels(levels: Sequence[KeptLevel], consent: Consent | None = None) 
             "Export them one after the other, each into a folder of its own.",
         )
     try:
-        shipment = release(RegistrationResult({kept.level: kept.result for kept in levels}), consent)
+        released = release(RegistrationResult({kept.level: kept.result for kept in levels}), policy)
     except WithheldError as withheld:
         raise WithheldError(withheld.verdict, withheld.levels, withheld.problem, REMEDIES[withheld.verdict]) from None
-    origins = {kept.level: kept.origin for kept in levels}
-    return Shipment(tuple(replace(pose, origin=origins[pose.level]) for pose in shipment.poses))
+    provenances = {kept.level: kept.provenance for kept in levels}
+    return ReleasedPoses(tuple(replace(pose, provenance=provenances[pose.level]) for pose in released.poses))
 
 
 #: By the verdict that stands in the way.
@@ -145,7 +145,7 @@ def _kept(level: str, transform: Any, ct: Any) -> KeptLevel:
         values = result_of(transform)
         if values is None:
             raise ValueError("nothing kept")
-        result, origin = LevelResult.from_json_dict(values, transform.GetName()), origin_of(transform)
+        result, provenance = LevelResult.from_json_dict(values, transform.GetName()), provenance_of(transform)
         moved = what_has_moved(transform, ct)
     except (RadgsError, ValueError, AttributeError, TypeError):  # an older scene, or somebody else wrote there
         lost = Obstacle("the scene does not keep what its registration said", f"Register {level} again.")
@@ -154,11 +154,11 @@ def _kept(level: str, transform: Any, ct: Any) -> KeptLevel:
         failed = Obstacle(
             "its last registration found no pose", f"Register {level} again; the transform is an earlier one's."
         )
-        return KeptLevel(level, transform, result, origin, failed)
+        return KeptLevel(level, transform, result, provenance, failed)
     obstacle = _edited(level, transform, result.ct_to_world)
     if obstacle is None and moved is not None:
         obstacle = Obstacle(moved, f"Put it back where it was, or register {level} again.")
-    return KeptLevel(level, transform, result, origin, obstacle)
+    return KeptLevel(level, transform, result, provenance, obstacle)
 
 
 def _edited(level: str, transform: Any, registered: RigidTransform) -> Obstacle | None:

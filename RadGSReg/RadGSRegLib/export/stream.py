@@ -15,7 +15,7 @@ import qt
 
 from radgs.case import RegistrationResult
 from radgs.errors import ExportError, RadgsError
-from radgs.export import Consent
+from radgs.export import ReleasePolicy
 from radgs.export.igtl.link import DEFAULT_PORT, Link
 from radgs.export.igtl.lookup import is_address
 from radgs.export.live import LivePoses
@@ -127,7 +127,7 @@ class LevelStream:
         return self._link is not None
 
     def start(
-        self, ct: Any, levels: Sequence[KeptLevel], target: StreamTarget, consent: Consent | None = None
+        self, ct: Any, levels: Sequence[KeptLevel], target: StreamTarget, policy: ReleasePolicy | None = None
     ) -> StreamState:
         """Begins to send levels, in place of an earlier stream; returns at once.
 
@@ -135,19 +135,19 @@ class LevelStream:
             ct: Their CT.
             levels: Which ones, as they are now.
             target: Where to.
-            consent: What a person has agreed to for these poses; nothing by default.
+            policy: What a person has agreed to for these poses; nothing by default.
 
         Raises:
             WithheldError: A verdict needs a consent that was not given.
             ExportError: A level is not as it was registered, or the target cannot be used.
         """
         target.check()
-        release_levels(levels, consent)
+        release_levels(levels, policy)
         self.stop()
         link = Link(target.host, target.port, listen=target.listen)
         self._ct, self._names = ct, tuple(kept.level for kept in levels)
         self._agreed = {kept.identity for kept in levels}
-        self._live = LivePoses(link, Consent(check=True, reject=True), self._names)
+        self._live = LivePoses(link, ReleasePolicy(check=True, reject=True), self._names)
         self._link, self._target = link, StreamTarget(target.host, link.port, target.listen)
         self._turn()
         if self.running:

@@ -65,6 +65,8 @@ class ClickPlacement(VTKObservationMixin):
                 interaction.SwitchToViewTransformMode()
 
     def _placed(self, caller: Any = None, event: Any = None) -> None:
+        if self._place is None:
+            return
         level, xray = self._place
         position = [0.0, 0.0, 0.0]
         self._pending.GetNthControlPointPositionWorld(0, position)

@@ -10,7 +10,7 @@ import slicer
 
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.node_contract import DRR_ROLE, LEVEL_ATTRIBUTE
-from RadGSRegLib.scene.placement import in_scene
+from RadGSRegLib.scene.placement import ijk_to_own_ras, in_scene
 
 #: Bone is dark in an X-ray of intensities, so it is in the DRR that is mixed into one.
 GREY, INVERTED_GREY = "vtkMRMLColorTableNodeGrey", "vtkMRMLColorTableNodeInvertedGrey"
@@ -26,7 +26,7 @@ def put_drr(xray: Any, level: str, path: Path, binned: int) -> Any:
         binned: Pixels of the X-ray, side by side, in one of the DRR.
     """
     pixels = np.load(path, allow_pickle=False).astype(np.float32)
-    ijk_to_ras = xray_nodes.ijk_to_own_ras(xray)
+    ijk_to_ras = ijk_to_own_ras(xray)
     ijk_to_ras[:3, 3] += (ijk_to_ras[:3, 0] + ijk_to_ras[:3, 1]) * (binned - 1) / 2
     ijk_to_ras[:3, :2] *= binned
     name = f"{level} DRR in {xray_nodes.view_name(xray)}"

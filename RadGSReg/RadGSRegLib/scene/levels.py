@@ -50,7 +50,7 @@ def is_level_transform(node: Any) -> bool:
 def active_level(ct: Any) -> str | None:
     """The level whose transform a CT follows; None where it follows none, or there is no CT."""
     parent = None if ct is None else ct.GetParentTransformNode()
-    return parent.GetAttribute(LEVEL_ATTRIBUTE) if is_level_transform(parent) else None
+    return None if parent is None else parent.GetAttribute(LEVEL_ATTRIBUTE)
 
 
 def put_level(ct: Any, level: str, pose: RigidTransform, name: str = "", into: Any = None) -> Any:

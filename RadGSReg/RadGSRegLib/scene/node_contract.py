@@ -42,7 +42,7 @@ LEVEL_ATTRIBUTE = "RadGSReg.level"
 RESULT_ATTRIBUTE = "RadGSReg.result"
 
 #: On a level's transform: which registration it comes from, and where CT and X-rays stood then (JSON).
-ORIGIN_ATTRIBUTE = "RadGSReg.origin"
+PROVENANCE_ATTRIBUTE = "RadGSReg.origin"
 
 #: On a level's transform whose pose the user accepted: the verdict that it had.
 ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
@@ -63,7 +63,7 @@ ROLES_OF_A_LEVEL = (
     RECONSTRUCTED_GAUSSIANS_ROLE,
     ATTENTION_ROLE,
 )
-ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, ORIGIN_ATTRIBUTE, ACCEPTED_ATTRIBUTE)
+ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE)
 
 
 def click_role(level: str, view: str) -> str:

@@ -60,7 +60,9 @@ class SceneWatch(VTKObservationMixin):
 
 
 def _what_to_observe(node: Any) -> list[tuple[Any, tuple[int, ...]]]:
-    found = [(node, (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent))]
+    found: list[tuple[Any, tuple[int, ...]]] = [
+        (node, (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent))
+    ]
     if node.IsA("vtkMRMLMarkupsNode"):
         kind = slicer.vtkMRMLMarkupsNode
         found.append(

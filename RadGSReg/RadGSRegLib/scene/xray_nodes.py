@@ -198,7 +198,8 @@ def click_pixel(parameter_node: Any, level: str, volume: Any) -> tuple[float, fl
 
 def click_gap_mm(parameter_node: Any, level: str, volumes: Sequence[Any]) -> float | None:
     """How far apart, at the most, the rays of a level's clicks pass the point that they mark, mm; None before then."""
-    pixels = [click_pixel(parameter_node, level, volume) for volume in volumes]
-    if len(pixels) < 2 or None in pixels:
+    marked = [click_pixel(parameter_node, level, volume) for volume in volumes]
+    pixels = [pixel for pixel in marked if pixel is not None]
+    if len(pixels) < 2 or len(pixels) < len(marked):
         return None
     return triangulate([geometry_of(volume) for volume in volumes], pixels).gap_mm

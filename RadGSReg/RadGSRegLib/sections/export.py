@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.export import Consent
+from radgs.export import ReleasePolicy
 from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
 from RadGSRegLib.export.registered_levels import KeptLevel, of_other_xrays
 from RadGSRegLib.review.verdicts import verdict_colour
@@ -171,30 +171,30 @@ class ExportSection(Section):
         names = ", ".join(kept.level for kept in chosen)
         self._gate.ask(chosen, _("export {levels}").format(levels=names), self._export)
 
-    def _export(self, consent: Consent) -> None:
+    def _export(self, policy: ReleasePolicy) -> None:
         parameters, folder = self.panel.parameters, typed_folder(self.ui.exportFolderEdit)
         if folder is None:  # it was emptied while the question was open
             self.panel.refresh()
             return
         try:
             with slicer.util.WaitCursor():
-                exported = export_levels(parameters.ct, self._chosen_now(), self._how(parameters, consent, folder))
+                exported = export_levels(parameters.ct, self._chosen_now(), self._how(parameters, policy, folder))
         except RadgsError as error:
             self._say_error(error)
             return
         self._say(exported_text(exported))
         self.panel.announce(
-            _("{levels} exported").format(levels=", ".join(pose.level for pose in exported.shipment.poses))
+            _("{levels} exported").format(levels=", ".join(pose.level for pose in exported.released.poses))
         )
 
-    def _how(self, parameters: Any, consent: Consent, folder: Path) -> FileExport:
+    def _how(self, parameters: Any, policy: ReleasePolicy, folder: Path) -> FileExport:
         ui = self.ui
         known = dicom_files(parameters.ct)
         typed = (Path(ui.ctDicomEdit.currentPath),) if ui.ctDicomEdit.currentPath and not known else ()
         return FileExport(
             folder=folder,
             formats=(ui.exportFormatComboBox.currentData,),
-            consent=consent,
+            policy=policy,
             ct_dicom=known if known and ui.ctDicomCheckBox.checked else typed,
             xray_dicom=(Path(ui.xrayDicomEdit.currentPath),) if ui.xrayDicomEdit.currentPath else (),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from radgs.export import Consent
+from radgs.export import ReleasePolicy
 from RadGSRegLib.export.registered_levels import KeptLevel
 from RadGSRegLib.sections.export_texts import force_text, question_text
 
@@ -28,8 +28,8 @@ class ExportGate:
     def __init__(self, ui: Any, chosen: Callable[[], Sequence[KeptLevel]], changed: Callable[[], None]) -> None:
         self._ui, self._chosen, self._changed = ui, chosen, changed
         self._asked: tuple[Any, ...] | None = None
-        self._then: Callable[[Consent], None] = lambda consent: None
-        self._consent = Consent()
+        self._then: Callable[[ReleasePolicy], None] = lambda policy: None
+        self._policy = ReleasePolicy()
         ui.exportYesButton.connect("clicked(bool)", self._yes)
         ui.exportNoButton.connect("clicked(bool)", self.withdraw)
         ui.forceLineEdit.connect("textChanged(QString)", lambda text: changed())
@@ -57,20 +57,20 @@ class ExportGate:
         names = {typed.strip(), *re.split(r"[\s,]+", typed)}
         return [kept.level for kept in _with_verdict(chosen, "reject") if kept.level not in names]
 
-    def ask(self, chosen: Sequence[KeptLevel], deed: str, then: Callable[[Consent], None]) -> None:
+    def ask(self, chosen: Sequence[KeptLevel], deed: str, then: Callable[[ReleasePolicy], None]) -> None:
         """Asks where there is something to ask.
 
         Args:
             chosen: The levels that are to leave; the rejected among them have been typed.
             deed: What the answer does, for the button ("Export L4").
-            then: Called with the consent: at once where none is needed, else when the user says yes.
+            then: Called with the policy: at once where none is needed, else when the user says yes.
         """
         doubtful, rejected = _with_verdict(chosen, "check"), _with_verdict(chosen, "reject")
         if not doubtful and not rejected:
-            then(Consent())
+            then(ReleasePolicy())
             return
         self._asked, self._then = _identities(chosen), then
-        self._consent = Consent(check=True, reject=bool(rejected))
+        self._policy = ReleasePolicy(check=True, reject=bool(rejected))
         self._ui.exportQuestionLabel.text = question_text(doubtful, rejected)
         self._ui.exportYesButton.text = _("Yes: {deed}").format(deed=deed)
         self._changed()
@@ -81,16 +81,16 @@ class ExportGate:
         self._changed()
 
     def _yes(self) -> None:
-        then, consent = self._then, self._consent
+        then, policy = self._then, self._policy
         still_the_same = self._asked == _identities(self._chosen())
         self._close()
         self._ui.forceLineEdit.text = ""  # forced once, not from now on
         if still_the_same:
-            then(consent)
+            then(policy)
         self._changed()
 
     def _close(self) -> None:
-        self._asked, self._then = None, lambda consent: None
+        self._asked, self._then = None, lambda policy: None
 
 
 def _with_verdict(levels: Sequence[KeptLevel], verdict: str) -> list[KeptLevel]:

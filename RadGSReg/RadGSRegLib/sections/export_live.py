@@ -8,7 +8,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from radgs.export import Consent
+from radgs.export import ReleasePolicy
 from RadGSRegLib.export.registered_levels import KeptLevel
 from RadGSRegLib.export.stream import StreamState
 from RadGSRegLib.sections.export_gate import ExportGate
@@ -77,11 +77,11 @@ class LiveRows:
         deed = _("send {levels} live").format(levels=", ".join(kept.level for kept in self._chosen))
         self._gate.ask(self._chosen, deed, self._start)
 
-    def _start(self, consent: Consent) -> None:
+    def _start(self, policy: ReleasePolicy) -> None:
         ui, names = self._ui, [kept.level for kept in self._chosen]
         host, port, listen = ui.streamHostEdit.text.strip(), ui.streamPortSpinBox.value, ui.streamListenCheckBox.checked
         try:
-            self._logic.startStream(self._ct, host, port, listen, names, consent)
+            self._logic.startStream(self._ct, host, port, listen, names, policy)
         except RadgsError as error:
             self._say_error(error)
         self._changed()

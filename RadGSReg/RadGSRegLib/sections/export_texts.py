@@ -7,7 +7,7 @@ from html import escape
 
 from slicer.i18n import tr as _
 
-from radgs.export.shipment import expectation
+from radgs.export.released_poses import expectation
 from RadGSRegLib.export.files import Exported
 from RadGSRegLib.export.registered_levels import KeptLevel
 from RadGSRegLib.export.stream import StreamState
@@ -84,7 +84,7 @@ def exported_text(exported: Exported) -> str:
     """What has left; rich text."""
     lines = [
         f"<b>{escape(pose.level)}</b>: {pose.verdict}, {pose.release}; {pose.expectation}."
-        for pose in exported.shipment.poses
+        for pose in exported.released.poses
     ]
     lines.append(_("Written, read back and found the same:"))
     return "<br>".join([*lines, *(escape(str(file)) for file in exported.files)])

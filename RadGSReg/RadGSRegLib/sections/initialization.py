@@ -8,7 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from radgs.case.checks.case import MAXIMUM_CLICK_GAP_MM
+from radgs.case.checks.case import MAX_CLICK_GAP_MM
 from radgs.errors import RadgsError
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.click_placement import ClickPlacement
@@ -94,7 +94,7 @@ class InitializationSection(Section):
             gap = None  # the geometry is to blame, and its own line says so
         item = qt.QTableWidgetItem("–" if gap is None else _("{gap:.1f} mm").format(gap=gap))
         item.setToolTip(_("How far the rays of the two clicks miss each other"))
-        if gap is not None and gap > MAXIMUM_CLICK_GAP_MM:
+        if gap is not None and gap > MAX_CLICK_GAP_MM:
             item.setForeground(qt.QBrush(qt.QColor(colour("bad", self.ui.clicksTable))))
             item.setToolTip(_("Too far: click the same vertebra's body in both X-rays, or check the geometry"))
         self.ui.clicksTable.setItem(row, 1 + len(xrays), item)

@@ -75,7 +75,7 @@ class ResultsSection(Section):
 
     def _show_reasons(self) -> None:
         level = active_level(self.panel.parameters.ct)
-        shown = [level] if level in self._results else list(self._results)
+        shown = [level] if level is not None and level in self._results else list(self._results)
         reasons = [f"{name}: {reason['message']}" for name in shown for reason in self._results[name][1]["reasons"]]
         if not self._results:
             reasons = [_("Nothing has been registered yet.")]
@@ -91,9 +91,8 @@ class ResultsSection(Section):
             if level
             else _("CT and segmentation stand where they were before any registration")
         )
-        transform, result = self._results.get(level, (None, None))
         self._show_undo()
-        why_not = self._why_not_to_accept(level, transform, result)
+        why_not = self._why_not_to_accept(level)
         accept.enabled = why_not is None
         accept.text = _("Accept {level}").format(level=level) if level else _("Accept")
         accept.toolTip = why_not or _("Mark the pose of {level} as judged and good").format(level=level)
@@ -110,11 +109,12 @@ class ResultsSection(Section):
             else _("Back to how it was before {deed}").format(deed=self._before[1])
         )
 
-    def _why_not_to_accept(self, level: str | None, transform: Any, result: Any) -> str | None:
+    def _why_not_to_accept(self, level: str | None) -> str | None:
         if self.logic.running:
             return _("A registration is under way")
-        if result is None:
+        if level is None or level not in self._results:
             return _("Select a level first") if self._results else _("Nothing has been registered yet")
+        transform, result = self._results[level]
         if result["verdict"] == "reject":
             return _("A rejected pose cannot be accepted: correct the inputs, and register again")
         if (obstacle := self._obstacles.get(level)) is not None:
@@ -144,6 +144,8 @@ class ResultsSection(Section):
     def _accept(self) -> None:
         ct = self.panel.parameters.ct
         level = active_level(ct)
+        if level is None:
+            return
         _transform, result = self._results[level]
         if result["verdict"] == "check" and not self.panel.confirm(_question(level, result)):
             return
@@ -161,17 +163,17 @@ class ResultsSection(Section):
         if inputs.ct is None or inputs.segmentation is None:
             return
         level = active_level(inputs.ct)
-        if level in self._results:
+        if level is not None and level in self._results:
             self._before = judgement_of(inputs.ct, level), _("Revert")
             acceptance.withdraw_acceptance(self._results[level][0])
         self.logic.revert(inputs)
         self.panel.refresh()
 
     def _undo(self) -> None:
-        inputs, (judgement, _deed) = self.logic.inputs(), self._before
+        inputs, before = self.logic.inputs(), self._before
         self._before = None
-        if inputs.segmentation is not None:
-            judgement.restore(inputs.segmentation)
+        if before is not None and inputs.segmentation is not None:
+            before[0].restore(inputs.segmentation)
         self.panel.refresh()
 
     def _item(self, text: str, verdict: str | None) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 from radgs.errors import RadgsError
 
 #: Characters of the longest word that fits into the panel's width, with some to spare.
-LONGEST_WORD = 56
+MAX_WORD_LENGTH = 56
 
 #: A run of characters at which no line breaks; a tag of rich text ends it.
-LONG_WORD = re.compile(rf"[^\s<>]{{{LONGEST_WORD + 1},}}")
+LONG_WORD = re.compile(rf"[^\s<>]{{{MAX_WORD_LENGTH + 1},}}")
 
 
 def without_long_words(text: str) -> str:
@@ -21,11 +21,11 @@ def without_long_words(text: str) -> str:
 
 
 def shortened(word: str) -> str:
-    """A word of at most ``LONGEST_WORD`` characters: its beginning, an ellipsis, its end."""
-    if len(word) <= LONGEST_WORD:
+    """A word of at most ``MAX_WORD_LENGTH`` characters: its beginning, an ellipsis, its end."""
+    if len(word) <= MAX_WORD_LENGTH:
         return word
-    end = (LONGEST_WORD - 1) * 2 // 3  # a file's name is at the end of its path
-    return f"{word[: LONGEST_WORD - 1 - end]}…{word[-end:]}"
+    end = (MAX_WORD_LENGTH - 1) * 2 // 3  # a file's name is at the end of its path
+    return f"{word[: MAX_WORD_LENGTH - 1 - end]}…{word[-end:]}"
 
 
 def put_text(label: Any, text: str) -> None:

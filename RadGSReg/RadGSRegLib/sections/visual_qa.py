@@ -40,7 +40,9 @@ class VisualQaSection(Section):
         ui = self.ui
         self._pictures: OverlayPictures | None = None
         #: What has been drawn, is being drawn, and could not be drawn and is not tried again by itself.
-        self._drawn = self._asked = self._failed = None
+        self._drawn: tuple[Any, ...] | None = None
+        self._asked: tuple[Any, ...] | None = None
+        self._failed: tuple[Any, ...] | None = None
         self._why = ""
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
@@ -126,7 +128,7 @@ class VisualQaSection(Section):
         """The result of the level that is drawn; None where there is none with a pose."""
         parameters = self.panel.parameters
         transforms = {} if parameters.ct is None else level_transforms(parameters.ct)
-        transform = transforms.get(self._level(parameters))
+        transform = transforms.get(self._level(parameters) or "")
         result = None if transform is None else result_of(transform)
         return result if result is not None and result["ct_to_world"] is not None else None
 
@@ -240,10 +242,11 @@ class VisualQaSection(Section):
         else:
             failed = wanted is not None and wanted == self._failed
             label.text = self._why if failed else _("Press Draw to compare")
-        shown = self._pictures is not None
+        pictures = self._pictures
+        shown = pictures is not None
         for widget in (ui.blendSlider, ui.startRadioButton, ui.outlineCheckBox, ui.pictureLabel1, ui.pictureLabel2):
             widget.enabled = shown
-        ui.resultRadioButton.enabled = shown and self._pictures.has("result")
+        ui.resultRadioButton.enabled = pictures is not None and pictures.has("result")
 
     def _show_pictures(self) -> None:
         ui, pictures = self.ui, self._pictures
@@ -286,7 +289,7 @@ class VisualQaSection(Section):
         parameters = self.panel.parameters
         if parameters is None or parameters.ct is None:
             return None
-        transform = level_transforms(parameters.ct).get(self._level(parameters))
+        transform = level_transforms(parameters.ct).get(self._level(parameters) or "")
         return None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
 
     def _rendering(self) -> Any:

@@ -4,7 +4,7 @@ Every function takes the label map as a ``Volume`` of integers in any orientatio
 in that volume's RAS millimetres.
 """
 
-from radgs.anatomy.frame import body_centre, level_pitch_mm, vertebra_frame
+from radgs.anatomy.frame import body_centre, level_spacing_mm, vertebra_frame
 from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_label, suggest_numbering
 from radgs.anatomy.surface import label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
 
@@ -13,7 +13,7 @@ __all__ = [
     "LEVELS",
     "body_centre",
     "label_mask",
-    "level_pitch_mm",
+    "level_spacing_mm",
     "sample_triangles",
     "suggest_label",
     "suggest_numbering",

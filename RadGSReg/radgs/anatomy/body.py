@@ -17,13 +17,13 @@ SPACING_MM = 1.5
 CORE_FRACTION = 0.6
 
 #: A body thinner than this (half height, mm) is no body: the worst crushed vertebrae keep about 3 mm.
-MINIMUM_BODY_RADIUS_MM = 2.5
+MIN_BODY_RADIUS_MM = 2.5
 
 #: The canal lies within this part of the vertebra's depth, counted from its back.
 CANAL_DEPTH_RANGE = (0.25, 0.65)
 
 #: A smaller hole is not the canal, mm^3 (found: 1000 to 2300).
-MINIMUM_CANAL_MM3 = 300.0
+MIN_CANAL_MM3 = 300.0
 
 #: Neighbours within a slice across the first array axis.
 IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
@@ -33,7 +33,7 @@ IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 def thick_part(region: BoolArray, label: int) -> BoolArray:
     """The thick part of a region: its largest component after opening with a ball that processes cannot hold."""
     depth = ndimage.distance_transform_edt(region) * SPACING_MM
-    if depth.max(initial=0.0) < MINIMUM_BODY_RADIUS_MM:
+    if depth.max(initial=0.0) < MIN_BODY_RADIUS_MM:
         raise CaseError(f"Label {label} is too thin to hold a vertebral body.", "Choose the label of a whole vertebra.")
     radius = CORE_FRACTION * depth.max()
     return _largest_component(ndimage.distance_transform_edt(depth < radius) * SPACING_MM < radius) & region
@@ -56,7 +56,7 @@ def posterior_wall(whole: BoolArray) -> int | None:
     holes[:, :first] = False
     holes[:, last + 1 :] = False
     canal = _largest_component(holes)
-    if canal.sum() * SPACING_MM**3 < MINIMUM_CANAL_MM3:
+    if canal.sum() * SPACING_MM**3 < MIN_CANAL_MM3:
         return None
     middle = round(float(np.argwhere(canal)[:, 2].mean()))
     strip = canal[:, :, max(middle - 3, 0) : middle + 4]

@@ -23,8 +23,8 @@ from radgs.geometry import FloatArray, RigidTransform, Volume, angle_between, un
 
 #: What remains beside the body is an arch when it is at least this large and lies this far from the body's centre; the
 #: vertebrae measured have 3500 mm^3 (a crushed one) to 26000 mm^3 at 15 to 30 mm.
-MINIMUM_ARCH_MM3 = 1000.0
-MINIMUM_ARCH_OFFSET_MM = 8.0
+MIN_ARCH_MM3 = 1000.0
+MIN_ARCH_OFFSET_MM = 8.0
 
 #: How sharply the surface's normals gather around the first superior axis: half weight at 55, 34 and 24 degrees.
 NORMAL_CONCENTRATIONS = (1.6, 4.0, 8.0)
@@ -104,7 +104,7 @@ def body_centre(labels: Volume, label: int) -> FloatArray:
     return _fit_frame(labels, label)[0].translation
 
 
-def level_pitch_mm(labels: Volume, label: int) -> float | None:
+def level_spacing_mm(labels: Volume, label: int) -> float | None:
     """Distance from this body's centre to the nearest neighbouring level's (label - 1 or label + 1), mm.
 
     Neighbours cut by the label map's edge count only where no whole one is present; None without any neighbour.
@@ -157,9 +157,7 @@ def _first_frame(vertebra: _Oriented, label: int) -> tuple[RigidTransform, bool]
     superior = _superior_from_normals(vertebra, core)
     arch = vertebra.whole & ~ndimage.binary_dilation(core, iterations=2)
     away_from_arch = centre - vertebra.centroid(arch) if arch.any() else np.zeros(3)
-    has_arch = bool(
-        arch.sum() * SPACING_MM**3 >= MINIMUM_ARCH_MM3 and np.linalg.norm(away_from_arch) >= MINIMUM_ARCH_OFFSET_MM
-    )
+    has_arch = bool(arch.sum() * SPACING_MM**3 >= MIN_ARCH_MM3 and np.linalg.norm(away_from_arch) >= MIN_ARCH_OFFSET_MM)
     forward = np.array([0.0, 1.0, 0.0])
     if has_arch and angle_between(away_from_arch, forward) < np.radians(60.0):
         forward = away_from_arch

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from radgs.calibration.exposure_model import FOCAL, MIDDLE, PARAMETERS, ExposureModel, model_of_projection
-from radgs.calibration.linear import MINIMUM_POINTS, agreeing_projection
+from radgs.calibration.linear import MIN_POINTS, agreeing_projection
 from radgs.calibration.pick_files import Pick
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, ViewGeometry
@@ -27,10 +27,10 @@ BAD_PICK_SIGMAS, BAD_PICK_PIXELS = 4.5, 1.0
 MEDIAN_OF_RAYLEIGH = 1.1774
 
 #: Standard deviations below which picks are not believed to lie, pixels.
-LEAST_PICK_SIGMA = 0.02
+MIN_PICK_SIGMA = 0.02
 
 #: The phantom's points must span this share of their extent in the direction in which they are flattest.
-LEAST_DEPTH = 0.05
+MIN_DEPTH = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,14 +144,14 @@ class _ViewProblem:
         """Of the picks in use, along one axis, with the degrees of freedom that the parameters took."""
         free = 2 * int(self.used.sum()) - PARAMETERS + len(self.held)
         squares = float((self.misses()[self.used] ** 2).sum())
-        return max(float(np.sqrt(squares / max(free, 1))), LEAST_PICK_SIGMA)
+        return max(float(np.sqrt(squares / max(free, 1))), MIN_PICK_SIGMA)
 
     def set_aside_bad_picks(self) -> bool:
         """Takes the worst pick out if it contradicts the rest; whether it did."""
         misses = self.misses()
-        if self.used.sum() <= MINIMUM_POINTS + 1:
+        if self.used.sum() <= MIN_POINTS + 1:
             return False
-        robust = max(float(np.median(misses[self.used])) / MEDIAN_OF_RAYLEIGH, LEAST_PICK_SIGMA)
+        robust = max(float(np.median(misses[self.used])) / MEDIAN_OF_RAYLEIGH, MIN_PICK_SIGMA)
         worst = int(np.argmax(np.where(self.used, misses, -1.0)))
         if misses[worst] <= max(BAD_PICK_SIGMAS * robust, BAD_PICK_PIXELS):
             return False
@@ -163,16 +163,16 @@ def _first_fit(
     view: str, phantom: Mapping[str, FloatArray], picks: Sequence[Pick], sizes: Mapping[str, tuple[int, int]]
 ) -> _ViewProblem:
     own = [pick for pick in picks if pick.view == view]
-    if len(own) < MINIMUM_POINTS:
+    if len(own) < MIN_POINTS:
         raise GeometryError(
-            f"View {view} has {len(own)} picks.", f"Pick at least {MINIMUM_POINTS} points of the phantom in it."
+            f"View {view} has {len(own)} picks.", f"Pick at least {MIN_POINTS} points of the phantom in it."
         )
     if view not in sizes:
         raise GeometryError(f"Nothing says how large the image of view {view} is.", "Give --size columns,rows.")
     points = np.array([phantom[pick.point] for pick in own])
     pixels = np.array([pick.pixel for pick in own])
     extents = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    if extents[2] < LEAST_DEPTH * extents[0]:
+    if extents[2] < MIN_DEPTH * extents[0]:
         raise GeometryError(
             f"The points picked in view {view} lie nearly in one plane.", "Pick points at different depths."
         )
@@ -180,9 +180,9 @@ def _first_fit(
     names = [pick.point for pick in own]
     problem = _ViewProblem(view, names, points, pixels, np.ones(len(own), dtype=bool), model, parameters)
     misses = problem.misses()  # picks far off the agreeing half would pull the first adjustment away
-    robust = max(float(np.median(misses)) / MEDIAN_OF_RAYLEIGH, LEAST_PICK_SIGMA)
+    robust = max(float(np.median(misses)) / MEDIAN_OF_RAYLEIGH, MIN_PICK_SIGMA)
     near = misses <= max(10 * BAD_PICK_SIGMAS * robust, 20.0)
-    if near.sum() > MINIMUM_POINTS:
+    if near.sum() > MIN_POINTS:
         problem.used = near
     return problem
 

@@ -11,7 +11,7 @@ import numpy as np
 from radgs.geometry import FloatArray
 
 #: Points that a projection matrix needs.
-MINIMUM_POINTS = 6
+MIN_POINTS = 6
 
 #: Samples drawn: with a third of the picks wrong, one of these is right with a probability of 1 - 1e-5.
 DRAWS = 200
@@ -42,7 +42,7 @@ def agreeing_projection(points: FloatArray, pixels: FloatArray, seed: int = 0) -
         pixels: (N, 2).
         seed: Of the samples drawn.
     """
-    if len(points) <= MINIMUM_POINTS:
+    if len(points) <= MIN_POINTS:
         return projection_of_points(points, pixels)
     random = np.random.default_rng(seed)
     best = projection_of_points(points, pixels)
@@ -51,7 +51,7 @@ def agreeing_projection(points: FloatArray, pixels: FloatArray, seed: int = 0) -
     if all_misses.max() <= HARMLESS_MISS * smallest:
         return best
     for _ in range(DRAWS):
-        chosen = random.choice(len(points), MINIMUM_POINTS + 1, replace=False)
+        chosen = random.choice(len(points), MIN_POINTS + 1, replace=False)
         if np.linalg.matrix_rank(points[chosen] - points[chosen].mean(axis=0), tol=1e-3) < 3:
             continue
         candidate = projection_of_points(points[chosen], pixels[chosen])

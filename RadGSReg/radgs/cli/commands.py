@@ -72,7 +72,7 @@ class Format(StrEnum):
 
 
 #: A week; and more than anybody's patience or disk has room for.
-MOST_MINUTES, MOST_TRIALS, MOST_STEPS, MOST_SEED = 10080, 10_000, 1_000_000, 2**32 - 1
+MAX_MINUTES, MAX_TRIALS, MAX_STEPS, MAX_SEED = 10080, 10_000, 1_000_000, 2**32 - 1
 
 
 def _number(value: float) -> float:
@@ -136,7 +136,7 @@ def prepare(
     level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
     out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
     minutes: Annotated[
-        float, typer.Option(min=0.1, max=MOST_MINUTES, callback=_number, help="Time budget, all in all.")
+        float, typer.Option(min=0.1, max=MAX_MINUTES, callback=_number, help="Time budget, all in all.")
     ] = 20.0,
     base: Annotated[
         Path | None,
@@ -145,7 +145,7 @@ def prepare(
             "beside --out, else the bundled ones."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Chooses simulated pairs and exposures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Chooses simulated pairs and exposures.")] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Teach the networks one vertebra of one CT. Ctrl-C keeps the best so far; the same command goes on from there."""
@@ -164,13 +164,13 @@ def train(
     minutes: Annotated[
         float,
         typer.Option(
-            min=0.1, max=MOST_MINUTES, callback=_number, help="Time budget of the training; pairs come on top."
+            min=0.1, max=MAX_MINUTES, callback=_number, help="Time budget of the training; pairs come on top."
         ),
     ] = 60.0,
-    spines: Annotated[int, typer.Option(min=2, max=MOST_TRIALS, help="How many synthetic patients.")] = 40,
+    spines: Annotated[int, typer.Option(min=2, max=MAX_TRIALS, help="How many synthetic patients.")] = 40,
     config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
     base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of weights, draws and exposures.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of weights, draws and exposures.")] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
     """Train generic networks on synthetic spines (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
@@ -234,7 +234,7 @@ def export(
     with ending_well(as_json):
         from radgs.cli.export_session import ExportRequest, LinkOptions, run_export
         from radgs.errors import ExportError
-        from radgs.export import Consent
+        from radgs.export import ReleasePolicy
         from radgs.export.igtl.link import DEFAULT_PORT
 
         live = Format.igtl in formats
@@ -247,7 +247,7 @@ def export(
                 file_formats=tuple(chosen.value for chosen in formats if chosen is not Format.igtl),
                 out=out,
                 levels=tuple(levels or ()),
-                consent=Consent(check=yes, reject=force),
+                policy=ReleasePolicy(check=yes, reject=force),
                 ct_dicom=tuple(ct_dicom or ()),
                 xray_dicom=tuple(xray_dicom or ()),
                 link=LinkOptions(host, port, listen, follow, timeout) if live else None,
@@ -260,9 +260,9 @@ def export(
 def benchmark(
     out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Chooses patients, poses and noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise.")] = 0,
     trials: Annotated[
-        int | None, typer.Option(min=1, max=MOST_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
+        int | None, typer.Option(min=1, max=MAX_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
     ] = None,
     world: Annotated[str, typer.Option(help="How images differ from clean ones, such as blades; or all.")] = "clean",
     device: DeviceOption = Device.auto,
@@ -296,10 +296,10 @@ def benchmark(
 def experiment(
     which: Annotated[Experiment, typer.Argument(help="RecM alone; attention and CAL; clicks off by known distances.")],
     out: Annotated[Path, typer.Option(help="Folder for report.md and the plots.")],
-    steps: Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="Of each training.")] = 600,
-    trials: Annotated[int, typer.Option(min=1, max=MOST_TRIALS, help="Of each known distance.")] = 6,
+    steps: Annotated[int, typer.Option(min=1, max=MAX_STEPS, help="Of each training.")] = 600,
+    trials: Annotated[int, typer.Option(min=1, max=MAX_TRIALS, help="Of each known distance.")] = 6,
     seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="Of the synthetic patient, pairs, weights and noise.")
+        int, typer.Option(min=0, max=MAX_SEED, help="Of the synthetic patient, pairs, weights and noise.")
     ] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
@@ -393,7 +393,7 @@ def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str
 
     errors = {}
     for name, level in registration.result.levels.items():
-        truth, model = case.truth.get(name), registration.models.get(name)
-        if truth is not None and model is not None and level.ct_to_world is not None:
-            errors[name] = mtre(model.surface, truth, level.ct_to_world)
+        truth, vertebra = case.truth.get(name), registration.vertebrae.get(name)
+        if truth is not None and vertebra is not None and level.ct_to_world is not None:
+            errors[name] = mtre(vertebra.surface, truth, level.ct_to_world)
     return errors

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from radgs.case import LevelResult, RegistrationResult, Verdict
 from radgs.errors import RadgsError, UnwrittenResultError
-from radgs.export import Shipment, WithheldError
+from radgs.export import ReleasedPoses, WithheldError
 from radgs.io.json_fields import json_text
 
 EXIT_OF_VERDICT: dict[Verdict, int] = {"accept": 0, "check": 3, "reject": 4}
@@ -216,10 +216,10 @@ def print_summary(
     console.print("Research use only, not a medical device.", style="dim")
 
 
-def print_shipment(shipment: Shipment, files: Sequence[Path]) -> None:
+def print_released(released: ReleasedPoses, files: Sequence[Path]) -> None:
     """What has left: the poses with their verdicts and the grounds for them, and the files."""
     console = Console(highlight=False)
-    for pose in shipment.poses:
+    for pose in released.poses:
         verdict = f"[{VERDICT_STYLES[pose.verdict]}]{pose.verdict}[/]"
         console.print(f"[bold]{escape(pose.level)}[/]: {verdict}, {pose.release}; {pose.expectation}.", soft_wrap=True)
         for reason in pose.reasons:

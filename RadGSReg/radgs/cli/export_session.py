@@ -10,12 +10,12 @@ from typing import Any
 
 import typer
 
-from radgs.cli.console import people_console, print_json, print_shipment
+from radgs.cli.console import people_console, print_json, print_released
 from radgs.errors import ExportError
 from radgs.export import (
-    Consent,
     ExportFormat,
-    Shipment,
+    ReleasedPoses,
+    ReleasePolicy,
     SpatialRegistrationFormat,
     WithheldError,
     export_files,
@@ -59,7 +59,7 @@ class ExportRequest:
         file_formats: Names of formats that are files.
         out: Their folder.
         levels: Which levels; all when empty.
-        consent: What was agreed to beforehand.
+        policy: What was agreed to beforehand.
         ct_dicom: DICOM files of the CT.
         xray_dicom: DICOM files of the X-rays.
         link: Where OpenIGTLink goes; None without it.
@@ -70,7 +70,7 @@ class ExportRequest:
     file_formats: tuple[str, ...]
     out: Path | None
     levels: tuple[str, ...] = ()
-    consent: Consent = field(default_factory=Consent)
+    policy: ReleasePolicy = field(default_factory=ReleasePolicy)
     ct_dicom: tuple[Path, ...] = ()
     xray_dicom: tuple[Path, ...] = ()
     link: LinkOptions | None = None
@@ -88,17 +88,17 @@ def run_export(request: ExportRequest) -> None:
     if not formats and request.link is not None and request.link.follow:
         _follow(request, request.link)
         return
-    shipment = _let_out(request)
+    released = _let_out(request)
     inputs = (request.result, *request.ct_dicom, *request.xray_dicom)
-    files = [file for chosen in formats for file in export_files(shipment, chosen, _folder(request), inputs)]
+    files = [file for chosen in formats for file in export_files(released, chosen, _folder(request), inputs)]
     done: dict[str, Any] = {"files": [str(file) for file in files]}
     if request.link is not None and not request.link.follow:
-        done["sent"] = _send(shipment, request.link)
+        done["sent"] = _send(released, request.link)
     if request.as_json:
-        levels = {pose.level: {"verdict": pose.verdict, "release": pose.release} for pose in shipment.poses}
+        levels = {pose.level: {"verdict": pose.verdict, "release": pose.release} for pose in released.poses}
         print_json({"levels": levels, **done})
     else:
-        print_shipment(shipment, files)
+        print_released(released, files)
     if request.link is not None and request.link.follow:
         _follow(request, request.link)
 
@@ -124,7 +124,7 @@ def _folder(request: ExportRequest) -> Path:
     return request.out
 
 
-def _let_out(request: ExportRequest) -> Shipment:
+def _let_out(request: ExportRequest) -> ReleasedPoses:
     """The poses, after the question where there is one to ask and a person to ask."""
     if request.file_formats:
         _folder(request)
@@ -136,14 +136,14 @@ def _let_out(request: ExportRequest) -> Shipment:
             "Name another folder with --out.",
         )
     try:
-        return release(result, request.consent, request.levels, digest)
+        return release(result, request.policy, request.levels, digest)
     except WithheldError as withheld:
         if withheld.verdict != "check" or request.as_json or not _somebody_is_there():
             raise
         people_console().print(withheld.problem, style="bold yellow", markup=False, soft_wrap=True)
         if not typer.confirm("Have you compared the outline with the X-ray in every view? Export it?", err=True):
             raise
-    return release(result, Consent(check=True, reject=request.consent.reject), request.levels, digest)
+    return release(result, ReleasePolicy(check=True, reject=request.policy.reject), request.levels, digest)
 
 
 def _somebody_is_there() -> bool:
@@ -161,9 +161,9 @@ def _link(options: LinkOptions) -> Link:
     return link
 
 
-def _send(shipment: Shipment, options: LinkOptions) -> dict[str, Any]:
+def _send(released: ReleasedPoses, options: LinkOptions) -> dict[str, Any]:
     """Sends the poses once, to whoever is there within the time."""
-    messages = [pose_messages(pose, time.time()) for pose in shipment.poses]
+    messages = [pose_messages(pose, time.time()) for pose in released.poses]
     with _link(options) as link:
         for of_level in messages:
             link.publish(of_level)
@@ -172,7 +172,7 @@ def _send(shipment: Shipment, options: LinkOptions) -> dict[str, Any]:
             if time.monotonic() > end:
                 raise _nobody(link, options)
             link.tick(WATCH_S)
-        return {"devices": [pose_device(pose.level) for pose in shipment.poses], "peers": link.peers}
+        return {"devices": [pose_device(pose.level) for pose in released.poses], "peers": link.peers}
 
 
 def _nobody(link: Link, options: LinkOptions) -> ExportError:
@@ -191,7 +191,7 @@ def _follow(request: ExportRequest, options: LinkOptions) -> None:
     """Sends now and at every change, until Ctrl-C; never asks."""
     watch = ResultWatch(request.result, _say)
     with _link(options) as link:
-        live = LivePoses(link, request.consent, request.levels, _say)
+        live = LivePoses(link, request.policy, request.levels, _say)
         _say(f"Following {request.result}; Ctrl-C ends it.")
         try:
             while True:

@@ -1,4 +1,4 @@
-"""``radgs benchmark``: registrations of phantoms of several patients, with a report."""
+"""``radgs benchmark``: registrations of phantoms of several subjects, with a report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import Patient, Trial, append_trial, run_trials
+from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, run_trials
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LABELS
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
@@ -33,7 +33,7 @@ def run_phantom_benchmark(
 
     Args:
         folder: Where report.md, benchmark.json, trials.jsonl and the plots go; it must exist.
-        seed: Chooses patients, poses and noise.
+        seed: Chooses subjects, poses and noise.
         quick: Two patients with two vertebrae each instead of three with five.
         worlds: Names of the worlds that images come from; each is a cohort of its own.
         trials_per_vertebra: 2 when quick, otherwise 10, unless given.
@@ -54,7 +54,7 @@ def run_phantom_benchmark(
                 progress((number + done) / len(worlds), message if len(worlds) == 1 else f"{world}: {message}")
 
         trials += run_trials(
-            [replace(patient, cohort=cohort_of(world)) for patient in phantom_patients(seed, quick)],
+            [replace(subject, cohort=cohort_of(world)) for subject in phantom_subjects(seed, quick)],
             trials_per_vertebra or (2 if quick else 10),
             seed,
             replace(settings, world=world_named(world)),
@@ -71,20 +71,20 @@ def cohort_of(world: str) -> str:
     return "phantom" if world == "clean" else f"phantom, {world}"
 
 
-def phantom_patients(seed: int, quick: bool = False) -> list[Patient]:
+def phantom_subjects(seed: int, quick: bool = False) -> list[BenchmarkSubject]:
     """Phantoms from healthy to osteoporotic; the same seed gives the same patients."""
     levels = ("L2", "L4") if quick else ("L1", "L2", "L3", "L4", "L5")
     voxel_mm = QUICK_VOXEL_MM if quick else VOXEL_MM
     bone_loss = (0.0, 0.6) if quick else (0.0, 0.4, 0.8)
     return [
-        _phantom_patient(SEEDS_APART * (seed + 1) + number, osteoporosis, levels, voxel_mm)
+        _phantom_subject(SEEDS_APART * (seed + 1) + number, osteoporosis, levels, voxel_mm)
         for number, osteoporosis in enumerate(bone_loss)
     ]
 
 
-def _phantom_patient(seed: int, osteoporosis: float, levels: tuple[str, ...], voxel_mm: float) -> Patient:
+def _phantom_subject(seed: int, osteoporosis: float, levels: tuple[str, ...], voxel_mm: float) -> BenchmarkSubject:
     def load() -> ArticulatedAnatomy:
         spine = make_spine(seed, spacing_mm=voxel_mm, osteoporosis=osteoporosis)
         return ArticulatedAnatomy(spine.ct, spine.labels, LABELS)
 
-    return Patient(f"phantom {seed}", "phantom", levels, load)
+    return BenchmarkSubject(f"phantom {seed}", "phantom", levels, load)

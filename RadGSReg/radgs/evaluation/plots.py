@@ -22,7 +22,7 @@ from radgs.overlay.figures import VERDICT_COLOURS
 COHORT_STYLES = (("#0072B2", "solid"), ("#D55E00", "dashed"), ("#009E73", "dashdot"), ("#CC79A7", "dotted"))
 VERDICT_MARKERS = {"accept": "o", "check": "^", "reject": "X"}
 #: Errors are drawn on a logarithmic axis, which has no zero.
-SMALLEST_MM = 0.02
+MIN_PLOTTED_MM = 0.02
 
 
 def save_plots(trials: Sequence[Trial], folder: Path) -> list[Path]:
@@ -48,7 +48,7 @@ def _draw_cumulative(axis: Axes, trials: Sequence[Trial]) -> None:
     for (cohort, members), (colour, style) in zip(cohorts_of(trials).items(), cycle(COHORT_STYLES), strict=False):
         errors = np.sort([trial.mtre_mm for trial in members if np.isfinite(trial.mtre_mm)])
         share = np.arange(1, errors.size + 1) / len(members)
-        x = np.concatenate([[SMALLEST_MM], np.maximum(errors, SMALLEST_MM)])
+        x = np.concatenate([[MIN_PLOTTED_MM], np.maximum(errors, MIN_PLOTTED_MM)])
         label = f"{cohort} (n = {len(members)})"
         axis.step(x, np.concatenate([[0.0], share]), where="post", color=colour, linestyle=style, label=label)
     axis.set_xscale("log")
@@ -66,7 +66,7 @@ def _draw_error_vs_start(axis: Axes, trials: Sequence[Trial]) -> None:
         if chosen:
             axis.scatter(
                 [trial.start_mm for trial in chosen],
-                [max(trial.mtre_mm, SMALLEST_MM) for trial in chosen],
+                [max(trial.mtre_mm, MIN_PLOTTED_MM) for trial in chosen],
                 c=VERDICT_COLOURS[verdict],
                 marker=VERDICT_MARKERS[verdict],
                 edgecolors="black",
@@ -85,7 +85,7 @@ def _draw_error_vs_start(axis: Axes, trials: Sequence[Trial]) -> None:
 def _draw_stages(axis: Axes, trials: Sequence[Trial]) -> None:
     """Box plots of the error after each stage that ran: quartiles, whiskers to the 5th and 95th percentile."""
     values = {stage: [t.stages_mm[stage] for t in trials if stage in t.stages_mm] for stage in STAGES}
-    ran = {stage: np.maximum(errors, SMALLEST_MM) for stage, errors in values.items() if errors}
+    ran = {stage: np.maximum(errors, MIN_PLOTTED_MM) for stage, errors in values.items() if errors}
     if ran:
         labels = [f"{stage}\n(n = {len(errors)})" for stage, errors in ran.items()]
         axis.boxplot(

@@ -22,11 +22,11 @@ from radgs.networks import Networks, Reconstruction
 from radgs.networks.recm.loss import OCCUPIED
 from radgs.pipeline import Registration, register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
-from radgs.vertebra import PosedVertebra, VertebraModel, build_vertebra_model
+from radgs.vertebra import PosedVertebra, VertebraAnatomy, build_vertebra_anatomy
 
 
 @dataclass(frozen=True, eq=False)
-class Patient:
+class BenchmarkSubject:
     """One CT to run trials on.
 
     Attributes:
@@ -34,7 +34,7 @@ class Patient:
         cohort: What kind of data, e.g. "phantom" or "real CT"; cohorts are reported apart.
         levels: Vertebrae to register.
         load: Reads or makes the anatomy; called once, and only when trials are due.
-        networks: Networks prepared for this patient, by level; elsewhere the generic ones serve.
+        networks: Networks prepared for this subject, by level; elsewhere the generic ones serve.
     """
 
     name: str
@@ -62,8 +62,8 @@ class Trial:
             "correlation" as in ``evaluation.diagnosis``; empty without one.
         verdict: The registration's.
         reasons: Codes of its grounds.
-        seconds: Registration, model at hand.
-        preparation_seconds: Building the vertebra's model, once per vertebra.
+        seconds: Registration, the vertebra's anatomy at hand.
+        preparation_seconds: Separating the vertebra from the CT, and fitting Gaussians to it.
     """
 
     cohort: str
@@ -112,7 +112,7 @@ class Trial:
 
 
 def run_trials(
-    patients: Sequence[Patient],
+    subjects: Sequence[BenchmarkSubject],
     trials_per_vertebra: int,
     seed: int,
     settings: SimulationSettings,
@@ -128,8 +128,8 @@ def run_trials(
     the same in whatever order, number or company they run.
 
     Args:
-        patients: Whom to register.
-        trials_per_vertebra: Trials on each level of each patient.
+        subjects: Whom to register.
+        trials_per_vertebra: Trials on each level of each subject.
         seed: Chooses poses, views, clicks and noise.
         settings: What varies.
         progress: Called with the fraction done and what is being done.
@@ -138,19 +138,19 @@ def run_trials(
         on_trial: Called with every new trial as it ends.
     """
     known = {trial.key: trial for trial in finished}
-    total = sum(len(patient.levels) for patient in patients) * trials_per_vertebra
+    total = sum(len(subject.levels) for subject in subjects) * trials_per_vertebra
     trials: list[Trial] = []
-    for patient in patients:
+    for subject in subjects:
         anatomy: ArticulatedAnatomy | None = None
-        for level in patient.levels:
-            keys = [(patient.cohort, patient.name, level, index, seed) for index in range(trials_per_vertebra)]
+        for level in subject.levels:
+            keys = [(subject.cohort, subject.name, level, index, seed) for index in range(trials_per_vertebra)]
             trials += [known[key] for key in keys if key in known]
             due = [key[3] for key in keys if key not in known]
             if not due:
                 continue
-            _tell(progress, len(trials) / total, f"{patient.name} {level}: model")
-            anatomy = anatomy or patient.load()
-            for trial in _run_vertebra(patient, anatomy, level, due, seed, settings, device):
+            _tell(progress, len(trials) / total, f"{subject.name} {level}: separating it from the CT")
+            anatomy = anatomy or subject.load()
+            for trial in _run_vertebra(subject, anatomy, level, due, seed, settings, device):
                 trials.append(trial)
                 if on_trial is not None:
                     on_trial(trial)
@@ -159,19 +159,24 @@ def run_trials(
 
 
 def trial_case(
-    patient: Patient, anatomy: ArticulatedAnatomy, level: str, index: int, seed: int, settings: SimulationSettings
+    subject: BenchmarkSubject,
+    anatomy: ArticulatedAnatomy,
+    level: str,
+    index: int,
+    seed: int,
+    settings: SimulationSettings,
 ) -> RegistrationCase:
     """The case of one trial, for a closer look at it.
 
     Args:
-        patient: Whose trial.
-        anatomy: What ``patient.load`` returned.
+        subject: Whose trial.
+        anatomy: What ``subject.load`` returned.
         level: The vertebra.
         index: The trial's number.
         seed: The run's seed.
         settings: The run's settings.
     """
-    rng = np.random.default_rng([seed, index, *f"{patient.cohort} {patient.name} {level}".encode()])
+    rng = np.random.default_rng([seed, index, *f"{subject.cohort} {subject.name} {level}".encode()])
     return simulate_case(anatomy, level, rng, settings)
 
 
@@ -196,7 +201,7 @@ def read_trials(path: Path) -> list[Trial]:
 
 
 def _run_vertebra(
-    patient: Patient,
+    subject: BenchmarkSubject,
     anatomy: ArticulatedAnatomy,
     level: str,
     indices: Sequence[int],
@@ -204,35 +209,35 @@ def _run_vertebra(
     settings: SimulationSettings,
     device: str,
 ) -> Iterator[Trial]:
-    prepared: PreparedModel | None = None
+    prepared: TimedAnatomy | None = None
     for index in indices:
-        case = trial_case(patient, anatomy, level, index, seed, settings)
-        prepared = prepared or PreparedModel.of(case, level)
-        yield run_trial(patient, anatomy, case, prepared, index, seed, device)
+        case = trial_case(subject, anatomy, level, index, seed, settings)
+        prepared = prepared or TimedAnatomy.of(case, level)
+        yield run_trial(subject, anatomy, case, prepared, index, seed, device)
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedModel:
-    """A vertebra's model, and how long it took to build, s."""
+class TimedAnatomy:
+    """A vertebra's anatomy, and how long it took to build, s."""
 
-    model: VertebraModel
+    vertebra: VertebraAnatomy
     seconds: float
 
     @classmethod
-    def of(cls, case: RegistrationCase, level: str) -> PreparedModel:
+    def of(cls, case: RegistrationCase, level: str) -> TimedAnatomy:
         """Builds it."""
         begin = time.perf_counter()
-        model = build_vertebra_model(case.ct, case.labels, case.level(level))
-        # Bodies are made at first use: that, too, is preparation.
-        _ = model.vertebra_body, model.neighbour_bodies, model.surroundings_body, model.whole_body
-        return cls(model, time.perf_counter() - begin)
+        vertebra = build_vertebra_anatomy(case.ct, case.labels, case.level(level))
+        # Parts are made at first use: that, too, is preparation.
+        _ = vertebra.vertebra_part, vertebra.neighbour_parts, vertebra.surroundings_part, vertebra.whole_part
+        return cls(vertebra, time.perf_counter() - begin)
 
 
 def run_trial(
-    patient: Patient,
+    subject: BenchmarkSubject,
     anatomy: ArticulatedAnatomy,
     case: RegistrationCase,
-    prepared: PreparedModel,
+    prepared: TimedAnatomy,
     index: int,
     seed: int,
     device: str = "auto",
@@ -240,20 +245,20 @@ def run_trial(
     """Registers one case and scores it.
 
     Args:
-        patient: Whose case.
-        anatomy: What ``patient.load`` returned.
+        subject: Whose case.
+        anatomy: What ``subject.load`` returned.
         case: With its truth.
-        prepared: The vertebra's model.
+        prepared: The vertebra's anatomy.
         index: The trial's number.
         seed: The run's seed.
         device: Where to register.
     """
-    level = prepared.model.level.name
+    level = prepared.vertebra.level.name
     begin = time.perf_counter()
-    outcome = _register(case, prepared.model, patient.networks, device)
+    outcome = _register(case, prepared.vertebra, subject.networks, device)
     seconds = time.perf_counter() - begin
     trial = _scored(
-        patient, index, seed, case, outcome.result.levels[level], prepared.model, (seconds, prepared.seconds)
+        subject, index, seed, case, outcome.result.levels[level], prepared.vertebra, (seconds, prepared.seconds)
     )
     seen = outcome.reconstructions.get(level)
     if seen is None:
@@ -262,15 +267,15 @@ def run_trial(
 
 
 def _register(
-    case: RegistrationCase, model: VertebraModel, networks: Mapping[str, Networks], device: str
+    case: RegistrationCase, vertebra: VertebraAnatomy, networks: Mapping[str, Networks], device: str
 ) -> Registration:
     """The registration; a case that is refused counts as one without a pose."""
-    models = {model.level.name: model}
+    vertebrae = {vertebra.level.name: vertebra}
     try:
-        return register(case, device=device, models=models, networks=networks)
+        return register(case, device=device, vertebrae=vertebrae, networks=networks)
     except RadgsError as error:
         refused = LevelResult(None, "reject", reasons=(Reason("refused", str(error)),))
-        return Registration(RegistrationResult({model.level.name: refused}), models)
+        return Registration(RegistrationResult({vertebra.level.name: refused}), vertebrae)
 
 
 def _reconstruction_scores(
@@ -292,32 +297,32 @@ def _reconstruction_scores(
 
 
 def _scored(
-    patient: Patient,
+    subject: BenchmarkSubject,
     index: int,
     seed: int,
     case: RegistrationCase,
     result: LevelResult,
-    model: VertebraModel,
+    vertebra: VertebraAnatomy,
     seconds: tuple[float, float],
 ) -> Trial:
-    level = model.level.name
+    level = vertebra.level.name
     truth = case.truth[level]
-    start = case.start_pose(level, model.centre)
+    start = case.start_pose(level, vertebra.centre)
     clicked = case.triangulated_centre(level)
     pose = result.ct_to_world
     return Trial(
-        cohort=patient.cohort,
-        patient=patient.name,
+        cohort=subject.cohort,
+        patient=subject.name,
         level=level,
         index=index,
         seed=seed,
-        mtre_mm=math.nan if pose is None else mtre(model.surface, truth, pose),
-        surface_p95_mm=math.nan if pose is None else target_errors(model.surface, truth, pose).p95,
+        mtre_mm=math.nan if pose is None else mtre(vertebra.surface, truth, pose),
+        surface_p95_mm=math.nan if pose is None else target_errors(vertebra.surface, truth, pose).p95,
         predicted_p95_mm=result.predicted_error_mm.get("surface_p95", math.nan),
         rotation_deg=math.nan if pose is None else math.degrees(rotation_error(truth, pose)),
         start_rotation_deg=math.degrees(rotation_error(truth, start)),
-        click_offset_mm=math.nan if clicked is None else float(np.linalg.norm(clicked - truth.apply(model.centre))),
-        stages_mm=_stage_errors(result, truth, model) | {"start": mtre(model.surface, truth, start)},
+        click_offset_mm=math.nan if clicked is None else float(np.linalg.norm(clicked - truth.apply(vertebra.centre))),
+        stages_mm=_stage_errors(result, truth, vertebra) | {"start": mtre(vertebra.surface, truth, start)},
         reconstruction={},
         verdict=result.verdict,
         reasons=tuple(reason.code for reason in result.reasons),
@@ -326,9 +331,9 @@ def _scored(
     )
 
 
-def _stage_errors(result: LevelResult, truth: RigidTransform, model: VertebraModel) -> dict[str, float]:
+def _stage_errors(result: LevelResult, truth: RigidTransform, vertebra: VertebraAnatomy) -> dict[str, float]:
     poses = {stage: result.stages.get(stage) for stage in STAGES}
-    return {stage: mtre(model.surface, truth, pose) for stage, pose in poses.items() if pose is not None}
+    return {stage: mtre(vertebra.surface, truth, pose) for stage, pose in poses.items() if pose is not None}
 
 
 def _without_nan(value: Any) -> Any:

@@ -20,7 +20,7 @@ from radgs.training.batches import TrainingBatch
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 #: Attention is 0..2.
 ATTENTION_RANGE = (0.0, 2.0)
-SMALLEST_MM = 0.02
+MIN_PLOTTED_MM = 0.02
 
 #: What a training saw at each look.
 History = Sequence[Mapping[str, float]]
@@ -82,7 +82,7 @@ def save_offsets(path: Path, done: Mapping[float, Sequence[Trial]], stages: Sequ
             axis.plot([o for o, _ in known], [float(np.median(e)) for _, e in known], color=colour, label=stage)
         for offset, errors in known:
             beside = offset + 0.5 * (number - (len(stages) - 1) / 2)
-            axis.scatter([beside] * len(errors), np.maximum(errors, SMALLEST_MM), s=9, color=colour, alpha=0.6)
+            axis.scatter([beside] * len(errors), np.maximum(errors, MIN_PLOTTED_MM), s=9, color=colour, alpha=0.6)
     axis.set_yscale("log")
     axis.axhline(2.0, color="0.5", linewidth=0.8, linestyle="dashed")
     axis.yaxis.set_major_formatter("{x:g}")

@@ -12,7 +12,7 @@ from radgs.case import InitialPose, RegistrationCase
 from radgs.evaluation.benchmark import is_silent_failure
 from radgs.evaluation.report import table
 from radgs.evaluation.statistics import Proportion
-from radgs.evaluation.trials import Patient, PreparedModel, Trial, append_trial, run_trial, trial_case
+from radgs.evaluation.trials import BenchmarkSubject, TimedAnatomy, Trial, append_trial, run_trial, trial_case
 from radgs.experiments.figures import save_offsets
 from radgs.experiments.setting import FIRST_SEED, LEVEL, Progress
 from radgs.geometry import FloatArray, unit
@@ -25,14 +25,14 @@ OFFSETS_MM = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 STAGES = ("start", "kabsch", "regm", "refined")
 
 
-def synthetic_patient(seed: int) -> Patient:
+def synthetic_subject(seed: int) -> BenchmarkSubject:
     """The patient of the experiment, when no other is given."""
 
     def load() -> ArticulatedAnatomy:
         spine = make_spine(FIRST_SEED + seed, spacing_mm=1.2)
         return ArticulatedAnatomy(spine.ct, spine.labels, LABELS)
 
-    return Patient(f"phantom {FIRST_SEED + seed}", "phantom", (LEVEL,), load)
+    return BenchmarkSubject(f"phantom {FIRST_SEED + seed}", "phantom", (LEVEL,), load)
 
 
 def offsets_experiment(
@@ -41,7 +41,7 @@ def offsets_experiment(
     trials: int = 6,
     seed: int = 0,
     device: str = "auto",
-    patient: Patient | None = None,
+    subject: BenchmarkSubject | None = None,
     progress: Progress = lambda fraction, message: None,
 ) -> Path:
     """Registers one vertebra from clicks off by known distances, and writes report.md with a plot.
@@ -51,35 +51,35 @@ def offsets_experiment(
         trials: For each distance, in random directions.
         seed: Of poses, views, directions and noise.
         device: "auto", "cpu" or "cuda".
-        patient: Whose first level is registered; a synthetic one by default.
+        subject: Whose first level is registered; a synthetic one by default.
         progress: Told the fraction done and what is being done.
 
     Returns:
         Path of the report.md.
     """
-    patient = patient or synthetic_patient(seed)
-    level = patient.levels[0]
-    progress(0.0, f"{patient.name} {level}: model")
-    anatomy = patient.load()
+    subject = subject or synthetic_subject(seed)
+    level = subject.levels[0]
+    progress(0.0, f"{subject.name} {level}: separating it from the CT")
+    anatomy = subject.load()
     settings = SimulationSettings()
     log = folder / "trials.jsonl"
     log.unlink(missing_ok=True)
-    prepared: PreparedModel | None = None
+    prepared: TimedAnatomy | None = None
     done: dict[float, list[Trial]] = {offset: [] for offset in OFFSETS_MM}
     for index in range(trials):
-        case = trial_case(patient, anatomy, level, index, seed, settings)
-        prepared = prepared or PreparedModel.of(case, level)
+        case = trial_case(subject, anatomy, level, index, seed, settings)
+        prepared = prepared or TimedAnatomy.of(case, level)
         for which, offset in enumerate(OFFSETS_MM):
             number = index * len(OFFSETS_MM) + which
             away = offset * unit(np.random.default_rng([seed, number]).normal(size=3))
             shifted = clicked_off(case, level, anatomy.centres[level], away)
-            trial = run_trial(patient, anatomy, shifted, prepared, number, seed, device)
+            trial = run_trial(subject, anatomy, shifted, prepared, number, seed, device)
             done[offset].append(trial)
             append_trial(log, trial)
             progress((number + 1) / (trials * len(OFFSETS_MM)), f"clicks {offset:.0f} mm off")
     save_offsets(folder / "offsets.png", done, STAGES)
     report = folder / "report.md"
-    write_text(report, _report(done, patient, seed, settings), private=False)
+    write_text(report, _report(done, subject, seed, settings), private=False)
     return report
 
 
@@ -93,7 +93,7 @@ def clicked_off(case: RegistrationCase, level: str, centre_ct: FloatArray, offse
     return replace(case, initial={level: InitialPose(clicks, None)})
 
 
-def _report(done: dict[float, list[Trial]], patient: Patient, seed: int, settings: SimulationSettings) -> str:
+def _report(done: dict[float, list[Trial]], subject: BenchmarkSubject, seed: int, settings: SimulationSettings) -> str:
     rows = []
     for offset, trials in done.items():
         medians = (_median(trials, stage) for stage in STAGES)
@@ -109,9 +109,9 @@ def _report(done: dict[float, list[Trial]], patient: Patient, seed: int, setting
         "\n\n".join(
             [
                 "# Known offsets of the clicks",
-                f"{patient.name} {patient.levels[0]}, {patient.cohort}; rotations up to {settings.rotation_deg:.0f} "
+                f"{subject.name} {subject.levels[0]}, {subject.cohort}; rotations up to {settings.rotation_deg:.0f} "
                 f"degrees on top of the offset, neighbours and soft tissue moved, seed {seed}. Networks: "
-                f"{'prepared' if patient.networks else 'generic'}.",
+                f"{'prepared' if subject.networks else 'generic'}.",
                 table(headings, rows),
                 "![error against offset](offsets.png)",
             ]

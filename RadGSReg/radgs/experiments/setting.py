@@ -16,14 +16,16 @@ from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, make_pairs
-from radgs.training.subject import Subject
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
+from radgs.training.training_vertebra import TrainingVertebra
 
 #: Spines of experiments have seeds from here on: none that other commands use.
 FIRST_SEED = 600_000
 LEVEL = "L3"
 #: RegM never learns.
-RECM_ALONE = TrainingSettings(register_from=math.inf, together_from=math.inf, look_every_seconds=20.0, looked_at=8)
+RECM_ALONE = TrainingSettings(
+    register_from=math.inf, together_from=math.inf, validate_every_seconds=20.0, validation_pairs=8
+)
 
 Progress = Callable[[float, str], None]
 
@@ -61,10 +63,14 @@ class Setting:
         else:
             progress(0.0, "making a synthetic spine")
             spine = make_spine(FIRST_SEED + seed, spacing_mm=1.5)
-            subject = Subject.of(spine.ct, spine.labels, Level(LEVEL, spine.levels[LEVEL]))
+            vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(LEVEL, spine.levels[LEVEL]))
             rng = np.random.default_rng([FIRST_SEED, seed])
             bank = make_pairs(
-                subject, LEVEL, held_out + pairs, rng, progress=lambda done: progress(done, "simulated pairs of X-rays")
+                vertebra,
+                LEVEL,
+                held_out + pairs,
+                rng,
+                progress=lambda done: progress(done, "simulated pairs of X-rays"),
             )
             bank.save(path)
         return cls(bank.part(slice(held_out, None)), bank.part(slice(held_out)), seed, device)
@@ -87,5 +93,5 @@ class Setting:
         def show(at: TrainingProgress) -> None:
             progress(at.fraction, f"{what}: step {at.steps} of {steps}")
 
-        trainer.run(show, lambda accuracy: None)
+        trainer.run_steps(show, lambda accuracy: None)
         return trainer.history

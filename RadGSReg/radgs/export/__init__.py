@@ -1,29 +1,29 @@
 """Poses on their way to the next system: let out by their verdict, written, read again and compared.
 
-    shipment = release(RegistrationResult.load("result"), Consent(check=True))
-    export_files(shipment, format_named("tfm"), "to-navigation")
+    released = release(RegistrationResult.load("result"), ReleasePolicy(check=True))
+    export_files(released, format_named("tfm"), "to-navigation")
 
 Nothing here imports torch, so that the panel may use it.
 """
 
-from radgs.export.consent import Consent, WithheldError, release
-from radgs.export.delivery import export_files
 from radgs.export.formats import ExportFormat
 from radgs.export.itk_transform import ITK_FORMATS
 from radgs.export.matrix_table import MATRIX_TABLE
 from radgs.export.record import RECORD
 from radgs.export.registration_object import SPATIAL_REGISTRATION, SpatialRegistrationFormat
-from radgs.export.shipment import OutgoingPose, Shipment
+from radgs.export.release_policy import ReleasePolicy, WithheldError, release
+from radgs.export.released_poses import ReleasedPose, ReleasedPoses
+from radgs.export.verified_write import export_files
 
 #: In the order in which a person is offered them.
 FILE_FORMATS: tuple[ExportFormat, ...] = (*ITK_FORMATS, RECORD, MATRIX_TABLE, SPATIAL_REGISTRATION)
 
 __all__ = [
     "FILE_FORMATS",
-    "Consent",
     "ExportFormat",
-    "OutgoingPose",
-    "Shipment",
+    "ReleasePolicy",
+    "ReleasedPose",
+    "ReleasedPoses",
     "SpatialRegistrationFormat",
     "WithheldError",
     "export_files",

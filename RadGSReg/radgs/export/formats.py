@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from radgs.export.shipment import OutgoingPose, Shipment
+from radgs.export.released_poses import ReleasedPose, ReleasedPoses
 from radgs.geometry import RigidTransform
 
 
@@ -16,11 +16,11 @@ class WrittenFile:
     """A file and the poses in it, in their order."""
 
     path: Path
-    poses: tuple[OutgoingPose, ...]
+    poses: tuple[ReleasedPose, ...]
 
 
 class ExportFormat(Protocol):
-    """A kind of file: how poses get in, how they come out again, and what the companion says of it."""
+    """A kind of file: how poses get in, how they come out again, and what the sidecar says of it."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class ExportFormat(Protocol):
         """What a person is offered, in a line."""
         ...
 
-    def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
+    def write(self, released: ReleasedPoses, folder: Path) -> list[WrittenFile]:
         """Writes the poses into a folder that exists.
 
         Raises:
@@ -49,7 +49,7 @@ class ExportFormat(Protocol):
         ...
 
     def explain(self, written: WrittenFile) -> str | None:
-        """What the file holds and how to try it, for its companion; None where the file says so itself."""
+        """What the file holds and how to try it, for its sidecar; None where the file says so itself."""
         ...
 
 
@@ -71,14 +71,14 @@ class PoseFileFormat:
     suffix: str
     title: str
     holds: str
-    trial: Callable[[OutgoingPose], str]
+    trial: Callable[[ReleasedPose], str]
     write_pose: Callable[[Path, RigidTransform], None]
     read_pose: Callable[[Path], RigidTransform]
 
-    def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
+    def write(self, released: ReleasedPoses, folder: Path) -> list[WrittenFile]:
         """See ``ExportFormat``."""
         written = []
-        for pose in shipment.poses:
+        for pose in released.poses:
             path = folder / f"{pose.level}_ct_to_world{self.suffix}"
             self.write_pose(path, pose.ct_to_world)
             written.append(WrittenFile(path, (pose,)))

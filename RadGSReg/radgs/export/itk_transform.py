@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radgs.export.formats import PoseFileFormat
-from radgs.export.shipment import TRIAL_POINT, OutgoingPose, point_text
+from radgs.export.released_poses import TRIAL_POINT, ReleasedPose, point_text
 from radgs.io.raster import LPS_TO_RAS
 from radgs.io.transforms import read_transform, write_transform
 
@@ -14,7 +14,7 @@ HOLDS = (
 )
 
 
-def _trial(pose: OutgoingPose) -> str:
+def _trial(pose: ReleasedPose) -> str:
     world_lps = LPS_TO_RAS[:3, :3] @ pose.trial_point_in_world
     ct_lps = LPS_TO_RAS[:3, :3] @ TRIAL_POINT
     return f"Try it: TransformPoint({point_text(world_lps)}) must give {point_text(ct_lps)}."

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, RadgsError
-from radgs.export.consent import Consent, outgoing
-from radgs.export.delivery import sha256_of
 from radgs.export.igtl.link import Link
 from radgs.export.igtl.message import pack_pose, pack_verdict, pose_device, verdict_device
-from radgs.export.shipment import OutgoingPose
+from radgs.export.release_policy import ReleasePolicy, outgoing
+from radgs.export.released_poses import ReleasedPose
+from radgs.export.verified_write import sha256_of
 from radgs.io.folder_swap import OUTDATED_NAME, is_outdated
 
 #: A file that stays unreadable longer than this is not merely being written.
 WRITING_S = 2.0
 
 
-def pose_messages(pose: OutgoingPose, timestamp: float) -> dict[str, bytes]:
+def pose_messages(pose: ReleasedPose, timestamp: float) -> dict[str, bytes]:
     """What goes out for a pose that may: first the verdict, then the pose.
 
     Raises:
@@ -93,12 +93,12 @@ class ResultWatch:
 class LivePoses:
     """Keeps a link supplied with a result's poses.
 
-    A pose whose verdict the consent does not cover is withheld, and so is one that is gone from the result: the level's
+    A pose whose verdict the policy does not cover is withheld, and so is one that is gone from the result: the level's
     verdict message says so, because a receiver may still hold an earlier pose; a new receiver gets none.
 
     Args:
         link: Where to.
-        consent: What a person has agreed to for every pose to come.
+        policy: What a person has agreed to for every pose to come.
         levels: Which levels; all by default.
         report: Told in a sentence what is sent and what is withheld.
     """
@@ -106,11 +106,11 @@ class LivePoses:
     def __init__(
         self,
         link: Link,
-        consent: Consent | None = None,
+        policy: ReleasePolicy | None = None,
         levels: Sequence[str] = (),
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._link, self._consent, self._levels, self._report = link, consent or Consent(), levels, report
+        self._link, self._policy, self._levels, self._report = link, policy or ReleasePolicy(), levels, report
         self._states: dict[str, tuple[object, ...]] = {}
 
     def update(self, result: RegistrationResult, barred: Mapping[str, str] | None = None) -> None:
@@ -138,10 +138,10 @@ class LivePoses:
             self._withhold(name, barred, level)
         elif level.ct_to_world is None:
             self._withhold(name, "no pose", level)
-        elif not self._consent.covers(level.verdict):
+        elif not self._policy.covers(level.verdict):
             self._withhold(name, f"verdict {level.verdict}", level)
         else:
-            pose = outgoing(name, level, self._consent)
+            pose = outgoing(name, level, self._policy)
             self._link.publish(pose_messages(pose, time.time()))
             self._report(f"{name} goes out as {pose_device(name)}: {pose.verdict}, {pose.release}; {pose.expectation}.")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from radgs.errors import GeometryError, InputFileError
 from radgs.export.formats import PoseFileFormat
-from radgs.export.shipment import TRIAL_POINT, OutgoingPose, point_text
+from radgs.export.released_poses import TRIAL_POINT, ReleasedPose, point_text
 from radgs.geometry import RigidTransform
 from radgs.io.atomic import write_text
 
@@ -45,7 +45,7 @@ def read_table(path: Path) -> RigidTransform:
         raise GeometryError(f"{path}: {error.problem}", error.remedy) from error
 
 
-def _trial(pose: OutgoingPose) -> str:
+def _trial(pose: ReleasedPose) -> str:
     x, y, z = TRIAL_POINT
     arrives = point_text(pose.trial_point_in_world)
     return f"Try it: the matrix times ({x:g}, {y:g}, {z:g}, 1) must give {arrives} and 1."

@@ -1,4 +1,4 @@
-"""All poses of a shipment in one JSON file that says everything itself, schema radgs.transforms/1."""
+"""All released poses in one JSON file that says everything itself, schema radgs.transforms/1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from radgs.errors import InputFileError
 from radgs.export.formats import WrittenFile
-from radgs.export.shipment import TRIAL_POINT, Origin, OutgoingPose, Shipment
+from radgs.export.released_poses import TRIAL_POINT, Provenance, ReleasedPose, ReleasedPoses
 from radgs.geometry import RigidTransform
 from radgs.io.atomic import write_text
 from radgs.io.json_fields import json_text, read_json_object
@@ -31,21 +31,21 @@ class Record:
     name: str = "json"
     title: str = "Poses with verdicts and hashes (.json)"
 
-    def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
+    def write(self, released: ReleasedPoses, folder: Path) -> list[WrittenFile]:
         """See ``ExportFormat``."""
-        path, common = folder / "ct_to_world.json", shipment.common_origin
+        path, common = folder / "ct_to_world.json", released.common_provenance
         values = {
             "schema": TRANSFORMS_SCHEMA,
             "frame": "RAS",
             "unit": "mm",
             "direction": DIRECTION,
-            "levels": {pose.level: _level_values(pose) for pose in shipment.poses},
+            "levels": {pose.level: _level_values(pose) for pose in released.poses},
             "inputs": None if common is None else _inputs(common),
             "versions": None if common is None else dict(common.versions),
             "written_by": f"radgs {ENGINE_VERSION}",
         }
         write_text(path, json_text(values))
-        return [WrittenFile(path, shipment.poses)]
+        return [WrittenFile(path, released.poses)]
 
     def read(self, path: Path) -> list[RigidTransform]:
         """See ``ExportFormat``."""
@@ -56,10 +56,10 @@ class Record:
         return [level.rigid("ct_to_world") for _, level in top.object("levels").members()]
 
     def explain(self, written: WrittenFile) -> None:
-        """See ``ExportFormat``; the file needs no companion."""
+        """See ``ExportFormat``; the file needs no sidecar."""
 
 
-def _level_values(pose: OutgoingPose) -> dict[str, Any]:
+def _level_values(pose: ReleasedPose) -> dict[str, Any]:
     errors = pose.predicted_error_mm.items()
     return {
         "ct_to_world": pose.ct_to_world.matrix.tolist(),
@@ -68,12 +68,12 @@ def _level_values(pose: OutgoingPose) -> dict[str, Any]:
         "predicted_error_mm": {name: error if math.isfinite(error) else None for name, error in errors},
         "reasons": [{"code": reason.code, "message": reason.message} for reason in pose.reasons],
         "trial": {"x_ct": list(TRIAL_POINT), "x_world": pose.trial_point_in_world.tolist()},
-        "inputs": _inputs(pose.origin),
+        "inputs": _inputs(pose.provenance),
     }
 
 
-def _inputs(origin: Origin) -> dict[str, str | None]:
-    return {"result_sha256": origin.result_sha256, "case_sha256": origin.case_sha256}
+def _inputs(provenance: Provenance) -> dict[str, str | None]:
+    return {"result_sha256": provenance.result_sha256, "case_sha256": provenance.case_sha256}
 
 
 RECORD = Record()

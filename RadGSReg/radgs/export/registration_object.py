@@ -12,7 +12,7 @@ from pydicom.uid import generate_uid
 
 from radgs.errors import ExportError
 from radgs.export.formats import WrittenFile
-from radgs.export.shipment import TRIAL_POINT, OutgoingPose, Shipment, point_text
+from radgs.export.released_poses import TRIAL_POINT, ReleasedPose, ReleasedPoses, point_text
 from radgs.geometry import RigidTransform
 from radgs.io.dicom_series import DicomSeries
 from radgs.io.raster import LPS_TO_RAS
@@ -64,7 +64,7 @@ class SpatialRegistrationFormat:
                 "Give the files of one patient.",
             )
 
-    def write(self, shipment: Shipment, folder: Path) -> list[WrittenFile]:
+    def write(self, released: ReleasedPoses, folder: Path) -> list[WrittenFile]:
         """See ``ExportFormat``."""
         common: dict[str, str | int] = {
             **self._patient_and_study(),
@@ -78,9 +78,9 @@ class SpatialRegistrationFormat:
             "SoftwareVersions": ENGINE_VERSION,
         }
         written, unknown_case = [], generate_uid(prefix=None)
-        for number, pose in enumerate(shipment.poses, start=1):
+        for number, pose in enumerate(released.poses, start=1):
             path = folder / f"{pose.level}_ct_to_world.dcm"
-            case = pose.origin.case_sha256 or unknown_case
+            case = pose.provenance.case_sha256 or unknown_case
             ct, world = _frame(self.ct, case, "ct"), _frame(self.xrays, case, "world")
             heading = Heading({**common, **_content(pose, number)}, f"{pose.level}: CT to world, {pose.verdict}")
             write_spatial_registration(path, pose.ct_to_world, ct, world, heading)
@@ -115,7 +115,7 @@ class SpatialRegistrationFormat:
         return {"StudyInstanceUID": generate_uid(prefix=None), **started}
 
 
-def _content(pose: OutgoingPose, number: int) -> Mapping[str, str | int]:
+def _content(pose: ReleasedPose, number: int) -> Mapping[str, str | int]:
     """The Content Identification macro (PS3.3 10.9); a label is at most 16 capitals, digits and underscores."""
     label = f"{pose.level.upper()}_CT_TO_WORLD"
     fits = len(label) <= 16 and all(letter.isascii() and (letter.isalnum() or letter == "_") for letter in label)

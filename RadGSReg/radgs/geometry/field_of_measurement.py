@@ -24,16 +24,16 @@ STEPS = (0.07, 0.13, 0.2, 0.35, 0.5)
 #: Fields found by two of these agree when they share this much of their union.
 AGREEMENT = 0.985
 #: Shares of the image: a smaller field is none, and a smaller rest is not worth cutting off.
-SMALLEST_FIELD, SMALLEST_REST = 0.08, 0.003
+MIN_FIELD, MIN_REST = 0.08, 0.003
 #: A field fills this much of its convex hull.
-LEAST_SOLIDITY = 0.97
+MIN_SOLIDITY = 0.97
 #: Beyond a field values spread this much of the image's own spread at most.
-MOST_SPREAD = 0.2
+MAX_SPREAD = 0.2
 #: Share of the pixels at the densest end beyond a field that are one constant, where that end is the open beam's.
-LEAST_CONSTANT = 0.9
+MIN_CONSTANT = 0.9
 #: Burnt-in letters: blobs of the extreme value of no more than this share of the image, this share of its range away
 #: from what surrounds them.
-LARGEST_LETTER, LETTER_CONTRAST = 2e-3, 0.35
+MAX_LETTER, LETTER_CONTRAST = 2e-3, 0.35
 
 
 def find_field(image: NDArray, *, dense_is_high: bool | None = True) -> BoolArray:
@@ -52,7 +52,7 @@ def find_field(image: NDArray, *, dense_is_high: bool | None = True) -> BoolArra
     field = np.ones(values.shape, dtype=bool)
     for sign in (1.0, -1.0):
         dense_end = dense_is_high is None or (sign > 0) == dense_is_high
-        if not dense_end and (values == (sign * values).max() * sign).mean() < SMALLEST_REST:
+        if not dense_end and (values == (sign * values).max() * sign).mean() < MIN_REST:
             continue
         found = _convex_field(sign * small)
         if found is None or not (dense_end or _is_constant(sign * values, _enlarged(found, values.shape))):
@@ -99,9 +99,9 @@ def _inside_of(dense: BoolArray) -> BoolArray | None:
     field = ndimage.binary_fill_holes(field)
     hull = _convex_hull(field)
     area = hull.sum()
-    if area < SMALLEST_FIELD * hull.size or hull.size - area < SMALLEST_REST * hull.size:
+    if area < MIN_FIELD * hull.size or hull.size - area < MIN_REST * hull.size:
         return None
-    return hull if field.sum() >= LEAST_SOLIDITY * area else None
+    return hull if field.sum() >= MIN_SOLIDITY * area else None
 
 
 def _convex_hull(mask: BoolArray) -> BoolArray:
@@ -129,12 +129,12 @@ def _is_quiet(dense_high: NDArray[np.float32], field: BoolArray) -> bool:
         return False
     low, middle, high = np.percentile(dense_high[beyond], [10, 50, 90])
     thinnest, dense, densest = np.percentile(dense_high[field], [5, 90, 95])
-    return bool(middle >= dense and high - low <= MOST_SPREAD * max(densest - thinnest, middle - dense))
+    return bool(middle >= dense and high - low <= MAX_SPREAD * max(densest - thinnest, middle - dense))
 
 
 def _is_constant(values: NDArray[np.float32], field: BoolArray) -> bool:
     beyond = values[~field]
-    return bool(beyond.size and (beyond == beyond.max()).mean() >= LEAST_CONSTANT)
+    return bool(beyond.size and (beyond == beyond.max()).mean() >= MIN_CONSTANT)
 
 
 def _letters(values: NDArray[np.float32], field: BoolArray) -> BoolArray:
@@ -143,7 +143,7 @@ def _letters(values: NDArray[np.float32], field: BoolArray) -> BoolArray:
     letters = np.zeros(values.shape, dtype=bool)
     for extreme in (low, high):
         at = (values == extreme) & field
-        if not 0 < at.mean() <= LARGEST_LETTER:
+        if not 0 < at.mean() <= MAX_LETTER:
             continue
         blobs, _ = ndimage.label(at, np.ones((3, 3)))
         for number, window in enumerate(ndimage.find_objects(blobs), start=1):

@@ -20,11 +20,11 @@ from radgs.geometry.rigid_transform import FloatArray, unit
 from radgs.geometry.sigma import GeometrySigma
 
 #: Below this angle two views see the same thing and depth cannot be triangulated (degrees).
-MINIMUM_VIEW_ANGLE_DEG = 20.0
+MIN_VIEW_ANGLE_DEG = 20.0
 #: Points along a crop's side at which the image is looked up, at most.
-MOST_FINE_PIXELS = 4096
+MAX_FINE_PIXELS = 4096
 #: An interpolated value counts where at least this share of its weight lies on measured pixels.
-LEAST_MEASURED = 0.5
+MIN_MEASURED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +198,7 @@ class XRayView:
         corners = self.geometry.project(geometry.pixel_to_ras(corner_pixels))
         wanted = np.ceil(np.linalg.norm(corners[1:] - corners[0], axis=1).max() - 1e-6)
         # Next to the source a pixel's footprint is the whole image: there is nothing to see, and no memory for it.
-        oversampling = int(np.clip(np.nan_to_num(wanted, nan=1.0), 1, max(1, MOST_FINE_PIXELS // pixels)))
+        oversampling = int(np.clip(np.nan_to_num(wanted, nan=1.0), 1, max(1, MAX_FINE_PIXELS // pixels)))
 
         fine = (np.arange(pixels * oversampling) + 0.5) / oversampling - 0.5
         columns, rows = np.meshgrid(fine, fine)
@@ -215,7 +215,7 @@ class XRayView:
             return XRayView(self.name, image, geometry, self.conversion), block_mean(inside)
         measured = self.measured.astype(np.float32)
         share = ndimage.map_coordinates(measured, at, order=1, mode="nearest") * inside
-        share = np.where(share > LEAST_MEASURED, share, 0.0)
+        share = np.where(share > MIN_MEASURED, share, 0.0)
         values = ndimage.map_coordinates(self.image * measured, at, order=1, mode="nearest")
         valid = block_mean(share)
         image = (block_mean(values * (share > 0)) / np.maximum(valid, 1e-6)).astype(np.float32)
@@ -254,10 +254,10 @@ def triangulate(geometries: Sequence[ViewGeometry], pixels: ArrayLike) -> Triang
     sources = np.stack([g.source_ras for g in geometries])
     projectors = np.eye(3) - directions[:, :, None] * directions[:, None, :]
     system = projectors.sum(axis=0)
-    if np.linalg.eigvalsh(system)[0] < 1 - np.cos(np.radians(MINIMUM_VIEW_ANGLE_DEG)):
+    if np.linalg.eigvalsh(system)[0] < 1 - np.cos(np.radians(MIN_VIEW_ANGLE_DEG)):
         raise GeometryError(
             "The views are nearly parallel, so the depth of the vertebra cannot be found.",
-            f"Use views at least {MINIMUM_VIEW_ANGLE_DEG:.0f} degrees apart, such as AP and lateral.",
+            f"Use views at least {MIN_VIEW_ANGLE_DEG:.0f} degrees apart, such as AP and lateral.",
         )
     point = np.linalg.solve(system, np.einsum("vij,vj->i", projectors, sources))
     offsets = np.einsum("vij,vj->vi", projectors, point - sources)

@@ -22,7 +22,7 @@ from radgs.io.atomic import write_bytes
 #: Names another folder, or is "off".
 VARIABLE = "RADGS_CACHE"
 #: All entries together, at most.
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 PRIVATE_FOLDER_MODE = 0o700
 
 _ENTRY = re.compile(r"[0-9a-f]{64}")
@@ -46,7 +46,7 @@ class CacheFolder:
         most_bytes: Of all entries together; those not used for the longest time make room.
     """
 
-    def __init__(self, folder: Path | None, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path | None, most_bytes: int = MAX_BYTES) -> None:
         self.folder, self._most_bytes = folder, most_bytes
         self._usable: bool | None = None if folder is not None else False
 

@@ -19,7 +19,7 @@ WORTH_KEEPING_BYTES = 1_000_000
 #: In the cache folder.
 KIND = "hashes"
 #: Headers that name the file of their voxels are short; bytes.
-MOST_HEADER_BYTES = 100_000
+MAX_HEADER_BYTES = 100_000
 #: The line that does so, in a MetaImage's header and in an NRRD's.
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*(\S[^\r\n]*?)\s*$", re.MULTILINE | re.IGNORECASE)
 #: The names of a pair of header and voxels, Analyze or NIfTI.
@@ -108,7 +108,7 @@ def _companions(path: Path) -> list[Path]:
             if other != path and PAIRED.search(other.name) and PAIRED.sub("", other.name) == stem
         )
     with path.open("rb") as file:
-        head = file.read(MOST_HEADER_BYTES)
+        head = file.read(MAX_HEADER_BYTES)
     if not head.startswith(b"NRRD") and b"NDims" not in head[:2000]:
         return []
     named = DATA_FILE.search(head.partition(b"\n\n")[0])

@@ -26,7 +26,7 @@ from radgs.errors import InputFileError
 from radgs.io.dicom_versions import write_dicom_file
 
 #: Bounds of the child: a CT of a thousand compressed slices decodes in a minute and in less memory than this.
-MOST_SECONDS, MOST_MEMORY = 300, 8 * 2**30
+MAX_SECONDS, MAX_MEMORY = 300, 8 * 2**30
 
 PIXEL_ATTRIBUTES = (
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
@@ -54,7 +54,7 @@ def decode_with_itk(files: Sequence[tuple[Path, pydicom.Dataset]]) -> list[NDArr
                 env={**os.environ, "PYTHONPATH": paths},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=MOST_SECONDS,
+                timeout=MAX_SECONDS,
                 check=False,
             )
         return [_decoded(folder / f"{number}.npy", path, dataset) for number, (path, dataset) in enumerate(files)]
@@ -99,7 +99,7 @@ def main(folder: Path) -> None:
     try:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     except (ImportError, ValueError, OSError):
         pass  # not on every system
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)

@@ -12,7 +12,7 @@ from radgs.errors import InputFileError
 from radgs.io.input_files import open_input
 
 #: Ten million Gaussians; a header of hundreds of lines; logarithms of sizes from a nanometre to a kilometre.
-MOST_BYTES, MOST_HEADER_BYTES, MOST_LOG_SCALE = 10**9, 100_000, 14.0
+MAX_BYTES, MAX_HEADER_BYTES, MAX_LOG_SCALE = 10**9, 100_000, 14.0
 
 #: What a vertex needs for it to be a radiative Gaussian.
 NEEDED = frozenset(
@@ -44,7 +44,7 @@ def read_gaussian_table(path: Path) -> NDArray:
     """
     try:
         with open_input(path) as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except (InputFileError, OSError) as error:
         raise InputFileError(f"The Gaussians {path} cannot be read.", "Check that the file exists.") from error
     try:
@@ -62,10 +62,10 @@ def _vertices(content: bytes) -> NDArray:
     Raises:
         ValueError: The file is something else.
     """
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"it is longer than {MOST_BYTES} bytes")
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it is longer than {MAX_BYTES} bytes")
     head, separator, body = content.partition(b"end_header\n")
-    lines = [line.split() for line in head[:MOST_HEADER_BYTES].decode("ascii", errors="replace").splitlines()]
+    lines = [line.split() for line in head[:MAX_HEADER_BYTES].decode("ascii", errors="replace").splitlines()]
     if not separator or lines[:2] != [["ply"], ["format", "binary_little_endian", "1.0"]]:
         raise ValueError("it has another header")
     elements = [line for line in lines if line[:1] == ["element"]]
@@ -82,7 +82,7 @@ def _vertices(content: bytes) -> NDArray:
     table = np.frombuffer(body, dtype=layout, count=count)
     if not all(np.isfinite(table[name]).all() for name in NEEDED):
         raise ValueError("some of their numbers are none")
-    if any((np.abs(table[f"scale_{axis}"]) > MOST_LOG_SCALE).any() for axis in range(3)):
+    if any((np.abs(table[f"scale_{axis}"]) > MAX_LOG_SCALE).any() for axis in range(3)):
         raise ValueError("their sizes are no sizes")
     rotations = np.stack([table[f"rot_{n}"].astype(np.float64) for n in range(4)])
     if not np.linalg.norm(rotations, axis=0).all():

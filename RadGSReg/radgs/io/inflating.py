@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.errors import InputFileError
-from radgs.io.input_files import INCOMPLETE, MOST_DEFLATED, byte_count, mismatch, size_of
+from radgs.io.input_files import INCOMPLETE, MAX_DEFLATED, byte_count, mismatch, size_of
 
 CHUNK = 2**20
 
@@ -75,6 +75,6 @@ def read_deflated(file: BinaryIO, path: Path, sizes: Sequence[int], dtype: np.dt
 def _empty(path: Path, sizes: Sequence[int], dtype: np.dtype, packed: int) -> NDArray:
     """Memory for the values, asked for only where the packed bytes can hold so many."""
     expected = byte_count(path, sizes, dtype.itemsize)
-    if expected > packed * MOST_DEFLATED:
-        raise mismatch(path, packed * MOST_DEFLATED, expected)
+    if expected > packed * MAX_DEFLATED:
+        raise mismatch(path, packed * MAX_DEFLATED, expected)
     return np.empty(tuple(reversed(sizes)), dtype)

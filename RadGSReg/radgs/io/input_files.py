@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from radgs.errors import InputFileError
 
 #: The largest image that is read, as its voxels lie in memory: 512 x 512 x 4,000 of 4 bytes.
-MOST_BYTES = 4 * 2**30
+MAX_BYTES = 4 * 2**30
 
 #: Deflate, the method of gzip, zlib and PNG, makes data at most 1032 times smaller (https://zlib.net/zlib_tech.html).
-MOST_DEFLATED = 1032
+MAX_DEFLATED = 1032
 
 #: Image headers are texts of hundreds of bytes; what is longer is none.
-MOST_HEADER_BYTES = 2**20
+MAX_HEADER_BYTES = 2**20
 
 #: File systems know no longer names.
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
 INCOMPLETE = "Copy or export it again: it is incomplete or damaged."
 
@@ -80,7 +80,7 @@ def file_beside(header: Path, name: str) -> Path:
     """
     plain = name.strip()
     beside = header.parent / plain
-    elsewhere = not plain or Path(plain).name != plain or "\\" in plain or "\0" in plain or len(plain) > LONGEST_NAME
+    elsewhere = not plain or Path(plain).name != plain or "\\" in plain or "\0" in plain or len(plain) > MAX_NAME_LENGTH
     if elsewhere or beside.is_symlink() or beside.resolve() == header.resolve():
         raise InputFileError(
             f'{header} takes its voxels from "{plain}", which is not a file beside it.',
@@ -93,16 +93,16 @@ def byte_count(path: Path, sizes: Sequence[int], itemsize: int) -> int:
     """How many bytes an image of these sizes takes.
 
     Raises:
-        InputFileError: A size is not positive, or the image is larger than ``MOST_BYTES``.
+        InputFileError: A size is not positive, or the image is larger than ``MAX_BYTES``.
     """
     shape = " x ".join(str(size) for size in sizes)
     if not sizes or min(sizes) < 1:
         raise InputFileError(f"{path} says that it holds {shape or 'no'} voxels.", INCOMPLETE)
     count = math.prod(sizes) * itemsize
-    if count > MOST_BYTES:
+    if count > MAX_BYTES:
         raise InputFileError(
             f"{path} says that it holds {shape} voxels, {count / 2**30:.3g} GiB.",
-            f"Crop it around the vertebrae: images up to {MOST_BYTES / 2**30:g} GiB are read.",
+            f"Crop it around the vertebrae: images up to {MAX_BYTES / 2**30:g} GiB are read.",
         )
     return count
 

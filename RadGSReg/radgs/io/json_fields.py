@@ -19,9 +19,9 @@ from radgs.io.input_files import open_input
 REMEDY = "Correct it as docs/file-formats.md shows."
 
 #: Bounds of what any field can mean: whole numbers that a float still tells apart, and lengths in mm.
-LARGEST_INTEGER, LARGEST_NUMBER = 2**53, 1e15
+MAX_INTEGER, MAX_NUMBER = 2**53, 1e15
 #: A larger file is none of ours.
-MOST_BYTES = 2**26
+MAX_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class JsonObject:
         value = self.values.get(key)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_INTEGER:
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_INTEGER:
             raise self.fail(key, "a whole number")
         return value
 
@@ -76,7 +76,7 @@ class JsonObject:
         value = self.values.get(key)
         if key in self.values and value is None:
             return math.nan
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < LARGEST_NUMBER:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < MAX_NUMBER:
             raise self.fail(key, "a number")
         return float(value)
 
@@ -87,7 +87,7 @@ class JsonObject:
             array = np.asarray(self.values.get(key))
         except (ValueError, OverflowError) as ragged:  # lists of uneven lengths, and whole numbers past any bound
             raise self.fail(key, expected) from ragged
-        if array.shape != shape or array.dtype.kind not in "iuf" or not (np.abs(array) < LARGEST_NUMBER).all():
+        if array.shape != shape or array.dtype.kind not in "iuf" or not (np.abs(array) < MAX_NUMBER).all():
             raise self.fail(key, expected)
         return array.astype(np.float64)
 
@@ -127,8 +127,8 @@ def read_json_object(path: Path, schema: str, error: type[RadgsError]) -> JsonOb
         RadgsError: Of the type ``error``, when the schema is another.
     """
     with open_input(path) as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         raise InputFileError(f"{path} is larger than any file of this kind.", "Check the path.")
     try:
         values = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_unique)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
 from radgs.io.inflating import read_deflated
-from radgs.io.input_files import INCOMPLETE, MOST_HEADER_BYTES, file_beside, open_input, read_exactly
+from radgs.io.input_files import INCOMPLETE, MAX_HEADER_BYTES, file_beside, open_input, read_exactly
 from radgs.io.raster import LPS_TO_RAS, Raster
 
 TYPES = {
@@ -74,7 +74,7 @@ def read_metaimage(path: Path) -> Raster:
 def _fields(path: Path, file: BinaryIO) -> dict[str, str]:
     """The header's fields by name; leaves the file where the data begin."""
     fields: dict[str, str] = {}
-    while file.tell() < MOST_HEADER_BYTES and (line := file.readline(MOST_HEADER_BYTES)):
+    while file.tell() < MAX_HEADER_BYTES and (line := file.readline(MAX_HEADER_BYTES)):
         name, separator, value = line.decode("latin-1").partition("=")
         name = ALIASES.get(name.strip(), name.strip())
         if not separator or not re.fullmatch(r"[\w-]+", name) or not line.endswith(b"\n"):

@@ -15,7 +15,7 @@ from radgs.io.input_files import open_input, size_of
 MODEL_SCHEMA = "radgs.model/1"
 SUFFIX = ".radgs.safetensors"
 #: A header that claims to be longer is none.
-MOST_HEADER_BYTES = 100_000_000
+MAX_HEADER_BYTES = 100_000_000
 
 ADVICE = "Name a file that radgs prepare or radgs train wrote."
 
@@ -74,6 +74,6 @@ def _metadata(path: Path) -> dict[str, str]:
     """The texts of a safetensors file: eight bytes that count those of the JSON that follows them."""
     with open_input(path) as file:
         (size,) = struct.unpack("<Q", file.read(8))
-        if size > min(MOST_HEADER_BYTES, size_of(file)):
+        if size > min(MAX_HEADER_BYTES, size_of(file)):
             raise ValueError("no header is so long")
         return dict(json.loads(file.read(size))["__metadata__"])

@@ -63,7 +63,7 @@ NIFTI_2 = np.dtype(
 LAYOUTS = {348: (NIFTI_1, b"n+1"), 540: (NIFTI_2, b"n+2\0\r\n\x1a\n")}
 
 #: Between header and voxels there may be extensions; more than this is none.
-MOST_OFFSET = 2**26
+MAX_OFFSET = 2**26
 
 
 def looks_like_nifti(head: bytes) -> bool:
@@ -127,7 +127,7 @@ def _byte_order(head: bytes) -> Literal["<", ">"] | None:
 
 def _offset(path: Path, header: np.void, least: int) -> int:
     offset = float(header["vox_offset"])
-    if not least <= offset <= MOST_OFFSET or offset != int(offset):
+    if not least <= offset <= MAX_OFFSET or offset != int(offset):
         raise InputFileError(f"{path} says that its voxels begin at byte {offset:g}.", INCOMPLETE)
     return int(offset)
 

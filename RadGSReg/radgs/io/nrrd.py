@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
 from radgs.io.inflating import read_gzipped
-from radgs.io.input_files import INCOMPLETE, MOST_HEADER_BYTES, file_beside, open_input, read_exactly
+from radgs.io.input_files import INCOMPLETE, MAX_HEADER_BYTES, file_beside, open_input, read_exactly
 from radgs.io.raster import Raster
 
 #: Numpy's types by NRRD's names of them.
@@ -69,7 +69,7 @@ def _fields(path: Path, file: BinaryIO) -> dict[str, str]:
     fields: dict[str, str] = {}
     if not re.fullmatch(rb"NRRD000[1-5]\r?\n", magic):
         raise InputFileError(f"{path} is not a NRRD image that can be read.", INCOMPLETE)
-    while line := file.readline(MOST_HEADER_BYTES):
+    while line := file.readline(MAX_HEADER_BYTES):
         text = line.decode("latin-1").rstrip("\r\n")
         if not text:
             return fields
@@ -81,7 +81,7 @@ def _fields(path: Path, file: BinaryIO) -> dict[str, str]:
             fields[name] = found[2].strip()
         elif not text.startswith("#") and ":=" not in text:
             raise InputFileError(f"{path} has a damaged header.", INCOMPLETE)
-        if file.tell() > MOST_HEADER_BYTES:
+        if file.tell() > MAX_HEADER_BYTES:
             break
     if "data file" in fields or "datafile" in fields:
         return fields  # a header of its own may end without an empty line

@@ -23,7 +23,7 @@ from radgs.io.raster import Raster
 from radgs.io.tiff import read_tiff_directory
 
 #: The largest picture file that is opened: one page, at 8 bytes a pixel of 16,384 x 16,384.
-MOST_FILE_BYTES = 2**31
+MAX_FILE_BYTES = 2**31
 
 TURNED = (
     "carries a note that it is to be turned when shown",
@@ -64,7 +64,7 @@ def read_picture(path: Path, kind: str) -> Raster:
         InputFileError: Damaged, incomplete, too large, several pages, or with a note on how to turn it.
     """
     with open_input(path) as file:
-        if size_of(file) > MOST_FILE_BYTES:
+        if size_of(file) > MAX_FILE_BYTES:
             raise InputFileError(f"{path} is larger than any X-ray.", "Give the one image to be registered.")
         content = file.read()
     try:

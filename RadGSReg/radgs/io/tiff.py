@@ -10,7 +10,7 @@ WHOLE = {1: "B", 3: "H", 4: "I"}
 BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 #: More strips than an image of this many rows has, nobody writes.
-MOST_VALUES = 2**20
+MAX_VALUES = 2**20
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_tiff_directory(content: bytes) -> TiffDirectory:
         at = place + 8 if size <= 4 else struct.unpack_from(f"{order}I", content, place + 8)[0]
         if at + size > len(content):
             raise struct.error(f"tag {tag} lies beyond the end")
-        if kind in WHOLE and 1 <= values <= MOST_VALUES:
+        if kind in WHOLE and 1 <= values <= MAX_VALUES:
             tags[tag] = struct.unpack_from(f"{order}{values}{WHOLE[kind]}", content, at)
     (following,) = struct.unpack_from(f"{order}I", content, start + 2 + 12 * count)
     return TiffDirectory(tags, following)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-MOST_SECONDS = 60
+MAX_SECONDS = 60
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def as_text(path: Path) -> Iterator[Path]:
                 env={**os.environ, "PYTHONPATH": paths},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=MOST_SECONDS,
+                timeout=MAX_SECONDS,
                 check=False,
             )
         yield copy

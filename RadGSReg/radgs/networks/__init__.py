@@ -3,7 +3,7 @@
 from radgs.networks.bundle import (
     Accuracy,
     Networks,
-    Patient,
+    PreparedFor,
     ct_fingerprint,
     load_generic,
     load_networks,
@@ -16,7 +16,7 @@ from radgs.networks.reconstruction import Reconstruction
 __all__ = [
     "Accuracy",
     "Networks",
-    "Patient",
+    "PreparedFor",
     "Reconstruction",
     "ct_fingerprint",
     "load_generic",

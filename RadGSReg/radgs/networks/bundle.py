@@ -34,7 +34,7 @@ STORED = torch.float16
 
 
 @dataclass(frozen=True)
-class Patient:
+class PreparedFor:
     """Whom a model was prepared for.
 
     Attributes:
@@ -85,25 +85,27 @@ class Networks:
     Attributes:
         recm: Reconstruction.
         regm: Registration.
-        patient: Whom they were prepared for; None for the generic ones.
+        prepared_for: Whom they were prepared for; None for the generic ones.
         accuracy: On held-out pairs; None where it was not measured.
         record: How they were trained, for people: seeds, minutes, steps, versions.
     """
 
     recm: RecM
     regm: RegM
-    patient: Patient | None = None
+    prepared_for: PreparedFor | None = None
     accuracy: Accuracy | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
         """The model in one line, as results name it."""
-        whose = f"prepared for {self.patient.level}" if self.patient else "generic, not prepared for this patient"
+        whose = (
+            f"prepared for {self.prepared_for.level}" if self.prepared_for else "generic, not prepared for this patient"
+        )
         return f"RecM and RegM ({self.recm.config.name}), {whose}"
 
     @property
-    def origin(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """The record without the course of the training: what those trained from these keep of it."""
         return {key: value for key, value in self.record.items() if key != "history"}
 
@@ -124,19 +126,19 @@ class Networks:
         Raises:
             CaseError: The model was prepared for another CT or another vertebra.
         """
-        if self.patient is None:
+        if self.prepared_for is None:
             return
-        if self.patient.level != level.name:
+        if self.prepared_for.level != level.name:
             raise CaseError(
-                f"The model was prepared for {self.patient.level}, not for {level.name}.",
+                f"The model was prepared for {self.prepared_for.level}, not for {level.name}.",
                 f"Prepare one with: radgs prepare CASE --level {level.name}, or register without --model.",
             )
-        if self.patient.ct_fingerprint != ct_fingerprint(ct):
+        if self.prepared_for.ct_fingerprint != ct_fingerprint(ct):
             raise CaseError(
                 f"The model of {level.name} was prepared for another CT.",
                 "Give the model of this CT, or prepare one with radgs prepare.",
             )
-        distance = float(np.linalg.norm(np.asarray(self.patient.centre) - centre))
+        distance = float(np.linalg.norm(np.asarray(self.prepared_for.centre) - centre))
         if distance > SAME_VERTEBRA_MM:
             raise CaseError(
                 f"The model of {level.name} was prepared for a vertebra {distance:.0f} mm from the one labelled now.",
@@ -187,7 +189,7 @@ def save_networks(networks: Networks, path: Path) -> Path:
         "schema": MODEL_SCHEMA,
         "config": networks.recm.config.name,
         "attention": networks.recm.attention is not None,
-        "patient": None if networks.patient is None else asdict(networks.patient),
+        "patient": None if networks.prepared_for is None else asdict(networks.prepared_for),
         "accuracy": None if networks.accuracy is None else asdict(networks.accuracy),
         "record": dict(networks.record),
         "sha256": weights_sha256(weights),
@@ -226,7 +228,7 @@ def load_networks(path: Path) -> Networks:
         return Networks(
             networks.recm.eval(),
             networks.regm.eval(),
-            None if header["patient"] is None else _patient(header["patient"]),
+            None if header["patient"] is None else _prepared_for(header["patient"]),
             None if header["accuracy"] is None else Accuracy.from_json_dict(header["accuracy"]),
             dict(header["record"]),
         )
@@ -243,13 +245,13 @@ def load_prepared(paths: Sequence[Path]) -> dict[str, Networks]:
     prepared: dict[str, Networks] = {}
     for path in paths:
         networks = load_networks(path)
-        if networks.patient is None:
+        if networks.prepared_for is None:
             raise InputFileError(
                 f"{path} holds generic networks, prepared for no vertebra.", "Leave it out, or name a prepared model."
             )
-        if networks.patient.level in prepared:
-            raise InputFileError(f"Two models are for {networks.patient.level}.", "Give one model per level.")
-        prepared[networks.patient.level] = networks
+        if networks.prepared_for.level in prepared:
+            raise InputFileError(f"Two models are for {networks.prepared_for.level}.", "Give one model per level.")
+        prepared[networks.prepared_for.level] = networks
     return prepared
 
 
@@ -263,6 +265,6 @@ def _modules(networks: Networks) -> nn.ModuleDict:
     return nn.ModuleDict({"recm": networks.recm, "regm": networks.regm})
 
 
-def _patient(values: Mapping[str, Any]) -> Patient:
+def _prepared_for(values: Mapping[str, Any]) -> PreparedFor:
     x, y, z = values["centre"]
-    return Patient(values["level"], (float(x), float(y), float(z)), values["ct_fingerprint"])
+    return PreparedFor(values["level"], (float(x), float(y), float(z)), values["ct_fingerprint"])

@@ -17,7 +17,7 @@ from radgs.networks.recm import ViewBatch, crop_views
 from radgs.networks.recm.model import VOXELIZE_CUTOFF_SIGMA
 from radgs.networks.regm import kabsch, moved
 from radgs.threads import one_thread
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 #: How often RegM's motion is applied.
 REGM_ROUNDS = 3
@@ -65,23 +65,23 @@ class Reconstruction:
 
 
 def reconstruct_level(
-    networks: Networks, views: Sequence[XRayView], model: VertebraModel, centre: FloatArray
+    networks: Networks, views: Sequence[XRayView], vertebra: VertebraAnatomy, centre: FloatArray
 ) -> Reconstruction | None:
     """Reconstructs a vertebra from a case's X-rays and registers the CT's to it.
 
     Args:
         networks: On the model's device.
         views: Two views or more.
-        model: The CT's vertebra.
+        vertebra: The CT's vertebra.
         centre: (3,) where the user says its body is, world mm.
 
     Returns:
         None where the label map shows no posterior elements, without which the vertebra has no anatomical frame.
     """
-    if model.frame_to_ct is None:
+    if vertebra.frame_to_ct is None:
         return None
-    ct_to_frame = model.frame_to_ct.inverse()
-    gaussians, voxels = model.gaussians.to(model.device), networks.recm.config.voxels
+    ct_to_frame = vertebra.frame_to_ct.inverse()
+    gaussians, voxels = vertebra.gaussians.to(vertebra.device), networks.recm.config.voxels
 
     def vertebra_at(pose: RigidTransform) -> Tensor:
         ct_to_roi = pose @ ct_to_frame
@@ -89,7 +89,7 @@ def reconstruct_level(
         placed = gaussians.transformed(rotation, translation)
         return voxelize(placed, roi_index_to_ras(voxels), (voxels, voxels, voxels), VOXELIZE_CUTOFF_SIGMA)
 
-    return reconstruct(networks, crop_views(views, centre, model.device), vertebra_at, centre)
+    return reconstruct(networks, crop_views(views, centre, vertebra.device), vertebra_at, centre)
 
 
 @torch.no_grad()

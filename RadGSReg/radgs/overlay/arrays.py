@@ -21,7 +21,7 @@ SILHOUETTE_THICKNESS_MM = 1.0
 #: Pixel size at the vertebra on which silhouettes are traced, mm.
 SILHOUETTE_PIXEL_MM = 0.5
 #: Crumbs of a label map below this area are not drawn, mm^2.
-SMALLEST_OUTLINE_MM2 = 25.0
+MIN_OUTLINE_MM2 = 25.0
 #: Space around the vertebra in a crop, mm.
 CROP_MARGIN_MM = 18.0
 #: What a display window cuts off at its dark and at its bright end, per cent, and the room left below, in windows.
@@ -33,18 +33,18 @@ TRUNK_SHARE = 0.92
 
 
 class Pictured(Protocol):
-    """What pictures need of a vertebra; ``radgs.vertebra.VertebraModel`` has it."""
+    """What pictures need of a vertebra; ``radgs.vertebra.VertebraAnatomy`` has it."""
 
     @property
     def surface(self) -> FloatArray:
         """(N, 3) surface points, the CT's RAS, mm."""
 
     @property
-    def whole_body(self) -> VolumeRenderer:
+    def whole_part(self) -> VolumeRenderer:
         """The CT as it was scanned."""
 
     @property
-    def mask_body(self) -> VolumeRenderer:
+    def mask_part(self) -> VolumeRenderer:
         """The vertebra's thickness along a ray, mm."""
 
 
@@ -65,65 +65,65 @@ class ViewCrop:
     pixel_mm: float
 
 
-def crop_size_mm(model: Pictured) -> float:
+def crop_size_mm(vertebra: Pictured) -> float:
     """Side of a square, mm, that holds the vertebra at any rotation about its middle, with a margin."""
-    return 2.0 * float(np.linalg.norm(model.surface - _middle(model), axis=1).max() + CROP_MARGIN_MM)
+    return 2.0 * float(np.linalg.norm(vertebra.surface - _middle(vertebra), axis=1).max() + CROP_MARGIN_MM)
 
 
-def crop_view(view: XRayView, model: Pictured, ct_to_world: RigidTransform, pixels: int = 256) -> ViewCrop:
+def crop_view(view: XRayView, vertebra: Pictured, ct_to_world: RigidTransform, pixels: int = 256) -> ViewCrop:
     """The X-ray around the vertebra at a pose.
 
     Args:
         view: The X-ray.
-        model: The vertebra.
+        vertebra: The vertebra.
         ct_to_world: Where it is.
         pixels: Pixels along the side of the crop.
     """
-    size_mm = crop_size_mm(model)
-    cropped, valid = view.crop(ct_to_world.apply(_middle(model)), size_mm, pixels)
+    size_mm = crop_size_mm(vertebra)
+    cropped, valid = view.crop(ct_to_world.apply(_middle(vertebra)), size_mm, pixels)
     image, geometry = cropped.image, cropped.geometry
     if geometry.column_step @ view.geometry.column_step < 0:
         image, valid, geometry = image[:, ::-1], valid[:, ::-1], _mirrored(geometry)
     return ViewCrop(image, valid, geometry, size_mm / pixels)
 
 
-def in_view(view: ViewGeometry, model: Pictured, ct_to_world: RigidTransform) -> bool:
+def in_view(view: ViewGeometry, vertebra: Pictured, ct_to_world: RigidTransform) -> bool:
     """Whether a pose places the vertebra where a view could show it: between source and detector, not along the spine.
 
     Only there have crops, DRRs and outlines a meaning.
     """
-    towards = ct_to_world.apply(_middle(model)) - view.source_ras
+    towards = ct_to_world.apply(_middle(vertebra)) - view.source_ras
     depth, distance = float(view.normal @ towards), float(np.linalg.norm(towards))
-    if not crop_size_mm(model) / 2 < depth < view.source_to_detector_mm or distance > 2.0 * depth:
+    if not crop_size_mm(vertebra) / 2 < depth < view.source_to_detector_mm or distance > 2.0 * depth:
         return False
     return bool(np.linalg.norm(towards[:2]) > 0.1 * distance)  # as ``ViewGeometry.crop_geometry`` asks
 
 
-def in_the_middle(view: ViewGeometry, model: Pictured) -> RigidTransform:
+def in_the_middle(view: ViewGeometry, vertebra: Pictured) -> RigidTransform:
     """A pose that every view can show: unturned, half way from the source to the detector's centre."""
     half_way = (view.source_ras + view.centre_ras) / 2
-    return RigidTransform(np.eye(3), half_way - _middle(model))
+    return RigidTransform(np.eye(3), half_way - _middle(vertebra))
 
 
-def drr(model: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:
+def drr(vertebra: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> FloatImage:
     """(H, W) line integrals of the whole CT, placed by the vertebra's pose, in the pixels of a view."""
     with torch.no_grad():
-        return model.whole_body.render(ct_to_world, geometry).cpu().numpy()
+        return vertebra.whole_part.render(ct_to_world, geometry).cpu().numpy()
 
 
-def silhouette(model: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
+def silhouette(vertebra: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
     """The outer outline of the vertebra's projection, traced at half a millimetre whatever the view's own resolution.
 
     Returns:
         Closed polylines (K, 2), (column, row) in the pixels of ``geometry``; usually one. They may leave the image.
     """
-    size_mm = crop_size_mm(model)
+    size_mm = crop_size_mm(vertebra)
     pixels = round(size_mm / SILHOUETTE_PIXEL_MM)
-    fine = geometry.crop_geometry(ct_to_world.apply(_middle(model)), size_mm, pixels)
+    fine = geometry.crop_geometry(ct_to_world.apply(_middle(vertebra)), size_mm, pixels)
     with torch.no_grad():
-        thickness = model.mask_body.render(ct_to_world, fine).cpu().numpy()
+        thickness = vertebra.mask_part.render(ct_to_world, fine).cpu().numpy()
     outlines = measure.find_contours(thickness, SILHOUETTE_THICKNESS_MM)
-    smallest = SMALLEST_OUTLINE_MM2 / SILHOUETTE_PIXEL_MM**2
+    smallest = MIN_OUTLINE_MM2 / SILHOUETTE_PIXEL_MM**2
     # Outlines run with the bone on one side: holes, such as the vertebral foramen, have areas of the other sign.
     outer = [outline for outline in outlines if _enclosed_area(outline) > smallest]
     return tuple(geometry.project(fine.pixel_to_ras(outline[:, ::-1])) for outline in outer)
@@ -182,9 +182,9 @@ def checkerboard(first: FloatImage, second: FloatImage, tile: int = 32) -> Float
     return np.where((rows + columns) % 2 == 0, first, second)
 
 
-def _middle(model: Pictured) -> FloatArray:
+def _middle(vertebra: Pictured) -> FloatArray:
     """(3,) middle of the vertebra's extent, body and processes, in the CT's RAS."""
-    return (model.surface.min(axis=0) + model.surface.max(axis=0)) / 2
+    return (vertebra.surface.min(axis=0) + vertebra.surface.max(axis=0)) / 2
 
 
 def _mirrored(geometry: ViewGeometry) -> ViewGeometry:

@@ -21,7 +21,7 @@ from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view, silhouette
 from radgs.overlay.marks import edge_labels
 from radgs.overlay.picture_names import overlay_name, view_names
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 #: Okabe and Ito's colours, told apart with every kind of colour vision; light enough for grey pictures.
 START_COLOUR = "#E69F00"
@@ -56,7 +56,7 @@ class _ViewPicture:
     out_of_view: frozenset[str]
 
 
-def level_overlay(name: str, level: LevelResult, model: VertebraModel, views: Sequence[XRayView]) -> Figure:
+def level_overlay(name: str, level: LevelResult, vertebra: VertebraAnatomy, views: Sequence[XRayView]) -> Figure:
     """One picture of a level's registration, a row per view.
 
     Columns: the X-ray; the DRR at the start; the DRR at the result; the X-ray with the vertebra's outline at the start
@@ -65,10 +65,10 @@ def level_overlay(name: str, level: LevelResult, model: VertebraModel, views: Se
     Args:
         name: The level, e.g. "L3".
         level: Its result.
-        model: Its model.
+        vertebra: Its anatomy.
         views: The X-rays.
     """
-    return _draw_level(name, level, [_picture(view, level, model) for view in views])
+    return _draw_level(name, level, [_picture(view, level, vertebra) for view in views])
 
 
 def _draw_level(name: str, level: LevelResult, pictures: Sequence[_ViewPicture]) -> Figure:
@@ -88,9 +88,9 @@ def _draw_level(name: str, level: LevelResult, pictures: Sequence[_ViewPicture])
     return figure
 
 
-def view_overlay(name: str, level: LevelResult, model: VertebraModel, view: XRayView) -> Figure:
+def view_overlay(name: str, level: LevelResult, vertebra: VertebraAnatomy, view: XRayView) -> Figure:
     """One view of a level, large: the X-ray with the outline at the start (dashed) and at the result (solid)."""
-    return _draw_view(name, level, _picture(view, level, model))
+    return _draw_view(name, level, _picture(view, level, vertebra))
 
 
 def _draw_view(name: str, level: LevelResult, picture: _ViewPicture) -> Figure:
@@ -108,7 +108,7 @@ def save_overlays(
     folder: str | Path,
     name: str,
     level: LevelResult,
-    model: VertebraModel,
+    vertebra: VertebraAnatomy,
     views: Sequence[XRayView],
     files: Sequence[str] | None = None,
 ) -> list[Path]:
@@ -118,14 +118,14 @@ def save_overlays(
         folder: Where to.
         name: The level, e.g. "L3".
         level: Its result.
-        model: Its model.
+        vertebra: Its anatomy.
         views: The X-rays.
         files: What the views' pictures are called; by default as ``radgs.overlay.picture_names`` does for one level.
 
     Raises:
         OutputError: A file cannot be written.
     """
-    pictures = [_picture(view, level, model) for view in views]
+    pictures = [_picture(view, level, vertebra) for view in views]
     names = files or view_names([name], [view.name for view in views])[name]
     written = []
     figures = [_draw_level(name, level, pictures), *(_draw_view(name, level, picture) for picture in pictures)]
@@ -136,16 +136,16 @@ def save_overlays(
     return written
 
 
-def _picture(view: XRayView, level: LevelResult, model: VertebraModel) -> _ViewPicture:
+def _picture(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) -> _ViewPicture:
     poses = {"start": level.stages.get("start"), "result": level.ct_to_world}
-    seen = {when: pose for when, pose in poses.items() if pose is not None and in_view(view.geometry, model, pose)}
+    seen = {when: pose for when, pose in poses.items() if pose is not None and in_view(view.geometry, vertebra, pose)}
     start, result = seen.get("start"), seen.get("result")
-    crop = crop_view(view, model, result or start or in_the_middle(view.geometry, model))
+    crop = crop_view(view, vertebra, result or start or in_the_middle(view.geometry, vertebra))
 
     def shown_drr(pose: RigidTransform | None) -> FloatImage | None:
         if pose is None:
             return None
-        image = drr(model, pose, crop.geometry)
+        image = drr(vertebra, pose, crop.geometry)
         return for_display(image, crop.pixel_mm, image > 0)
 
     return _ViewPicture(
@@ -154,8 +154,8 @@ def _picture(view: XRayView, level: LevelResult, model: VertebraModel) -> _ViewP
         xray=for_display(crop.image, crop.pixel_mm, crop.valid > 0.5),
         start_drr=shown_drr(start),
         result_drr=shown_drr(result),
-        start_outline=() if start is None else silhouette(model, start, crop.geometry),
-        result_outline=() if result is None else silhouette(model, result, crop.geometry),
+        start_outline=() if start is None else silhouette(vertebra, start, crop.geometry),
+        result_outline=() if result is None else silhouette(vertebra, result, crop.geometry),
         similarity=dict(level.similarity.get(view.name, {})),
         conversion=view.conversion,
         out_of_view=frozenset(when for when, pose in poses.items() if pose is not None and when not in seen),

@@ -28,14 +28,14 @@ OVERLAY_FILE = "overlay.json"
 #: Pixels along a picture's side: a panel shows two side by side.
 PICTURE_PIXELS = 256
 #: A whole DRR has no more pixels than this; more would not show in a slice view, and cost seconds.
-MOST_DRR_PIXELS = 300_000
-#: Voxel sizes, mm, as in a vertebra's model.
+MAX_DRR_PIXELS = 300_000
+#: Voxel sizes, mm, as in a vertebra's anatomy.
 WHOLE_VOXEL_MM, MASK_VOXEL_MM = 2.0, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnAnatomy:
-    """What pictures need of a vertebra, made in a fraction of the time that its model takes.
+    """What pictures need of a vertebra, made in a fraction of the time that its anatomy takes.
 
     Attributes:
         surface: (N, 3) surface points, the CT's RAS, mm.
@@ -48,12 +48,12 @@ class DrawnAnatomy:
     mask: Volume
 
     @cached_property
-    def whole_body(self) -> VolumeRenderer:
+    def whole_part(self) -> VolumeRenderer:
         """The CT as it was scanned."""
         return VolumeRenderer(self.whole)
 
     @cached_property
-    def mask_body(self) -> VolumeRenderer:
+    def mask_part(self) -> VolumeRenderer:
         """The vertebra's thickness along a ray, mm."""
         return VolumeRenderer(self.mask)
 
@@ -161,7 +161,7 @@ def _binned(geometry: ViewGeometry) -> tuple[int, ViewGeometry]:
     """The detector with so many pixels taken together, side by side, that a whole DRR stays quick."""
     rows, columns = geometry.shape
     factor = 1
-    while rows * columns > MOST_DRR_PIXELS * factor**2:
+    while rows * columns > MAX_DRR_PIXELS * factor**2:
         factor += 1
     factor = next(n for n in range(factor, 0, -1) if rows % n == 0 and columns % n == 0)
     return factor, geometry.binned(factor)

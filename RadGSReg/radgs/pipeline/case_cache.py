@@ -1,4 +1,4 @@
-"""What a process that stays keeps from one registration to the next: volumes read and vertebra models built."""
+"""What a process that stays keeps from one registration to the next: volumes read and vertebrae separated from them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from radgs.io.content import ContentHashes
 from radgs.io.volumes import read_ct, read_labels
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
-from radgs.vertebra import VertebraModel, start_centre
+from radgs.vertebra import VertebraAnatomy, start_centre
 
-#: The lumbar spine, and no more: with the CT around it ready to be rendered, a model takes up to hundreds of megabytes.
-MOST_MODELS = 5
+#: The lumbar spine, and no more: a vertebra and the CT around it take up to hundreds of megabytes.
+MAX_VERTEBRAE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +34,10 @@ class _Read:
 
 
 class CaseCache:
-    """Remembers the volumes of the last case, and the vertebra models of the last few vertebrae.
+    """Remembers the volumes of the last case, and the anatomy of the last few vertebrae.
 
-    A volume is read again when its files hold something else. A model belongs to the content of CT and label map, not
-    to their paths, and to a level's name and label.
+    A volume is read again when its files hold something else. A vertebra belongs to the content of CT and label map,
+    not to their paths, and to a level's name and label.
 
     Args:
         cache: Remembers for other processes what unchanged files hash to.
@@ -47,7 +47,7 @@ class CaseCache:
         self._hashes = ContentHashes(cache)
         self._read: dict[str, _Read] = {}
         self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy, FloatArray] | None = None
-        self._models: OrderedDict[tuple[str, str, str, int], VertebraModel] = OrderedDict()
+        self._vertebrae: OrderedDict[tuple[str, str, str, int], VertebraAnatomy] = OrderedDict()
 
     def load(self, path: Path) -> RegistrationCase:
         """Reads and validates a case, without reading again a CT or label map that has not changed.
@@ -62,28 +62,28 @@ class CaseCache:
             hashes=self._hashes,
         )
 
-    def models(self, case: RegistrationCase) -> dict[str, VertebraModel]:
-        """The models known already, by level; ``case`` is the one loaded last."""
-        known = {level.name: self._models.get((*self._spine(), level.name, level.label)) for level in case.levels}
-        return {name: model for name, model in known.items() if model is not None}
+    def vertebrae(self, case: RegistrationCase) -> dict[str, VertebraAnatomy]:
+        """The vertebrae known already, by level; ``case`` is the one loaded last."""
+        known = {level.name: self._vertebrae.get((*self._spine(), level.name, level.label)) for level in case.levels}
+        return {name: vertebra for name, vertebra in known.items() if vertebra is not None}
 
-    def keep(self, models: dict[str, VertebraModel]) -> None:
-        """Remembers models of the case loaded last."""
-        for model in models.values():
-            key = (*self._spine(), model.level.name, model.level.label)
-            self._models[key] = model
-            self._models.move_to_end(key)
-        while len(self._models) > MOST_MODELS:
-            self._models.popitem(last=False)
+    def keep(self, vertebrae: dict[str, VertebraAnatomy]) -> None:
+        """Remembers vertebrae of the case loaded last."""
+        for vertebra in vertebrae.values():
+            key = (*self._spine(), vertebra.level.name, vertebra.level.label)
+            self._vertebrae[key] = vertebra
+            self._vertebrae.move_to_end(key)
+        while len(self._vertebrae) > MAX_VERTEBRAE:
+            self._vertebrae.popitem(last=False)
 
     def anatomy(self, case: RegistrationCase, level: Level) -> tuple[Pictured, FloatArray]:
         """What pictures need of a level of the case loaded last, and the centre (3,) of its vertebral body, CT's RAS.
 
-        The level's model serves where there is one; otherwise what is made in its place is kept for the last vertebra.
+        The level's vertebra serves where there is one. Otherwise what is made instead is kept for the last vertebra.
         """
-        model = self.models(case).get(level.name)
-        if model is not None:
-            return model, model.centre
+        vertebra = self.vertebrae(case).get(level.name)
+        if vertebra is not None:
+            return vertebra, vertebra.centre
         key = (*self._spine(), level.name, level.label)
         if self._drawn is None or self._drawn[0] != key:
             anatomy = drawn_anatomy(case.ct, case.labels, level)

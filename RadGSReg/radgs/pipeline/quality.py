@@ -19,7 +19,7 @@ from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.threads import map_concurrently, one_thread
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 #: Predicted 95th-percentile surface error (mm) up to which a pose is accepted, and beyond which it is rejected.
 ACCEPT_P95_MM, REJECT_P95_MM = 2.2, 5.0
@@ -33,9 +33,9 @@ ACCEPT_ARTICULATION_MM, REJECT_ARTICULATION_MM = 6.0, 12.0
 REJECT_STRAY_MM = 10.0
 #: RegM may differ from the result by this many times what 95 % of its poses were off by in training; and by this much
 #: at least, mm.
-DISAGREEMENT_FACTOR, LEAST_DISAGREEMENT_MM = 2.0, 4.0
-#: Further from the click than this fraction of the distance between neighbouring bodies, the level is in doubt.
-LEVEL_DOUBT_PITCHES = 0.4
+DISAGREEMENT_FACTOR, MIN_DISAGREEMENT_MM = 2.0, 4.0
+#: Further from the click than this fraction of the distance between neighbouring levels, the level is in doubt.
+LEVEL_DOUBT_SPACINGS = 0.4
 #: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
 ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
 
@@ -57,7 +57,7 @@ class Evidence:
         beaten_by: Fraction of wrong poses that leave no more unexplained.
         articulation_mm: Mean surface distance between the pose and that of the CT as scanned.
         from_click_mm: Distance of the body's centre from where the user placed it.
-        pitch_mm: Distance between neighbouring bodies.
+        level_spacing_mm: Distance between neighbouring levels.
         other_level: What a start one level above or below leads to.
         network_mm: Mean surface distance between the networks' pose and the result; NaN without one.
         network_usual_mm: What to expect of that distance.
@@ -71,7 +71,7 @@ class Evidence:
     beaten_by: float
     articulation_mm: float
     from_click_mm: float
-    pitch_mm: float
+    level_spacing_mm: float
     other_level: OtherLevel
     network_mm: float = float("nan")
     network_usual_mm: float = float("inf")
@@ -89,19 +89,19 @@ class NetworkPose:
 @torch.no_grad()
 @one_thread()
 def gather_evidence(
-    refinement: Refinement, model: VertebraModel, seed: int = 0, network: NetworkPose | None = None
+    refinement: Refinement, vertebra: VertebraAnatomy, seed: int = 0, network: NetworkPose | None = None
 ) -> Evidence:
     """Measures everything the verdict rests on.
 
     Args:
         refinement: The pose to be judged, and what led to it.
-        model: The vertebra.
+        vertebra: The vertebra.
         seed: Of the wrong poses that are tried.
         network: The networks' pose, where there is one: found on another way, it should agree.
     """
     result = refinement.ct_to_world
     observation = refinement.observation.binned(SIMILARITY_BINNING)
-    bodies, poses = refinement.bodies, refinement.final.poses
+    parts, poses = refinement.parts, refinement.final.poses
     filters = observation.gradient_filters(SIMILARITY_SIGMA_MM / observation.pixel_mm)
 
     def gradients(images: torch.Tensor) -> torch.Tensor:
@@ -109,37 +109,37 @@ def gather_evidence(
 
     target = gradients(observation.images)
 
-    def image(pose_of_body: Sequence[RigidTransform], which: Sequence[int]) -> torch.Tensor:
-        parts = [torch.stack([bodies[i].render(pose_of_body[i], g) for g in observation.geometries]) for i in which]
-        return torch.stack(parts).sum(dim=0)
+    def image(pose_of_part: Sequence[RigidTransform], which: Sequence[int]) -> torch.Tensor:
+        images = [torch.stack([parts[i].render(pose_of_part[i], g) for g in observation.geometries]) for i in which]
+        return torch.stack(images).sum(dim=0)
 
-    surroundings = image(poses, range(1, len(bodies)))
-    vertebra = image(poses, [0])
-    on_vertebra = (observation.valid > 0.99) * (vertebra.abs() > SILHOUETTE_THRESHOLD)
+    surroundings = image(poses, range(1, len(parts)))
+    sought = image(poses, [0])
+    on_vertebra = (observation.valid > 0.99) * (sought.abs() > SILHOUETTE_THRESHOLD)
     match = Match(target, on_vertebra, GAIN_REACH_MM / observation.pixel_mm, shared_samples=1.0)
 
-    found = gradients(surroundings + vertebra)
-    started = gradients(image([refinement.start] * len(bodies), range(len(bodies))))
+    found = gradients(surroundings + sought)
+    started = gradients(image([refinement.start] * len(parts), range(len(parts))))
     weight = match.robust_weight(found)
     unexplained = match.cost(found, weight)
 
     def unexplained_at(pose: RigidTransform) -> float:
         return match.cost(gradients(surroundings + image([pose], [0])), weight)
 
-    centre = result.apply(model.centre)
-    elsewhere = wrong_poses(result, centre, model.surface, np.random.default_rng(seed))
+    centre = result.apply(vertebra.centre)
+    elsewhere = wrong_poses(result, centre, vertebra.surface, np.random.default_rng(seed))
     wrong = np.array(map_concurrently(unexplained_at, elsewhere))
     return Evidence(
-        surface_p95_mm=predicted_surface_error(refinement.final.information, model.surface - model.centre, seed),
+        surface_p95_mm=predicted_surface_error(refinement.final.information, vertebra.surface - vertebra.centre, seed),
         similarity_start=match.correlation(started),
         similarity_result=match.correlation(found),
         distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
         beaten_by=float((wrong <= unexplained).mean()),
-        articulation_mm=mean_distance(model.surface, refinement.whole.poses[0], result),
-        from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(model.centre))),
-        pitch_mm=model.pitch_mm,
+        articulation_mm=mean_distance(vertebra.surface, refinement.whole.poses[0], result),
+        from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(vertebra.centre))),
+        level_spacing_mm=vertebra.level_spacing_mm,
         other_level=refinement.other_level,
-        network_mm=float("nan") if network is None else mean_distance(model.surface, network.ct_to_world, result),
+        network_mm=float("nan") if network is None else mean_distance(vertebra.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
         stray_mm=refinement.stray_mm,
     )
@@ -227,11 +227,11 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
     )
     weigh(
         evidence.from_click_mm,
-        LEVEL_DOUBT_PITCHES * evidence.pitch_mm,
+        LEVEL_DOUBT_SPACINGS * evidence.level_spacing_mm,
         np.inf,
         "level",
         f"The result lies {evidence.from_click_mm:.0f} mm from the start, where the next level is "
-        f"{evidence.pitch_mm:.0f} mm away: confirm the level.",
+        f"{evidence.level_spacing_mm:.0f} mm away: confirm the level.",
     )
     weigh(
         evidence.other_level.advantage,
@@ -250,7 +250,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
     if np.isfinite(evidence.network_mm):
         weigh(
             evidence.network_mm,
-            max(LEAST_DISAGREEMENT_MM, DISAGREEMENT_FACTOR * evidence.network_usual_mm),
+            max(MIN_DISAGREEMENT_MM, DISAGREEMENT_FACTOR * evidence.network_usual_mm),
             np.inf,
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",

@@ -22,9 +22,9 @@ from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
 from radgs.refine import refine
 from radgs.versions import versions
-from radgs.vertebra import VertebraModel, build_vertebra_model, start_centre
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy, start_centre
 
-#: Share of a level's progress that preparing its model takes; the rest is registration.
+#: Share of a level's progress that separating its vertebra takes; the rest is registration.
 PREPARATION_SHARE = 0.7
 #: Where refinement and judgement begin on the same scale.
 REFINE_FROM, JUDGE_FROM = 0.73, 0.95
@@ -53,12 +53,12 @@ class Registration:
 
     Attributes:
         result: Poses and verdicts.
-        models: Vertebra models by level: they serve overlays and further registrations.
+        vertebrae: By level: they serve overlays and further registrations.
         reconstructions: What the networks saw, by level; missing where a vertebra has no anatomical frame.
     """
 
     result: RegistrationResult
-    models: dict[str, VertebraModel]
+    vertebrae: dict[str, VertebraAnatomy]
     reconstructions: dict[str, Reconstruction] = field(default_factory=dict)
 
 
@@ -66,9 +66,9 @@ def register(
     case: RegistrationCase,
     *,
     device: str = "auto",
-    models: Mapping[str, VertebraModel] | None = None,
+    vertebrae: Mapping[str, VertebraAnatomy] | None = None,
     networks: Mapping[str, Networks] | None = None,
-    keep: Callable[[dict[str, VertebraModel]], None] | None = None,
+    keep: Callable[[dict[str, VertebraAnatomy]], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Registration:
     """Registers every level of a case.
@@ -76,9 +76,9 @@ def register(
     Args:
         case: CT, labels, calibrated X-rays and a start per level.
         device: "auto", "cpu" or "cuda".
-        models: Vertebra models of this CT made earlier, by level; missing ones are built.
+        vertebrae: Vertebrae of this CT separated earlier, by level; missing ones are built.
         networks: Networks prepared for this patient, by level; elsewhere the bundled generic ones serve.
-        keep: Given each level's model as soon as it is there, so that it outlives a registration cut short.
+        keep: Given each level's vertebra as soon as it is there, so that it outlives a registration cut short.
         progress: Told where things stand.
 
     Raises:
@@ -86,11 +86,11 @@ def register(
     """
     case.validate()
     torch_device = choose_device(device)
-    models = dict(models or {})
+    vertebrae = dict(vertebrae or {})
     chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
     for level in case.levels:
-        if chosen[level.name].patient is not None:  # refused before the work, not after it
-            made = models.get(level.name)
+        if chosen[level.name].prepared_for is not None:  # refused before the work, not after it
+            made = vertebrae.get(level.name)
             centre = start_centre(case.labels, level.label) if made is None else made.centre
             chosen[level.name].check_fits(case.ct, level, centre)
     results: dict[str, LevelResult] = {}
@@ -101,18 +101,18 @@ def register(
         def tell(stage: str, fraction: float, message: str, level: Level = level, index: int = index) -> None:
             report(Progress(level.name, stage, (index + fraction) / len(case.levels), message))
 
-        tell("model", 0.0, f"taking the CT apart around {level.name}")
-        if level.name not in models:
-            models[level.name] = build_vertebra_model(
+        tell("model", 0.0, f"separating {level.name} from the CT")
+        if level.name not in vertebrae:
+            vertebrae[level.name] = build_vertebra_anatomy(
                 case.ct,
                 case.labels,
                 level,
                 partial(_tell_fitting, tell),
             )
-        model = models[level.name] = models[level.name].to(torch_device)
+        vertebra = vertebrae[level.name] = vertebrae[level.name].to(torch_device)
         if keep is not None:
-            keep({level.name: model})
-        results[level.name], reconstruction = register_level(case, model, chosen[level.name].to(torch_device), tell)
+            keep({level.name: vertebra})
+        results[level.name], reconstruction = register_level(case, vertebra, chosen[level.name].to(torch_device), tell)
         if reconstruction is not None:
             reconstructions[level.name] = reconstruction
     result = RegistrationResult(
@@ -122,7 +122,7 @@ def register(
         versions=versions(),
         device=str(torch_device),
     )
-    return Registration(result, models, reconstructions)
+    return Registration(result, vertebrae, reconstructions)
 
 
 @cache
@@ -133,7 +133,7 @@ def generic_networks() -> Networks:
 
 def register_level(
     case: RegistrationCase,
-    model: VertebraModel,
+    vertebra: VertebraAnatomy,
     networks: Networks,
     tell: Callable[[str, float, str], None] = lambda stage, fraction, message: None,
 ) -> tuple[LevelResult, Reconstruction | None]:
@@ -141,27 +141,27 @@ def register_level(
 
     Args:
         case: The case, validated.
-        model: The vertebra.
-        networks: RecM and RegM, on the model's device.
+        vertebra: The vertebra.
+        networks: RecM and RegM, on the vertebra's device.
         tell: Called with stage, fraction of this level, and a message.
     """
     began = time.perf_counter()
-    start = case.start_pose(model.level.name, model.centre)
+    start = case.start_pose(vertebra.level.name, vertebra.centre)
 
     tell("reconstruct", PREPARATION_SHARE, "reconstructing the vertebra from the X-rays")
-    reconstruction = reconstruct_level(networks, case.views, model, start.apply(model.centre))
-    kabsch, regm = _network_poses(reconstruction, model)
+    reconstruction = reconstruct_level(networks, case.views, vertebra, start.apply(vertebra.centre))
+    kabsch, regm = _network_poses(reconstruction, vertebra)
 
     def refining(done: float, message: str) -> None:
         tell("refine", REFINE_FROM + (JUDGE_FROM - REFINE_FROM) * done, message)
 
     proposals = [pose for pose in (regm, kabsch) if pose is not None]
-    refinement = refine(case.views, model, start, refining, proposals=proposals)
+    refinement = refine(case.views, vertebra, start, refining, proposals=proposals)
     tell("judge", JUDGE_FROM, "judging the result")
-    evidence = gather_evidence(refinement, model, network=_network_pose(regm, networks))
+    evidence = gather_evidence(refinement, vertebra, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]
     verdict, reasons = judge(evidence, names)
-    tell("judge", 1.0, f"{model.level.name}: {verdict}")
+    tell("judge", 1.0, f"{vertebra.level.name}: {verdict}")
     result = LevelResult(
         ct_to_world=refinement.ct_to_world,
         verdict=verdict,
@@ -175,18 +175,18 @@ def register_level(
 
 
 def _network_poses(
-    reconstruction: Reconstruction | None, model: VertebraModel
+    reconstruction: Reconstruction | None, vertebra: VertebraAnatomy
 ) -> tuple[RigidTransform | None, RigidTransform | None]:
     """The ct_to_world of Kabsch and of RegM, where there are any."""
-    if reconstruction is None or model.frame_to_ct is None:
+    if reconstruction is None or vertebra.frame_to_ct is None:
         return None, None
-    found, frame = reconstruction, model.frame_to_ct
+    found, frame = reconstruction, vertebra.frame_to_ct
     return found.ct_to_world(found.kabsch, frame), found.ct_to_world(found.regm, frame)
 
 
 def _network_pose(regm: RigidTransform | None, networks: Networks) -> NetworkPose | None:
     """RegM's pose with what is known of its errors; generic networks, which never saw this patient, bear no witness."""
-    if regm is None or networks.patient is None or networks.accuracy is None:
+    if regm is None or networks.prepared_for is None or networks.accuracy is None:
         return None
     return NetworkPose(regm, networks.accuracy.regm_p95_mm)
 

@@ -23,7 +23,7 @@ from radgs.overlay.figures import save_overlays
 from radgs.overlay.picture_names import reconstruction_name, view_names
 from radgs.overlay.reconstruction_figure import ViewOfReconstruction, save_reconstruction_figure
 from radgs.pipeline.registration import Registration
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 #: Of the files beside result.json.
 SUFFIXES = frozenset({".tfm", ".png", ".ply", ".nrrd"})
@@ -91,18 +91,18 @@ def _write_aside(folder: Path, case: RegistrationCase, registration: Registratio
     names = view_names(list(result.levels), [view.name for view in case.views])
     pictures, files = [], []
     for name, level in result.levels.items():
-        model, reconstruction = registration.models.get(name), registration.reconstructions.get(name)
-        if model is None:
+        anatomy, reconstruction = registration.vertebrae.get(name), registration.reconstructions.get(name)
+        if anatomy is None:
             continue
         if overlays:
-            pictures += save_overlays(folder, name, level, model, case.views, names[name])
+            pictures += save_overlays(folder, name, level, anatomy, case.views, names[name])
         comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
-        files.append(save_ply(model.gaussians, folder / f"{name}_gaussians.ply", comment))
+        files.append(save_ply(anatomy.gaussians, folder / f"{name}_gaussians.ply", comment))
         if reconstruction is not None:
             files += _write_reconstruction(folder, name, reconstruction)
             if overlays:
                 pose = level.ct_to_world or RigidTransform.identity()
-                shown = _views_of(reconstruction, model, pose, case)
+                shown = _views_of(reconstruction, anatomy, pose, case)
                 title = f"{name}: {result.models[name]}"
                 pictures.append(save_reconstruction_figure(folder / reconstruction_name(name), title, shown))
     saved = result.save(folder)
@@ -145,12 +145,12 @@ def _write_reconstruction(folder: Path, name: str, reconstruction: Reconstructio
 
 @torch.no_grad()
 def _views_of(
-    reconstruction: Reconstruction, model: VertebraModel, ct_to_world: RigidTransform, case: RegistrationCase
+    reconstruction: Reconstruction, anatomy: VertebraAnatomy, ct_to_world: RigidTransform, case: RegistrationCase
 ) -> list[ViewOfReconstruction]:
     """Every view with what was reconstructed from it, and the CT's vertebra where the result puts it."""
     ct_to_roi = roi_to_world(reconstruction.roi_centre).inverse() @ ct_to_world
     rotation, translation = torch.from_numpy(ct_to_roi.rotation), torch.from_numpy(ct_to_roi.translation)
-    vertebra = model.gaussians.transformed(rotation, translation)
+    vertebra = anatomy.gaussians.transformed(rotation, translation)
     reconstructed = reconstruction.gaussians.to("cpu")
     seen, attention = reconstruction.views, reconstruction.attention
     shown = []

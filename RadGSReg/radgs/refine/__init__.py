@@ -1,7 +1,17 @@
-"""Pose refinement on the X-rays with bodies that move apart."""
+"""Pose refinement on the X-rays with parts that move apart."""
 
 from radgs.refine.observation import Observation
 from radgs.refine.schedule import OtherLevel, Refinement, refine
-from radgs.refine.solver import Body, Estimate, Refiner, RelativePrior, Stage
+from radgs.refine.solver import Estimate, Part, Refiner, RelativePrior, Resolution
 
-__all__ = ["Body", "Estimate", "Observation", "OtherLevel", "Refinement", "Refiner", "RelativePrior", "Stage", "refine"]
+__all__ = [
+    "Estimate",
+    "Observation",
+    "OtherLevel",
+    "Part",
+    "Refinement",
+    "Refiner",
+    "RelativePrior",
+    "Resolution",
+    "refine",
+]

@@ -1,7 +1,7 @@
-"""Where refinement with the bodies apart begins: the start given, the networks' poses and the whole CT's, as equals.
+"""Where refinement with the parts apart begins: the start given, the networks' poses and the whole CT's, as equals.
 
 The whole CT can mislead: it is cut, its tissue lies elsewhere, the X-ray shows only part of it. A start that is right
-must not be lost to it. Each candidate is therefore refined a little on its own, the bodies apart from the first step,
+must not be lost to it. Each candidate is therefore refined a little on its own, the parts apart from the first step,
 and they are compared on the pixels of the vertebra sought. Of equals the given start wins.
 """
 
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from radgs.geometry import RigidTransform, mean_distance
-from radgs.refine.cheaper import expanded
 from radgs.refine.observation import Observation
-from radgs.refine.solver import Body, Estimate, Refiner, Stage
-from radgs.vertebra import VertebraModel
+from radgs.refine.parts import linearised
+from radgs.refine.solver import Estimate, Part, Refiner, Resolution
+from radgs.vertebra import VertebraAnatomy
 
 #: What a candidate is given to show what it is worth.
 TRIAL = (
-    Stage(sigma_mm=4.0, iterations=4, surround_weight=0.15, dilation_mm=5.0),
-    Stage(sigma_mm=2.5, iterations=3, surround_weight=0.1, dilation_mm=4.0),
+    Resolution(sigma_mm=4.0, iterations=4, surround_weight=0.15, dilation_mm=5.0),
+    Resolution(sigma_mm=2.5, iterations=3, surround_weight=0.1, dilation_mm=4.0),
 )
 #: Candidates whose scores differ by less are equals.
 TIE = 0.01
@@ -40,7 +40,7 @@ class Candidate:
     Attributes:
         name: "start", "network" or "whole".
         given: As it came.
-        tried: After a few steps of its own, the bodies apart.
+        tried: After a few steps of its own, the parts apart.
         score: Gradient correlation on the vertebra (mean over views), less the cost of its distance.
     """
 
@@ -52,8 +52,8 @@ class Candidate:
 
 def best_candidate(
     observation: Observation,
-    bodies: Sequence[Body],
-    model: VertebraModel,
+    parts: Sequence[Part],
+    vertebra: VertebraAnatomy,
     poses: Sequence[tuple[str, RigidTransform]],
     start_sigma_mm: float,
 ) -> Candidate:
@@ -61,21 +61,21 @@ def best_candidate(
 
     Args:
         observation: The X-rays around the start.
-        bodies: The vertebra first.
-        model: The vertebra.
+        parts: The vertebra first.
+        vertebra: The vertebra.
         poses: Names and poses; the start first.
         start_sigma_mm: How far off, one standard deviation, the start may be.
     """
     start = poses[0][1]
     distinct: list[tuple[str, RigidTransform]] = []
     for name, pose in poses:
-        if all(mean_distance(model.surface, pose, other) > SAME_MM for _, other in distinct):
+        if all(mean_distance(vertebra.surface, pose, other) > SAME_MM for _, other in distinct):
             distinct.append((name, pose))
     tried = []
     for name, pose in distinct:
-        refiner = Refiner(observation, expanded(bodies), pose.apply(model.centre), doubt=model.doubt_body)
-        estimate = refiner.run(Estimate([pose] * len(bodies)), TRIAL)
-        away = np.linalg.norm(estimate.poses[0].apply(model.centre) - start.apply(model.centre)) / start_sigma_mm
+        refiner = Refiner(observation, linearised(parts), pose.apply(vertebra.centre), doubt=vertebra.doubt_part)
+        estimate = refiner.run(Estimate([pose] * len(parts)), TRIAL)
+        away = np.linalg.norm(estimate.poses[0].apply(vertebra.centre) - start.apply(vertebra.centre)) / start_sigma_mm
         tried.append(Candidate(name, pose, estimate, support(estimate) - COST_OF_SIGMA * float(away) ** 2))
     highest = max(candidate.score for candidate in tried)
     return next(candidate for candidate in tried if candidate.score >= highest - TIE)

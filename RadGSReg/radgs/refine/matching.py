@@ -20,7 +20,7 @@ GAIN_REACH_MM = 13.0
 #: Residuals are mostly what the model lacks, not noise: so many times fewer of them are independent.
 MISFIT_INFLATION = 4.0
 #: A gradient with less of its filter's weight than this on measured pixels says nothing.
-LEAST_SUPPORT = 0.2
+MIN_SUPPORT = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +45,10 @@ class GradientFilter:
             return image_gradient(images, self.sigma)
         smooth, across, down = _masked_filters(images * self.valid, self.sigma)
         norm, norm_across, norm_down = self._norms
-        share = norm.clamp_min(LEAST_SUPPORT)
+        share = norm.clamp_min(MIN_SUPPORT)
         mean = smooth / share
         gradient = torch.stack([across - mean * norm_across, down - mean * norm_down], dim=1) / share
-        return gradient * (norm > LEAST_SUPPORT)
+        return gradient * (norm > MIN_SUPPORT)
 
     @cached_property
     def support(self) -> Tensor:
@@ -63,10 +63,10 @@ class GradientFilter:
 
 
 @dataclass
-class Linearisation:
+class LinearisedImages:
     """Filtered model image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
 
-    model: Tensor
+    rendered: Tensor
     jacobian: Tensor
 
 
@@ -96,29 +96,29 @@ class Match:
     reach: float
     shared_samples: float
 
-    def robust_weight(self, model: Tensor) -> Tensor:
+    def robust_weight(self, rendered: Tensor) -> Tensor:
         """(V, H, W) pixel weights, less where the model does not explain the image."""
-        gain = local_gain(self.target, model, self.pixel_weight, self.reach)
-        return self.pixel_weight * cauchy_weight(self.target - gain * model, self.pixel_weight)
+        gain = local_gain(self.target, rendered, self.pixel_weight, self.reach)
+        return self.pixel_weight * cauchy_weight(self.target - gain * rendered, self.pixel_weight)
 
-    def cost(self, model: Tensor, weight: Tensor) -> float:
+    def cost(self, rendered: Tensor, weight: Tensor) -> float:
         """Weighted residual energy of a model image (V, 2, H, W), in units of the image's energy."""
-        residual, _ = self._residual(model, weight)
+        residual, _ = self._residual(rendered, weight)
         return float((weight[:, None] * residual.square()).sum())
 
-    def correlation(self, model: Tensor) -> NDArray[np.float64]:
+    def correlation(self, rendered: Tensor) -> NDArray[np.float64]:
         """(V,) weighted correlation of the gradient fields after the local gain, -1..1: the one score of a pose."""
-        gain = local_gain(self.target, model, self.pixel_weight, self.reach)
-        return gradient_correlation(self.target, gain * model, self.pixel_weight)
+        gain = local_gain(self.target, rendered, self.pixel_weight, self.reach)
+        return gradient_correlation(self.target, gain * rendered, self.pixel_weight)
 
-    def normal_equations(self, state: Linearisation, weight: Tensor) -> NormalEquations:
+    def normal_equations(self, state: LinearisedImages, weight: Tensor) -> NormalEquations:
         """The linearised least-squares problem, each view's mean gain projected out (Kaufman's variable projection)."""
-        residual, gain = self._residual(state.model, weight)
+        residual, gain = self._residual(state.rendered, weight)
         root = weight.sqrt()[:, None]
         views, parameters = state.jacobian.shape[:2]
         jacobian = (state.jacobian * (gain * root)[:, None]).reshape(views, parameters, -1)
         flat_residual = (residual * root).reshape(views, -1)
-        direction = functional.normalize((state.model * gain * root).reshape(views, -1), dim=1)
+        direction = functional.normalize((state.rendered * gain * root).reshape(views, -1), dim=1)
         jacobian = jacobian - torch.einsum("vpn,vn->vp", jacobian, direction)[..., None] * direction[:, None]
         normal = torch.einsum("vpn,vqn->pq", jacobian, jacobian).cpu().double().numpy()
         gradient = torch.einsum("vpn,vn->p", jacobian, flat_residual).cpu().double().numpy()
@@ -126,11 +126,11 @@ class Match:
         noise = cost / max(2.0 * float(weight.sum()) - len(normal), 1.0) * self.shared_samples
         return NormalEquations(normal, gradient, cost, noise)
 
-    def _residual(self, model: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def _residual(self, rendered: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Residual (V, 2, H, W) in units of each view's image energy, and the gain over that unit (V, 1, H, W)."""
         energy = (weight[:, None] * self.target.square()).sum(dim=(1, 2, 3), keepdim=True).sqrt() + 1e-12
-        gain = local_gain(self.target, model, weight, self.reach)
-        return (self.target - gain * model) / energy, gain / energy
+        gain = local_gain(self.target, rendered, weight, self.reach)
+        return (self.target - gain * rendered) / energy, gain / energy
 
 
 def gradient_reach(sigma: float) -> int:
@@ -168,14 +168,14 @@ def _kernels(images: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     return smooth, x * smooth / sigma  # conv2d correlates: no sign to flip
 
 
-def local_gain(target: Tensor, model: Tensor, weight: Tensor, reach: float) -> Tensor:
+def local_gain(target: Tensor, rendered: Tensor, weight: Tensor, reach: float) -> Tensor:
     """(V, 1, H, W) least-squares gain of the model's gradients onto the image's, varying over ``reach`` pixels.
 
     Where the model has little gradient the gain falls back to the view's mean.
     """
     w = weight[:, None]
-    cross = (w * target * model).sum(dim=1, keepdim=True)
-    energy = (w * model * model).sum(dim=1, keepdim=True)
+    cross = (w * target * rendered).sum(dim=1, keepdim=True)
+    energy = (w * rendered * rendered).sum(dim=1, keepdim=True)
     mean_energy = energy.mean(dim=(2, 3), keepdim=True) + 1e-12
     mean_gain = cross.mean(dim=(2, 3), keepdim=True) / mean_energy
     numerator, denominator = _smooth(cross, reach), _smooth(energy, reach)
@@ -189,12 +189,12 @@ def cauchy_weight(residual: Tensor, weight: Tensor) -> Tensor:
     return 1.0 / (1.0 + (size / (scale + 1e-9)) ** 2)
 
 
-def gradient_correlation(target: Tensor, model: Tensor, weight: Tensor) -> NDArray[np.float64]:
+def gradient_correlation(target: Tensor, rendered: Tensor, weight: Tensor) -> NDArray[np.float64]:
     """(V,) weighted correlation of gradient fields, -1..1."""
     w = weight[:, None]
-    cross = (w * target * model).sum(dim=(1, 2, 3))
+    cross = (w * target * rendered).sum(dim=(1, 2, 3))
     return (
-        (cross / ((w * target**2).sum(dim=(1, 2, 3)) * (w * model**2).sum(dim=(1, 2, 3)) + 1e-12).sqrt())
+        (cross / ((w * target**2).sum(dim=(1, 2, 3)) * (w * rendered**2).sum(dim=(1, 2, 3)) + 1e-12).sqrt())
         .cpu()
         .double()
         .numpy()

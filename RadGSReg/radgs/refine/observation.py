@@ -17,9 +17,9 @@ FINEST_WITH_SLOPES_MM = 5.5
 #: What of the gradients varies on this scale and slower is not compared, mm at the ROI's depth.
 SLOPE_REACH_MM = 16.0
 #: A pixel of which less was measured says nothing.
-LEAST_VALID = 0.5
+MIN_VALID = 0.5
 #: Line integrals further than this from their median count as that far, where intensities are compared.
-MOST_CONTRAST = 4.0
+MAX_CONTRAST = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Observation:
 
     def gradient_filters(self, sigma: float) -> tuple[GradientFilter, ...]:
         """One filter a view, under its mask where it has one; ``sigma`` in pixels."""
-        masks = self.valid * (self.valid >= LEAST_VALID)
+        masks = self.valid * (self.valid >= MIN_VALID)
         return tuple(GradientFilter(sigma, None if bool((mask > 0.99).all()) else mask) for mask in masks)
 
     def gradients(self, images: Tensor, filters: Sequence[GradientFilter]) -> Tensor:
@@ -81,7 +81,7 @@ class Observation:
         if not self.in_intensity:
             return self._without_slopes(gradient_filter(image_and_derivatives), gradient_filter)
         image = image_and_derivatives[:1]
-        through = torch.exp((image.median() - image).clamp(-MOST_CONTRAST, MOST_CONTRAST))
+        through = torch.exp((image.median() - image).clamp(-MAX_CONTRAST, MAX_CONTRAST))
         mean = local_mean(through, gradient_filter.valid, GAIN_REACH_MM / self.pixel_mm)
         gradients = gradient_filter(torch.cat([-through, through * image_and_derivatives[1:]])) / mean[:, None]
         return self._without_slopes(gradients, gradient_filter)

@@ -1,9 +1,9 @@
-"""Pose refinement on the X-rays: bodies that move apart, matched by their image gradients.
+"""Pose refinement on the X-rays: parts that move apart, matched by their image gradients.
 
-The moving image is the sum of the bodies' line integrals (vertebra, neighbours, everything else), each at a pose of its
+The moving image is the sum of the parts' line integrals (vertebra, neighbours, everything else), each at a pose of its
 own. A vertebra alone cannot be matched to an image in which ribs and soft tissue outweigh it; a rigid CT lands on the
-body's pose, not the vertebra's. Levenberg-Marquardt runs on Gaussian-derivative gradients, from coarse to fine; the
-bodies' motion against the vertebra has a prior, without which low-contrast bodies drift.
+trunk's pose, not the vertebra's. Levenberg-Marquardt runs on Gaussian-derivative gradients, from coarse to fine; the
+parts' motion against the vertebra has a prior, without which low-contrast parts drift.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from radgs.refine.matching import (
     GAIN_REACH_MM,
     MISFIT_INFLATION,
     GradientFilter,
-    Linearisation,
+    LinearisedImages,
     Match,
 )
 from radgs.refine.observation import Observation
@@ -35,7 +35,7 @@ SILHOUETTE_THRESHOLD = 0.03
 DOUBT_HALF = 0.5
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit (1 mm at 25 mm).
 LEVER_MM = 25.0
-#: A stage ends with a step shorter than this share of its scale: the finer ones go on from there.
+#: A resolution ends with a step shorter than this share of its scale: the finer ones go on from there.
 CONVERGED_SHARE = 0.025
 TWIST_SCALE = np.array([1 / LEVER_MM] * 3 + [1.0] * 3)
 
@@ -45,11 +45,11 @@ def scaled_twist(motion: RigidTransform, centre: FloatArray) -> NDArray[np.float
     return np.concatenate([motion.rotation_vector, motion.apply(centre) - centre]) / TWIST_SCALE
 
 
-class Body(Protocol):
+class Part(Protocol):
     """Something rigid that attenuates."""
 
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
-        """Line integrals (H, W) at a body-to-world pose."""
+        """Line integrals (H, W) at a part-to-world pose."""
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
@@ -59,14 +59,14 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class RelativePrior:
-    """How far bodies are believed to move against the vertebra, standard deviations."""
+    """How far parts are believed to move against the vertebra, standard deviations."""
 
     rotation_rad: float = float(np.radians(2.3))
     shift_mm: float = 1.2
 
 
 @dataclass(frozen=True)
-class Stage:
+class Resolution:
     """One resolution level of the refinement.
 
     Attributes:
@@ -84,10 +84,10 @@ class Stage:
 
 @dataclass
 class Estimate:
-    """Where the bodies stand, and what the last linearisation knew.
+    """Where the parts stand, and what the last linearisation knew.
 
     Attributes:
-        poses: Body-to-world, vertebra first.
+        poses: Part-to-world, vertebra first.
         information: (6, 6) inverse covariance of the vertebra's twist (units of ``TWIST_SCALE``), others marginalised.
         correlation: (V,) gradient correlation on the vertebra's pixels.
         cost: Weighted residual energy per unit of image energy.
@@ -107,53 +107,53 @@ def _reliability(valid: Tensor, gradient_filter: GradientFilter) -> Tensor:
 
 
 class Refiner:
-    """Levenberg-Marquardt over the poses of bodies on one observation.
+    """Levenberg-Marquardt over the poses of rigid parts on one observation.
 
     Args:
         observation: What was seen.
-        bodies: Each moves on its own; the vertebra first.
+        parts: Each moves on its own; the vertebra first.
         centre: (3,) centre of all twists, world mm.
-        prior: Ties the other bodies to the vertebra's motion.
-        silhouette: Whose projection tells where the vertebra is; by default the first body's.
+        prior: Ties the other parts to the vertebra's motion.
+        silhouette: Whose projection tells where the vertebra is; by default the first part's.
         doubt: What was invented beyond the CT, moving with the vertebra: rays through it weigh less.
     """
 
     def __init__(
         self,
         observation: Observation,
-        bodies: Sequence[Body],
+        parts: Sequence[Part],
         centre: FloatArray,
         prior: RelativePrior | None = None,
-        silhouette: Body | None = None,
-        doubt: Body | None = None,
+        silhouette: Part | None = None,
+        doubt: Part | None = None,
     ) -> None:
-        self.observation, self.bodies, self.centre = observation, bodies, centre
+        self.observation, self.parts, self.centre = observation, parts, centre
         self.prior = prior or RelativePrior()
-        self.silhouette = silhouette or bodies[0]
+        self.silhouette = silhouette or parts[0]
         self.doubt = doubt
         self._trusted: Tensor | None = None
 
     @torch.no_grad()
     @one_thread()
-    def run(self, estimate: Estimate, stages: Sequence[Stage]) -> Estimate:
+    def run(self, estimate: Estimate, resolutions: Sequence[Resolution]) -> Estimate:
         """Refines from coarse to fine."""
-        for stage in stages:
-            estimate = self._run_stage(estimate, stage)
+        for resolution in resolutions:
+            estimate = self._run_resolution(estimate, resolution)
         return estimate
 
-    def _run_stage(self, estimate: Estimate, stage: Stage) -> Estimate:
-        sigma = stage.sigma_mm / self.observation.pixel_mm
+    def _run_resolution(self, estimate: Estimate, resolution: Resolution) -> Estimate:
+        sigma = resolution.sigma_mm / self.observation.pixel_mm
         filters = self.observation.gradient_filters(sigma)
         match = Match(
             target=self.observation.gradients(self.observation.images, filters),
-            pixel_weight=self._pixel_weight(estimate.poses[0], stage, filters),
+            pixel_weight=self._pixel_weight(estimate.poses[0], resolution, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
         poses, damping = list(estimate.poses), 1e-2
         state = self._linearise(poses, filters)
-        for _ in range(stage.iterations):
-            weight = match.robust_weight(state.model)
+        for _ in range(resolution.iterations):
+            weight = match.robust_weight(state.rendered)
             system = match.normal_equations(state, weight)
             prior = self._prior_terms(poses, system.noise)
             normal, gradient, cost = system.normal + prior[0], system.gradient + prior[1], system.cost + prior[2]
@@ -162,45 +162,47 @@ class Refiner:
                 step = np.linalg.solve(
                     normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal)), gradient
                 )
-                step *= min(1.0, 2.0 * stage.sigma_mm / (np.abs(step).max() + 1e-12))
+                step *= min(1.0, 2.0 * resolution.sigma_mm / (np.abs(step).max() + 1e-12))
                 candidate = self._moved(poses, step)
                 trial = self._linearise(candidate, filters)
-                if match.cost(trial.model, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
+                if match.cost(trial.rendered, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
                     poses, state, improved = candidate, trial, True
                     damping = max(damping / 4, 1e-4)
                     break
                 damping *= 6
-            if not improved or np.abs(step).max() < CONVERGED_SHARE * stage.sigma_mm:
+            if not improved or np.abs(step).max() < CONVERGED_SHARE * resolution.sigma_mm:
                 break
         return self._summary(poses, state, match)
 
-    def _linearise(self, poses: Sequence[RigidTransform], filters: Sequence[GradientFilter]) -> Linearisation:
+    def _linearise(self, poses: Sequence[RigidTransform], filters: Sequence[GradientFilter]) -> LinearisedImages:
         def linearise_view(view: int) -> tuple[Tensor, Tensor]:
             geometry = self.observation.geometries[view]
-            parts = [
-                body.render_with_jacobian(pose, geometry, self.centre)
-                for body, pose in zip(self.bodies, poses, strict=True)
+            rendered = [
+                part.render_with_jacobian(pose, geometry, self.centre)
+                for part, pose in zip(self.parts, poses, strict=True)
             ]
-            image = torch.stack([part for part, _ in parts]).sum(dim=0)
-            jacobian = torch.cat([derivative for _, derivative in parts])
-            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(parts))).to(jacobian)
+            image = torch.stack([image for image, _ in rendered]).sum(dim=0)
+            jacobian = torch.cat([derivative for _, derivative in rendered])
+            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(rendered))).to(jacobian)
             both = torch.cat([image[None], jacobian * scale[:, None, None]])
             filtered = self.observation.compared(both, filters[view])
             return filtered[0], filtered[1:]
 
         views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
-        return Linearisation(
-            torch.stack([model for model, _ in views]), torch.stack([jacobian for _, jacobian in views])
+        return LinearisedImages(
+            torch.stack([image for image, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
 
-    def _pixel_weight(self, vertebra_pose: RigidTransform, stage: Stage, filters: Sequence[GradientFilter]) -> Tensor:
+    def _pixel_weight(
+        self, vertebra_pose: RigidTransform, resolution: Resolution, filters: Sequence[GradientFilter]
+    ) -> Tensor:
         """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 where nothing was seen."""
         masks = torch.stack(
             [self.silhouette.render(vertebra_pose, g).abs() > SILHOUETTE_THRESHOLD for g in self.observation.geometries]
         )
-        reach = 2 * round(stage.dilation_mm / self.observation.pixel_mm) + 1
+        reach = 2 * round(resolution.dilation_mm / self.observation.pixel_mm) + 1
         near = functional.max_pool2d(masks[:, None].float(), reach, 1, reach // 2)[:, 0]
-        weight = stage.surround_weight + (1 - stage.surround_weight) * near
+        weight = resolution.surround_weight + (1 - resolution.surround_weight) * near
         if self.doubt is not None:
             weight = weight * self._trust(vertebra_pose)
         reliable = [_reliability(mask, one) for mask, one in zip(self.observation.valid, filters, strict=True)]
@@ -235,11 +237,11 @@ class Refiner:
             cost += float(offset @ (precision * offset))
         return normal, gradient, cost
 
-    def _summary(self, poses: list[RigidTransform], state: Linearisation, match: Match) -> Estimate:
-        system = match.normal_equations(state, match.robust_weight(state.model))
+    def _summary(self, poses: list[RigidTransform], state: LinearisedImages, match: Match) -> Estimate:
+        system = match.normal_equations(state, match.robust_weight(state.rendered))
         normal = (system.normal + self._prior_terms(poses, system.noise)[0]) / system.noise
         information = normal[:6, :6]
         if len(normal) > 6:
             others = normal[6:, 6:] + 1e-9 * np.eye(len(normal) - 6)
             information = information - normal[:6, 6:] @ np.linalg.solve(others, normal[6:, :6])
-        return Estimate(poses, information, match.correlation(state.model), system.cost)
+        return Estimate(poses, information, match.correlation(state.rendered), system.cost)

@@ -1,8 +1,8 @@
 """Simulated biplanar X-rays of an articulated spine, with the truth known.
 
-The vertebra sought, its neighbours and the soft tissue each get a pose of their own; because bodies are split as excess
-over soft tissue, the image of the moved anatomy is the sum of the bodies' line integrals. The images are ray-cast from
-the CT's own voxels, not from the Gaussians that are registered to them.
+The vertebra sought, its neighbours and the soft tissue each get a pose of their own. Parts are separated as excess over
+soft tissue, so the image of the moved anatomy is the sum of the parts' line integrals. The images are ray-cast from the
+CT's own voxels, not from the Gaussians that are registered to them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.simulation.worlds import CLEAN, World, shown_ct, take_xray
 from radgs.simulation.xray_physics import XRayPhysics
-from radgs.vertebra.separation import split_bodies
+from radgs.vertebra.separation import split_parts
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ArticulatedAnatomy:
     def __init__(self, ct: Volume, labels: Volume, levels: dict[str, int]) -> None:
         self.ct, self.labels, self.levels = ct, labels, levels
         self.centres = {name: body_centre(labels, label) for name, label in levels.items()}
-        split = split_bodies(ct, labels, list(levels.values()))
+        split = split_parts(ct, labels, list(levels.values()))
         self._rest = VolumeRenderer(split.remainder).sampled_every(1.0)
         #: Each vertebra's attenuation above soft tissue, 1/mm, in the CT's RAS.
         self.excess = {name: split.excess[label] for name, label in levels.items()}

@@ -33,8 +33,12 @@ def starting_networks(ct: Volume, centre: FloatArray, folder: Path) -> Networks:
             networks = load_networks(path)
         except InputFileError:
             continue
-        if networks.patient and networks.patient.ct_fingerprint == fingerprint and not work_folder(path).exists():
-            found.append((float(np.linalg.norm(np.asarray(networks.patient.centre) - centre)), networks))
+        if (
+            networks.prepared_for
+            and networks.prepared_for.ct_fingerprint == fingerprint
+            and not work_folder(path).exists()
+        ):
+            found.append((float(np.linalg.norm(np.asarray(networks.prepared_for.centre) - centre)), networks))
     return min(found, key=lambda one: one[0])[1] if found else load_generic()
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from radgs.networks.recm import ViewBatch
-from radgs.networks.regm.loss import Pose
+from radgs.networks.regm.loss import PoseBatch
 from radgs.simulation import Exposure
 from radgs.simulation.exposure import exposed
 from radgs.training.pairs import PairBank
@@ -33,7 +33,7 @@ class TrainingBatch:
     views: ViewBatch
     images: Tensor
     volumes: Tensor
-    pose: Pose
+    pose: PoseBatch
     surface: Tensor
     vertebrae: tuple[PosedVertebra, ...]
 

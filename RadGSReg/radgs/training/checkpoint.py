@@ -72,7 +72,7 @@ def load_checkpoint(trainer: Trainer, path: Path) -> None:
     trainer.optimizer.load_state_dict({**optimizer, "state": moments})
     # The same share of the schedule, also where the new budget is another.
     trainer.seconds = header["seconds"] * trainer.budget_seconds / header["budget_seconds"]
-    trainer.last_look = trainer.seconds
+    trainer.last_validation = trainer.seconds
     trainer.steps, trainer.history = header["steps"], header["history"]
     trainer.accuracy = accuracy
 
@@ -94,7 +94,7 @@ def _checked(trainer: Trainer, header: Mapping[str, Any], tensors: Mapping[str, 
     for name, tensor in _under("moment.", tensors).items():
         if tensor.numel() not in (1, sizes[int(name.partition(".")[0])]):
             raise ValueError("other moments")
-    numbers = [header["seconds"], header["budget_seconds"], *(look["ssim_inside"] for look in header["history"])]
+    numbers = [header["seconds"], header["budget_seconds"], *(one["ssim_inside"] for one in header["history"])]
     if type(header["steps"]) is not int or not all(math.isfinite(number) for number in numbers):
         raise ValueError("a clock that shows no time")
     if not (header["steps"] >= 0 and header["seconds"] >= 0 and header["budget_seconds"] > 0):

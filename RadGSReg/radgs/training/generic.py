@@ -89,7 +89,7 @@ def train_generic(
     }
     settings = FROM_RANDOM
     if base is not None:
-        settings, record["base"] = GOING_ON, base.origin
+        settings, record["base"] = GOING_ON, base.provenance
     step = replace(settings.step, counterfactual=settings.step.counterfactual if with_cal else 0.0)
     subject = (
         f"generic {networks.recm.config.name} {spines} x {pairs_per_vertebra} attention {attentive} cal {with_cal}"
@@ -104,7 +104,7 @@ def train_generic(
             seed,
             out=out,
             work=work,
-            patient=None,
+            prepared_for=None,
             record=record,
         )
 

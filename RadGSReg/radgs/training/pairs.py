@@ -24,7 +24,7 @@ from radgs.io.atomic import write_atomically
 from radgs.simulation import SimulationSettings
 from radgs.simulation.articulated import c_arm_view
 from radgs.threads import map_concurrently
-from radgs.training.subject import Subject
+from radgs.training.training_vertebra import TrainingVertebra
 
 #: Directions of the views' rays, patient's AP and lateral.
 DIRECTIONS = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0))
@@ -153,7 +153,7 @@ class PairBank:
 
 
 def make_pairs(
-    subject: Subject,
+    vertebra: TrainingVertebra,
     name: str,
     count: int,
     rng: np.random.Generator,
@@ -163,7 +163,7 @@ def make_pairs(
     """Simulates pairs of one vertebra.
 
     Args:
-        subject: The vertebra.
+        vertebra: The vertebra.
         name: What to call it.
         count: How many pairs.
         rng: Chooses poses, motion and views.
@@ -172,26 +172,26 @@ def make_pairs(
     """
     settings = settings or PairSettings()
     shape = (count, len(DIRECTIONS), CROP_PIXELS, CROP_PIXELS)
-    vertebra, background = np.empty(shape, np.float16), np.empty(shape, np.float16)
+    images, backgrounds = np.empty(shape, np.float16), np.empty(shape, np.float16)
     sources, poses = np.empty((*shape[:2], 3), np.float32), np.empty((count, 4, 4))
     done = 0
 
     def make(index: int, draws: np.random.Generator) -> None:
         nonlocal done
-        ct_to_roi = random_pose(subject.frame_to_ct.translation, settings, draws)
-        poses[index] = (ct_to_roi @ subject.frame_to_ct).matrix
-        around = subject.random_background(ct_to_roi, settings.simulation, draws)
+        ct_to_roi = random_pose(vertebra.frame_to_ct.translation, settings, draws)
+        poses[index] = (ct_to_roi @ vertebra.frame_to_ct).matrix
+        around = vertebra.random_background(ct_to_roi, settings.simulation, draws)
         for view, source in enumerate(random_sources(DIRECTIONS, settings.simulation, draws)):
             geometry = crop_geometry(source)
             sources[index, view] = source
-            vertebra[index, view] = subject.vertebra_image(ct_to_roi, geometry)
-            background[index, view] = subject.background_image(around, geometry)
+            images[index, view] = vertebra.vertebra_image(ct_to_roi, geometry)
+            backgrounds[index, view] = vertebra.background_image(around, geometry)
         done += 1
         progress(done / count)
 
     # A generator for every pair: they are the same in whatever order the cores get to them.
     map_concurrently(lambda numbered: make(*numbered), list(enumerate(rng.spawn(count))))
-    return PairBank(name, vertebra, background, sources, poses, subject.excess, subject.surface)
+    return PairBank(name, images, backgrounds, sources, poses, vertebra.excess, vertebra.surface)
 
 
 def random_pose(centre_ct: FloatArray, settings: PairSettings, rng: np.random.Generator) -> RigidTransform:

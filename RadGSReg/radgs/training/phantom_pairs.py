@@ -11,7 +11,7 @@ from radgs.case import Level
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LUMBAR
 from radgs.training.pairs import PairBank, PairSettings, make_pairs
-from radgs.training.subject import Subject
+from radgs.training.training_vertebra import TrainingVertebra
 
 #: Spines of the generic model have seeds from here on: none that tests, demo or benchmarks use.
 FIRST_SEED = 700_000
@@ -65,7 +65,7 @@ def _pairs_of_one_spine(folder: Path, number: int, count: int, settings: PairSet
     for level, path in paths.items():
         if not path.exists():
             label = spine.levels[level]
-            subject = Subject.of(spine.ct, spine.labels, Level(level, label))
+            vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(level, label))
             draws = np.random.default_rng([FIRST_SEED, number, label])
-            make_pairs(subject, f"spine {number} {level}", count, draws, settings).save(path)
+            make_pairs(vertebra, f"spine {number} {level}", count, draws, settings).save(path)
     return list(paths.values())

@@ -1,8 +1,8 @@
 """Preparation for one patient's vertebra (stage 2): the generic networks learn this CT, within a time budget.
 
 Everything lives in ``<model>.work`` until the budget is spent: cached pairs and a checkpoint, so that the same call
-takes up where a killed one stopped. The model file itself is the best so far, from the first look on. Another seed's
-work lies in a folder of its own.
+takes up where a killed one stopped. The model file itself is the best so far, from the first validation on. Another
+seed's work lies in a folder of its own.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ import numpy as np
 from radgs.case import Level
 from radgs.errors import InputFileError, RadgsError
 from radgs.geometry import Volume
-from radgs.networks import Accuracy, Networks, Patient, ct_fingerprint, load_networks
+from radgs.networks import Accuracy, Networks, PreparedFor, ct_fingerprint, load_networks
 from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.session import TrainingSession, told
 from radgs.training.step import StepSettings
-from radgs.training.subject import Subject
 from radgs.training.trainer import TrainingProgress, TrainingSettings
+from radgs.training.training_vertebra import TrainingVertebra
 from radgs.training.unfinished_work import remove_work, unfinished_work
 
 #: Share of the budget that may go into pairs; pairs at most, and made at a time.
-PAIRS_SHARE, MOST_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8
-#: Pairs kept apart, at most, and the share of the budget they may take: looked at in passing, scored at the end.
+PAIRS_SHARE, MAX_PAIRS, PAIRS_AT_A_TIME = 0.2, 2000, 8
+#: Pairs held out, at most, and the share of the budget they may take: for validation, and for the score at the end.
 HELD_OUT, HELD_OUT_SHARE = 40, 0.1
 #: Share of the budget kept for scoring at the end.
 SCORING_SHARE = 0.03
-#: The base knows most of it already, where to look above all: RegM learns from the start, attention now and then.
+#: The base knows most of it already, where to attend above all: RegM learns from the start, attention now and then.
 SETTINGS = TrainingSettings(
     warm_up_steps=30,
     register_from=0.0,
-    look_every_seconds=120.0,
+    validate_every_seconds=120.0,
     step=StepSettings(counterfactual_share=0.1),
 )
-#: Looks there are at least, however short the budget.
-FEWEST_LOOKS = 8
+#: Validations there are at least, however short the budget.
+MIN_VALIDATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PreparationSettings:
         training: How to train.
     """
 
-    most_pairs: int = MOST_PAIRS
+    most_pairs: int = MAX_PAIRS
     pairs_at_a_time: int = PAIRS_AT_A_TIME
     held_out: int = HELD_OUT
     training: TrainingSettings = SETTINGS
@@ -72,7 +72,7 @@ class PreparationProgress:
         fraction: Of the whole budget, 0 to 1.
         seconds_left: Until it is spent.
         message: For people.
-        accuracy: Of the last look at held-out pairs; None before the first.
+        accuracy: Of the last validation; None before the first.
     """
 
     stage: str
@@ -133,12 +133,12 @@ def prepare(
             progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
         tell("pairs", 0.0, "taking the CT apart")
-        subject = Subject.of(ct, labels, level)
+        vertebra = TrainingVertebra.of(ct, labels, level)
 
         def spent() -> float:
             return (time.monotonic() - began) / budget
 
-        pairs = _Pairs(subject, level, seed, work, settings, spent, cancelled, tell)
+        pairs = _Pairs(vertebra, level, seed, work, settings, spent, cancelled, tell)
         held_out, training = pairs.held_out(), pairs.training()
         if training is None or held_out is None:
             return _kept(out)
@@ -149,13 +149,13 @@ def prepare(
             networks,
             PairSource([training], voxels, Exposure(), on),
             PairSource([held_out], voxels, Exposure(), on),
-            _with_enough_looks(settings.training, budget),
+            _with_enough_validations(settings.training, budget),
             max(budget * (1.0 - SCORING_SHARE) - (time.monotonic() - began), 1.0),
             seed,
             out=out,
             work=work,
-            patient=Patient(level.name, _point(subject), fingerprint),
-            record={"stage": "patient", "level": level.name, "pairs": len(training), "base": base.origin},
+            prepared_for=PreparedFor(level.name, _point(vertebra), fingerprint),
+            record={"stage": "patient", "level": level.name, "pairs": len(training), "base": base.provenance},
             best_before=best_before,
         )
 
@@ -177,7 +177,10 @@ def _accuracy_so_far(out: Path, level: Level, fingerprint: str) -> Accuracy | No
     if not out.exists():
         return None
     there = load_networks(out)
-    if there.patient is None or (there.patient.level, there.patient.ct_fingerprint) != (level.name, fingerprint):
+    if there.prepared_for is None or (there.prepared_for.level, there.prepared_for.ct_fingerprint) != (
+        level.name,
+        fingerprint,
+    ):
         raise InputFileError(
             f"{out} holds a model of another vertebra or CT.", "Name another file, or remove this one."
         )
@@ -190,15 +193,15 @@ def _kept(out: Path) -> Networks:
     return load_networks(out)
 
 
-def _with_enough_looks(settings: TrainingSettings, budget: float) -> TrainingSettings:
-    return replace(settings, look_every_seconds=min(settings.look_every_seconds, budget / FEWEST_LOOKS))
+def _with_enough_validations(settings: TrainingSettings, budget: float) -> TrainingSettings:
+    return replace(settings, validate_every_seconds=min(settings.validate_every_seconds, budget / MIN_VALIDATIONS))
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
     """Makes the pairs of a preparation, or finds them where an interrupted one left them; None once cancelled."""
 
-    subject: Subject
+    vertebra: TrainingVertebra
     level: Level
     seed: int
     work: Path
@@ -227,7 +230,7 @@ class _Pairs:
                 return None
             rng = np.random.default_rng([self.seed, self.level.label, stream, len(parts)])
             parts.append(
-                make_pairs(self.subject, self.level.name, min(self.settings.pairs_at_a_time, most - made), rng)
+                make_pairs(self.vertebra, self.level.name, min(self.settings.pairs_at_a_time, most - made), rng)
             )
             made += len(parts[-1])
             self.tell("pairs", min(self.spent(), PAIRS_SHARE), f"{made} simulated pairs of X-rays")
@@ -236,6 +239,6 @@ class _Pairs:
         return bank
 
 
-def _point(subject: Subject) -> tuple[float, float, float]:
-    x, y, z = subject.frame_to_ct.translation
+def _point(vertebra: TrainingVertebra) -> tuple[float, float, float]:
+    x, y, z = vertebra.frame_to_ct.translation
     return float(x), float(y), float(z)

@@ -22,7 +22,7 @@ from radgs.training.batches import PairSource, TrainingBatch
 
 #: A pair in which no vertebra was seen counts with this error, mm.
 NOTHING_SEEN_MM = ROI_SIZE_MM / 2
-#: Seeds the exposures of held-out pairs, with their number: the same at every look.
+#: Seeds the exposures of held-out pairs, with their number: the same at every validation.
 EXPOSURE_SEED = 20
 
 

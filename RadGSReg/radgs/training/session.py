@@ -11,7 +11,7 @@ from typing import Any
 
 from radgs.errors import InputFileError
 from radgs.io.atomic import cannot_write, write_text
-from radgs.networks import Accuracy, Networks, Patient, load_networks, save_networks
+from radgs.networks import Accuracy, Networks, PreparedFor, load_networks, save_networks
 from radgs.training.batches import PairSource
 from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.scoring import score
@@ -25,15 +25,15 @@ class TrainingSession:
     Args:
         networks: Trained in place, on the device of the sources.
         training: Pairs to learn from.
-        held_out: Pairs to look at, and to be scored on at the end.
+        held_out: Pairs to validate on, and to be scored on at the end.
         settings: How to train.
         budget_seconds: For how long.
         seed: Chooses pairs, exposures and starts.
         out: The model file.
         work: Folder for checkpoints; one that is there is taken up, unless it is damaged.
-        patient: Whom for; None for generic networks.
+        prepared_for: CT and vertebra; None for generic networks.
         record: How the pairs came about; ends up in the model file.
-        best_before: Of the model that the file holds already; it is kept until a look finds better networks.
+        best_before: Of the model that the file holds already; it is kept until a validation finds better networks.
 
     Attributes:
         discarded: Why a checkpoint was not taken up, as a sentence; None where none was discarded.
@@ -50,12 +50,12 @@ class TrainingSession:
         *,
         out: Path,
         work: Path,
-        patient: Patient | None,
+        prepared_for: PreparedFor | None,
         record: Mapping[str, Any],
         best_before: Accuracy | None = None,
     ) -> None:
         self._networks, self._held_out, self._out = networks, held_out, out
-        self._patient, self._record = patient, dict(record)
+        self._prepared_for, self._record = prepared_for, dict(record)
         self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed)
         self._checkpoint, beginning = work / "checkpoint.safetensors", work / "record.json"
         self.discarded = self._taken_up()
@@ -63,7 +63,7 @@ class TrainingSession:
             # What it began from, whatever it would begin from today.
             self._record = _read_record(beginning) or self._record
         write_text(beginning, json.dumps(self._record))
-        seen = [look["ssim_inside"] for look in self.trainer.history]
+        seen = [one["ssim_inside"] for one in self.trainer.history]
         self._best = max(seen + ([] if best_before is None else [best_before.ssim_inside]), default=-1.0)
         self._began = time.monotonic() - self.trainer.seconds
 
@@ -85,13 +85,13 @@ class TrainingSession:
         return f"unfinished training cannot be taken up, because {why}: starting again"
 
     def run(self, progress: Callable[[TrainingProgress], None], cancelled: Callable[[], bool]) -> bool:
-        """Trains until the budget is spent or someone cancels; the file holds the best of all looks.
+        """Trains until the budget is spent or someone cancels; the file holds the best of all validations.
 
         Returns:
             Whether it came to its end; then the best and the last networks were scored on all held-out pairs, and the
-            file holds those with the better poses: a look takes few pairs, and the best look was a lucky one.
+            file holds those with the better poses: a validation takes few pairs, and the best one was a lucky one.
         """
-        self.trainer.run(progress, self._keep, cancelled)
+        self.trainer.run_steps(progress, self._keep, cancelled)
         if cancelled():
             return False
         best = load_networks(self._out).to(self._networks.recm.points.device)
@@ -118,7 +118,7 @@ class TrainingSession:
             "history": self.trainer.history,
             "versions": versions(),
         }
-        return Networks(self._networks.recm, self._networks.regm, self._patient, accuracy, record)
+        return Networks(self._networks.recm, self._networks.regm, self._prepared_for, accuracy, record)
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The training loop: batches, losses, AdamW, a schedule that fits a time budget, and looks at held-out pairs."""
+"""The training loop: batches, losses, AdamW, a schedule that fits a time budget, and validation on held-out pairs."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class TrainingSettings:
         clip: Largest norm of a step's gradient.
         register_from: RegM learns from this share of the budget on.
         together_from: And RecM with it, through the voxelizer, from this share on.
-        look_every_seconds: Time between looks at held-out pairs.
-        looked_at: Held-out pairs a look takes.
+        validate_every_seconds: Time between validations on held-out pairs.
+        validation_pairs: Held-out pairs that a validation takes.
         step: Losses.
     """
 
@@ -48,8 +48,8 @@ class TrainingSettings:
     clip: float = 1.0
     register_from: float = 0.15
     together_from: float = 0.7
-    look_every_seconds: float = 150.0
-    looked_at: int = 12
+    validate_every_seconds: float = 150.0
+    validation_pairs: int = 12
     step: StepSettings = field(default_factory=StepSettings)
 
 
@@ -62,7 +62,7 @@ class TrainingProgress:
         seconds_left: Until the budget is spent.
         steps: Done so far.
         losses: Means over the last steps, by name.
-        accuracy: Of the last look at held-out pairs; None before the first.
+        accuracy: Of the last validation; None before the first.
     """
 
     fraction: float
@@ -78,7 +78,7 @@ class Trainer:
     Args:
         networks: RecM and RegM, on the device of the sources.
         training: Pairs to learn from.
-        held_out: Pairs to look at.
+        held_out: Pairs to validate on.
         settings: How.
         budget_seconds: What the schedule is made for.
         seed: Chooses pairs, exposures and starts.
@@ -113,7 +113,7 @@ class Trainer:
         self.steps, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
         self._recent: list[dict[str, float]] = []
-        self.last_look = 0.0
+        self.last_validation = 0.0
         self.accuracy: Accuracy | None = None
 
     @property
@@ -123,17 +123,17 @@ class Trainer:
             return self.steps / self.budget_steps
         return self.seconds / self.budget_seconds
 
-    def run(
+    def run_steps(
         self,
         progress: Callable[[TrainingProgress], None],
-        on_look: Callable[[Accuracy], None],
+        on_validation: Callable[[Accuracy], None],
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         """Trains until the budget is spent or someone cancels.
 
         Args:
             progress: Told after every step where things stand.
-            on_look: Told after every look at held-out pairs: the moment to save.
+            on_validation: Told after every validation: the moment to save.
             cancelled: Asked before every step.
         """
         self.modules.train()
@@ -147,10 +147,10 @@ class Trainer:
             self._recent = self._recent[-25:]
             self.seconds = time.monotonic() - began
             progress(self._progress())
-            if self.seconds - self.last_look > self.settings.look_every_seconds:
-                self._look(on_look)
+            if self.seconds - self.last_validation > self.settings.validate_every_seconds:
+                self._validate(on_validation)
                 self.seconds = time.monotonic() - began
-        self._look(on_look)
+        self._validate(on_validation)
 
     def _step(self, draws: Sequence[_Draws]) -> dict[str, float]:
         done = self.done
@@ -181,12 +181,12 @@ class Trainer:
         warm = min(1.0, (self.steps + 1) / self.settings.warm_up_steps)
         return warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done))))
 
-    def _look(self, on_look: Callable[[Accuracy], None]) -> None:
-        self.accuracy = score(self.networks, self.held_out, self.settings.looked_at)
-        self.last_look = self.seconds
+    def _validate(self, on_validation: Callable[[Accuracy], None]) -> None:
+        self.accuracy = score(self.networks, self.held_out, self.settings.validation_pairs)
+        self.last_validation = self.seconds
         measured = {name: value for name, value in asdict(self.accuracy).items() if name != "diagnoses"}
         self.history.append({"seconds": self.seconds, "steps": self.steps, **_means(self._recent), **measured})
-        on_look(self.accuracy)
+        on_validation(self.accuracy)
 
     def _progress(self) -> TrainingProgress:
         left = self.budget_seconds - self.seconds

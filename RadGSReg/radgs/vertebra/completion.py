@@ -1,9 +1,9 @@
 """What a CT does not show is unknown, not air: beyond a cut field of view, past the last slice, around a masked bone.
 
-An X-ray passes through all of the patient. Where the CT ends within the body, its own boundary values go on and fade
-to soft tissue; where it ends in air, air goes on. Inside a field of view cut from the body everything counts as excess
-over soft tissue, so that the endless soft tissue around it has no edge at all. How much of a ray is such an invention
-of ours is kept as *doubt*: its pixels weigh less.
+An X-ray passes through all of the patient. Where the CT ends within the patient, its own boundary values go on and fade
+to soft tissue; where it ends in air, air goes on. Inside a field of view cut from the patient everything counts as
+excess over soft tissue, so that the endless soft tissue around it has no edge at all. How much of a ray is made up in
+this way is kept as *doubt*: its pixels weigh less.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BoolArray = NDArray[np.bool_]
 #: Values that no scanner measures, HU: what lies below was never reconstructed.
 IMPOSSIBLE_HU = -1500.0
 #: A constant lowest value that fills less than this share of a CT is no padding.
-LEAST_PADDING = 0.03
+MIN_PADDING = 0.03
 #: A disc explains the padding's inside when they share this much of their union.
 DISC_AGREEMENT = 0.97
 #: A CT whose known voxels are labelled to this share shows segmented bones alone.
@@ -34,7 +34,7 @@ FADING_MM = 30.0
 #: Boundary values are taken from, and fade on, voxels of this size, mm.
 COARSE_MM = 4.0
 #: Less attenuation than this share of soft tissue's is air; where this share of the CT's side walls is more than air,
-#: its field of view was cut from the body.
+#: its field of view was cut from the patient.
 AIR_SHARE, CUT_SHARE = 0.1, 0.25
 #: A wall with less tissue on it than this needs nothing beyond it.
 EMPTY_WALL = 0.02
@@ -69,7 +69,7 @@ def unknown_voxels(ct: Volume, labels: Volume | None = None) -> tuple[BoolArray,
     unknown = ~(array > IMPOSSIBLE_HU)
     known = array[~unknown]
     padding = unknown | (array <= known.min()) if known.size else unknown
-    if padding.mean() < LEAST_PADDING:
+    if padding.mean() < MIN_PADDING:
         return unknown, False
     for axis in range(3):
         disc = _disc(np.asarray(~padding.all(axis=axis)))
@@ -128,7 +128,7 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
         layers[0], layers[-1] = layers[1], layers[-2]
 
     cut = alone or _is_cut(*_coarse(values, seen, factor))
-    # Where a whole patient's skin touches the side of a CT nothing goes on; along the body all of it does.
+    # Where a whole patient's skin touches the side of a CT nothing goes on; along the spine all of it does.
     depth, most = (int(np.ceil(mm / spacing_mm)) for mm in (WALL_MM, FADING_MM))
     margins = _margins(values, seen, most, depth)
     margins = margins if cut else [margins[0], (0, 0), (0, 0)]
@@ -140,7 +140,7 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
     beyond = _beyond(means, inside, factor * spacing_mm, alone)
     target = np.where(beyond < AIR_SHARE * SOFT_TISSUE, np.float32(0.0), np.float32(SOFT_TISSUE))
     invented = np.where(inside, np.float32(0.0), np.abs(beyond - (background if background else target)))
-    if not background:  # past the last slice we do not even know whether there is a body
+    if not background:  # past the last slice we do not even know whether there is a patient
         invented = np.where(inside, np.float32(0.0), beyond)
     whole = np.where(seen, values, _block_spread(beyond, factor, values.shape)) - np.float32(background)
     doubt = (
@@ -189,7 +189,7 @@ def _margins(values: NDArray[np.float32], seen: BoolArray, most: int, depth: int
 
 
 def _is_cut(means: NDArray[np.float32], inside: BoolArray) -> bool:
-    """Whether the side walls of what is known (not its ends along the body) lie in tissue."""
+    """Whether the side walls of what is known (not its ends along the spine) lie in tissue."""
     ring = np.ones((1, 3, 3), dtype=bool)
     wall = inside & ~ndimage.binary_erosion(inside, ring)
     return bool(wall.any() and (means[wall] > AIR_SHARE * SOFT_TISSUE).mean() > CUT_SHARE)

@@ -1,7 +1,7 @@
-"""Splitting a CT into bodies that may move apart: the vertebra sought, its neighbours, and everything else.
+"""Splitting a CT into parts that may move apart: the vertebra sought, its neighbours, and everything else.
 
-A body's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue, so
-excess and remainder add up to the CT exactly, and a moved body leaves no edge where it was.
+A part's *excess* is its attenuation above soft tissue. Taken out of the CT voxel by voxel, it leaves soft tissue, so
+excess and remainder add up to the CT exactly, and a moved part leaves no edge where it was.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGI
 
 
 @dataclass(frozen=True, eq=False)
-class BodySplit:
+class SplitCT:
     """A CT taken apart, in 1/mm; the parts add up to the whole.
 
     Attributes:
-        remainder: The CT's attenuation with every body's excess removed, on the CT's grid.
+        remainder: The CT's attenuation with every part's excess removed, on the CT's grid.
         excess: Each label's signed attenuation above soft tissue, on a box of the CT's grid.
     """
 
@@ -63,22 +63,22 @@ class BodySplit:
     excess: dict[int, Volume]
 
 
-def split_bodies(ct: Volume, labels: Volume, bodies: list[int]) -> BodySplit:
-    """Takes each body's excess out of the CT, in the order given.
+def split_parts(ct: Volume, labels: Volume, parts: list[int]) -> SplitCT:
+    """Takes each part's excess out of the CT, in the order given.
 
     Args:
         ct: Hounsfield units.
         labels: Label map, on any grid.
-        bodies: Labels that may move on their own.
+        parts: Labels that may move on their own.
     """
     remainder = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     excess = {}
-    for label in bodies:
+    for label in parts:
         box = label_box(labels, label, remainder)
         part = ((box.array - SOFT_TISSUE) * soft_mask(labels, label, box).array).astype(np.float32)
         excess[label] = Volume(part, box.index_to_ras)
         box.array[...] -= part  # box is a view into the remainder
-    return BodySplit(remainder, excess)
+    return SplitCT(remainder, excess)
 
 
 def resampled_isotropic(

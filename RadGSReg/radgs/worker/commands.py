@@ -70,9 +70,9 @@ class Commands:
                 to_be.refuse_inputs([*read_case_file(case_path).inputs, *map(Path, request.get("models", []))])
                 case = self._cache.load(case_path)
                 moments.append(time.perf_counter())
-                known = self._cache.models(case)
+                known = self._cache.vertebrae(case)
                 registration = register(
-                    case, device=device, models=known, networks=networks, keep=self._cache.keep, progress=tell
+                    case, device=device, vertebrae=known, networks=networks, keep=self._cache.keep, progress=tell
                 )
             moments.append(time.perf_counter())
             files = write_result_folder(to_be, case, registration, overlays=overlays)

@@ -44,14 +44,14 @@ from typing import Any, BinaryIO
 from radgs.errors import RadgsError, UnwrittenResultError
 from radgs.versions import versions
 from radgs.worker.commands import NOUNS, Commands
-from radgs.worker.requests import MOST_REQUEST_BYTES, BadRequestError, Message, parsed, shown, text
+from radgs.worker.requests import MAX_REQUEST_BYTES, BadRequestError, Message, parsed, shown, text
 
 PROTOCOL = 1
 
 #: More requests than this never wait with an honest client.
-MOST_WAITING = 100
+MAX_WAITING = 100
 #: From stdin's end until the process is gone, whatever it is at.
-MOST_SECONDS_TO_END = 2.0
+MAX_SECONDS_TO_END = 2.0
 #: How a system asks a process to end; Windows knows one of them.
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -103,7 +103,7 @@ class Worker:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._requests: queue.Queue[tuple[int, Message]] = queue.Queue(MOST_WAITING)
+        self._requests: queue.Queue[tuple[int, Message]] = queue.Queue(MAX_WAITING)
         # Requests count from 1; a cancellation is of all that came before it, served or still waiting.
         self._received = self._serving = self._cancelled = 0
         self._may_be_interrupted = self._stdin_ended = False
@@ -129,10 +129,10 @@ class Worker:
 
     def _read(self, stdin: BinaryIO) -> None:
         """Whatever a line is, the next one is heard."""
-        while line := stdin.readline(MOST_REQUEST_BYTES + 1):
+        while line := stdin.readline(MAX_REQUEST_BYTES + 1):
             rest = line
-            while len(rest) > MOST_REQUEST_BYTES and not rest.endswith(b"\n"):
-                rest = stdin.readline(MOST_REQUEST_BYTES + 1)
+            while len(rest) > MAX_REQUEST_BYTES and not rest.endswith(b"\n"):
+                rest = stdin.readline(MAX_REQUEST_BYTES + 1)
             if line.strip():
                 try:
                     self._take(line)
@@ -140,7 +140,7 @@ class Worker:
                     self._fail(None, problem)
         self._stdin_ended = True
         _thread.interrupt_main(signal.SIGTERM)  # what is half done is taken back
-        time.sleep(MOST_SECONDS_TO_END)
+        time.sleep(MAX_SECONDS_TO_END)
         os._exit(0)  # whatever the other thread is at, nobody waits for it
 
     def _take(self, line: bytes) -> None:
@@ -152,7 +152,7 @@ class Worker:
         try:
             self._requests.put_nowait((self._received + 1, request))
         except queue.Full:
-            raise BadRequestError(f"{MOST_WAITING} requests wait already.", "Send fewer, or cancel them.") from None
+            raise BadRequestError(f"{MAX_WAITING} requests wait already.", "Send fewer, or cancel them.") from None
         self._received += 1
 
     def _prepare(self) -> None:

@@ -18,9 +18,9 @@ Message = dict[str, Any]
 REMEDY = "See radgs/worker/process.py."
 
 #: Far more than any request of this protocol takes.
-MOST_REQUEST_BYTES, MOST_DEPTH, MOST_POSES = 1_000_000, 8, 8
+MAX_REQUEST_BYTES, MAX_DEPTH, MAX_POSES = 1_000_000, 8, 8
 #: A week.
-MOST_MINUTES = 10080
+MAX_MINUTES = 10080
 
 
 class BadRequestError(RadgsError):
@@ -31,17 +31,17 @@ def parsed(line: bytes) -> Message:
     """The request in a line.
 
     Raises:
-        BadRequestError: It is no JSON object, nests too deep, or is longer than ``MOST_REQUEST_BYTES``.
+        BadRequestError: It is no JSON object, nests too deep, or is longer than ``MAX_REQUEST_BYTES``.
     """
-    if len(line) > MOST_REQUEST_BYTES:
+    if len(line) > MAX_REQUEST_BYTES:
         raise BadRequestError(
-            f"A request is longer than {MOST_REQUEST_BYTES} bytes.", "Pass arrays as files, and their paths here."
+            f"A request is longer than {MAX_REQUEST_BYTES} bytes.", "Pass arrays as files, and their paths here."
         )
     try:
         request = json.loads(line, parse_constant=_refuse_constant)
         if not isinstance(request, dict):
             raise ValueError("not an object")
-        if _depth(request) > MOST_DEPTH:
+        if _depth(request) > MAX_DEPTH:
             raise ValueError("nested too deep")
     except RecursionError as problem:
         raise BadRequestError("A request is nested too deep.", "Send one object a line.") from problem
@@ -80,9 +80,9 @@ def flag(request: Message, key: str, default: bool) -> bool:
 def minutes(request: Message, key: str = "minutes") -> float:
     """A budget of time, above zero and at most a week."""
     value = request.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MOST_MINUTES:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAX_MINUTES:
         raise BadRequestError(
-            f"A request's '{key}' should be a number above 0 and at most {MOST_MINUTES} but is {shown(value)}.", REMEDY
+            f"A request's '{key}' should be a number above 0 and at most {MAX_MINUTES} but is {shown(value)}.", REMEDY
         )
     return float(value)
 
@@ -94,8 +94,8 @@ def poses(request: Message) -> dict[str, RigidTransform]:
     named = request.get("poses", {})
     if not isinstance(named, dict) or not all(re.fullmatch("[a-z]{1,20}", name) for name in named):
         raise BadRequestError(f"A request's 'poses' should name 4 x 4 matrices but is {shown(named)}.", REMEDY)
-    if len(named) > MOST_POSES:
-        raise BadRequestError(f"A request names {len(named)} poses.", f"Name {MOST_POSES} or fewer.")
+    if len(named) > MAX_POSES:
+        raise BadRequestError(f"A request names {len(named)} poses.", f"Name {MAX_POSES} or fewer.")
     return {name: RigidTransform.from_matrix(matrix) for name, matrix in named.items()}
 
 

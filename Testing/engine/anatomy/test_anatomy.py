@@ -13,7 +13,7 @@ import radgs
 from radgs.anatomy import (
     LEVELS,
     body_centre,
-    level_pitch_mm,
+    level_spacing_mm,
     sample_triangles,
     suggest_label,
     suggest_numbering,
@@ -190,9 +190,9 @@ def spine_of(labels: dict[int, float]) -> Volume:
 
 def test_the_pitch_is_the_distance_to_the_nearest_labelled_neighbour():
     spine = spine_of({21: 34.0, 22: 0.0, 23: -38.0})
-    assert level_pitch_mm(spine, 22) == pytest.approx(34.0, abs=0.6)
-    assert level_pitch_mm(spine, 23) == pytest.approx(38.0, abs=0.6)
-    assert level_pitch_mm(spine_of({22: 0.0, 24: -38.0}), 22) is None
+    assert level_spacing_mm(spine, 22) == pytest.approx(34.0, abs=0.6)
+    assert level_spacing_mm(spine, 23) == pytest.approx(38.0, abs=0.6)
+    assert level_spacing_mm(spine_of({22: 0.0, 24: -38.0}), 22) is None
 
 
 def test_levels_run_from_the_head_down():
@@ -255,7 +255,7 @@ def test_the_frame_of_a_real_vertebra_turns_with_it(real_labels, label):
 def test_the_real_ct_is_recognised_and_its_neighbours_lie_in_line(real_labels):
     assert suggest_numbering(real_labels) == "TotalSegmentator"
     assert suggest_label(real_labels, "T12") == 32
-    assert level_pitch_mm(real_labels, 33) == pytest.approx(24.3, abs=0.7)
+    assert level_spacing_mm(real_labels, 33) == pytest.approx(24.3, abs=0.7)
     t10, t11, t12 = (vertebra_frame(real_labels, label) for label in (34, 33, 32))
     for upper, lower in ((t10, t11), (t11, t12)):
         assert np.degrees(upper.geodesic_angle_to(lower)) < 10.0, "neighbours in a standing column"

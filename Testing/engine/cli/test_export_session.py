@@ -74,7 +74,7 @@ def test_an_accepted_level_leaves_and_its_verdict_is_said(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "consent", "status"),
+    ("levels", "policy", "status"),
     [
         (["L3", "L4"], [], 3),
         (["L3", "L4"], ["--yes"], 0),
@@ -86,10 +86,10 @@ def test_an_accepted_level_leaves_and_its_verdict_is_said(folder: Path) -> None:
     ],
 )
 def test_without_a_terminal_consent_is_an_option_and_the_status_names_the_verdict(
-    folder: Path, levels: Sequence[str], consent: Sequence[str], status: int
+    folder: Path, levels: Sequence[str], policy: Sequence[str], status: int
 ) -> None:
     chosen = [part for level in levels for part in ("--level", level)]
-    ended, _, err = export(folder, *chosen, *consent, "--format", "csv", "--out", str(folder / "out"))
+    ended, _, err = export(folder, *chosen, *policy, "--format", "csv", "--out", str(folder / "out"))
     assert ended == status
     assert bool(files(folder / "out")) == (status == 0), "all or nothing"
     problem, remedy = (err.strip().splitlines() or ["", ""])[-2:]
@@ -221,9 +221,9 @@ from radgs.export import FILE_FORMATS, export_files, release
 from radgs.export.live import LivePoses
 from radgs.export.igtl.link import Link
 from radgs.case import RegistrationResult
-shipment = release(RegistrationResult.load(sys.argv[1]), levels=["L3"])
+released = release(RegistrationResult.load(sys.argv[1]), levels=["L3"])
 for chosen in FILE_FORMATS:
-    export_files(shipment, chosen, sys.argv[2])
+    export_files(released, chosen, sys.argv[2])
 assert "torch" not in sys.modules, "torch was loaded"
 """
     command = [sys.executable, "-c", program, str(folder / "result"), str(folder / "out")]

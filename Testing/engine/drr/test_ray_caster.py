@@ -14,7 +14,7 @@ from radgs.drr import SOFT_TISSUE, WATER, VolumeRenderer, attenuation_from_hu
 from radgs.gaussians import RadiativeGaussians, splat_with_pose_jacobian
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.phantom import make_spine
-from radgs.vertebra.separation import split_bodies
+from radgs.vertebra.separation import split_parts
 
 HERE = RigidTransform.identity()
 #: A pose in which nothing is aligned with anything.
@@ -228,7 +228,7 @@ def test_the_jacobian_is_how_the_image_changes_in_all_six_motions(what: str) -> 
 def bone() -> Volume:
     """L3 of a phantom as excess over soft tissue, 2 mm voxels."""
     spine = make_spine(5, spacing_mm=2.0, soft_tissue=False)
-    return split_bodies(spine.ct, spine.labels, [spine.levels["L3"]]).excess[spine.levels["L3"]]
+    return split_parts(spine.ct, spine.labels, [spine.levels["L3"]]).excess[spine.levels["L3"]]
 
 
 @pytest.mark.parametrize(

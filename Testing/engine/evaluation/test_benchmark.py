@@ -11,7 +11,7 @@ import pytest
 
 from radgs.evaluation.benchmark import benchmark_dict, score_verdicts, summarise
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import Patient, Trial, append_trial, read_trials, run_trials
+from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, read_trials, run_trials
 from radgs.phantom import make_spine
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 
@@ -152,13 +152,13 @@ def test_trials_read_back_from_their_log_even_after_an_interruption(trials: list
     assert math.isnan(read.mtre_mm)
 
 
-def test_finished_trials_are_taken_over_without_touching_the_patient(trials: list[Trial]) -> None:
+def test_finished_trials_are_taken_over_without_loading_the_subject(trials: list[Trial]) -> None:
     def load() -> ArticulatedAnatomy:
-        raise AssertionError("the patient was loaded")
+        raise AssertionError("the subject was loaded")
 
-    patient = Patient("phantom 1", "phantom", ("L2",), load)
+    subject = BenchmarkSubject("phantom 1", "phantom", ("L2",), load)
     told: list[float] = []
-    again = run_trials([patient], 3, 5, SimulationSettings(), lambda done, _: told.append(done), finished=trials)
+    again = run_trials([subject], 3, 5, SimulationSettings(), lambda done, _: told.append(done), finished=trials)
     assert again == trials[:3]
 
 
@@ -167,10 +167,10 @@ def test_a_trial_on_a_phantom_ends_near_the_truth() -> None:
         spine = make_spine(3, spacing_mm=2.0)
         return ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
 
-    patient = Patient("phantom 3", "phantom", ("L3",), load)
+    subject = BenchmarkSubject("phantom 3", "phantom", ("L3",), load)
     settings = SimulationSettings(rotation_deg=5.0, click_error_mm=4.0, detector_pixels=256)
     logged: list[Trial] = []
-    (ran,) = run_trials([patient], 1, 0, settings, on_trial=logged.append)
+    (ran,) = run_trials([subject], 1, 0, settings, on_trial=logged.append)
     assert logged == [ran]
     assert ran.mtre_mm < 2.0 < ran.start_mm
     assert ran.stages_mm["refined"] == pytest.approx(ran.mtre_mm)

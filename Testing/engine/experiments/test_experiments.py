@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from radgs.case import RegistrationCase
-from radgs.evaluation.trials import Patient, read_trials
+from radgs.evaluation.trials import BenchmarkSubject, read_trials
 from radgs.experiments import attention_experiment, offsets, offsets_experiment, reconstruction_experiment
 from radgs.experiments.attention import focus_of, paired_interval
 from radgs.experiments.offsets import clicked_off
@@ -68,8 +68,8 @@ def test_known_offsets_end_in_a_table_and_a_plot(
     phantom_anatomy: ArticulatedAnatomy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offsets, "OFFSETS_MM", (0.0, 12.0))
-    patient = Patient("phantom 5", "phantom", ("L3",), lambda: phantom_anatomy)
-    text = offsets_experiment(tmp_path, trials=1, patient=patient).read_text(encoding="utf-8")
+    subject = BenchmarkSubject("phantom 5", "phantom", ("L3",), lambda: phantom_anatomy)
+    text = offsets_experiment(tmp_path, trials=1, subject=subject).read_text(encoding="utf-8")
     near, far = read_trials(tmp_path / "trials.jsonl")
     assert near.click_offset_mm == pytest.approx(0.0, abs=0.01)
     assert far.click_offset_mm == pytest.approx(12.0, abs=0.01)

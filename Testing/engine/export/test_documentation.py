@@ -12,8 +12,8 @@ import pytest
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.export import FILE_FORMATS, export_files, release
-from radgs.export.igtl.link import DEFAULT_PORT, MOST_CLIENTS, PATIENCE_S, Link
-from radgs.export.igtl.message import FLOAT32_TOLERANCE_MM, LONGEST_DEVICE_NAME
+from radgs.export.igtl.link import DEFAULT_PORT, MAX_CLIENTS, PATIENCE_S, Link
+from radgs.export.igtl.message import FLOAT32_TOLERANCE_MM, MAX_DEVICE_NAME_LENGTH
 from radgs.export.live import pose_messages
 from radgs.geometry import RigidTransform
 
@@ -140,10 +140,10 @@ def test_slicer_shows_the_entry_where_the_page_says(exported: None) -> None:
 
 
 def test_the_limits_it_names_are_the_programs() -> None:
-    assert f"up to {MOST_CLIENTS} clients" in PAGE
+    assert f"up to {MAX_CLIENTS} clients" in PAGE
     assert f"takes nothing for {PATIENCE_S:g} s" in PAGE
     assert f"at most {FLOAT32_TOLERANCE_MM} mm off" in PAGE
     assert (
-        f"{LONGEST_DEVICE_NAME} bytes, so that a level's name may have {LONGEST_DEVICE_NAME - len('CTToWorld')},"
+        f"{MAX_DEVICE_NAME_LENGTH} bytes, so that a level's name may have {MAX_DEVICE_NAME_LENGTH - len('CTToWorld')},"
         in PAGE
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from radgs.case import LevelResult, RegistrationResult, Verdict
-from radgs.export import Consent
+from radgs.export import ReleasePolicy
 from radgs.export.igtl.link import Link
 from radgs.export.live import WRITING_S, LivePoses, ResultWatch
 from radgs.geometry import RigidTransform
@@ -64,20 +64,20 @@ def test_two_levels_go_out_with_their_verdicts_and_only_what_changes_goes_again(
 
 
 @pytest.mark.parametrize(
-    ("consent", "verdict", "goes"),
+    ("policy", "verdict", "goes"),
     [
-        (Consent(), "check", False),
-        (Consent(), "reject", False),
-        (Consent(check=True), "check", True),
-        (Consent(check=True), "reject", False),
-        (Consent(reject=True), "reject", True),
+        (ReleasePolicy(), "check", False),
+        (ReleasePolicy(), "reject", False),
+        (ReleasePolicy(check=True), "check", True),
+        (ReleasePolicy(check=True), "reject", False),
+        (ReleasePolicy(reject=True), "reject", True),
     ],
 )
 def test_a_verdict_that_no_consent_covers_is_told_and_the_pose_stays(
-    link: Link, receiver: Any, pose: RigidTransform, consent: Consent, verdict: Verdict, goes: bool
+    link: Link, receiver: Any, pose: RigidTransform, policy: ReleasePolicy, verdict: Verdict, goes: bool
 ) -> None:
     said: list[str] = []
-    LivePoses(link, consent, report=said.append).update(of(L3=(pose, verdict)))
+    LivePoses(link, policy, report=said.append).update(of(L3=(pose, verdict)))
     text = receiver("L3Verdict").string
     assert (receiver("L3CTToWorld", 0.1) is not None) == goes
     assert text.startswith(f"{verdict}: " if goes else f"withheld: verdict {verdict};")

@@ -165,7 +165,7 @@ def test_two_levels_stay_apart_on_every_route(
 
 
 @pytest.mark.parametrize("suffix", [".tfm", ".h5", ".txt", ".csv", ".dcm"])
-def test_the_companions_trial_point_arrives_where_it_says(suffix: str, exported: Path) -> None:
+def test_the_sidecars_trial_point_arrives_where_it_says(suffix: str, exported: Path) -> None:
     path = exported / f"L3_ct_to_world{suffix}"
     about = " ".join(path.with_name(path.name + ".about.txt").read_text(encoding="utf-8").split())
     trial = about.split("Try it:")[1].split("Frames")[0]

@@ -21,7 +21,7 @@ from radgs.io.model_header import read_model_summary
 from radgs.networks import (
     Accuracy,
     Networks,
-    Patient,
+    PreparedFor,
     ct_fingerprint,
     load_generic,
     load_networks,
@@ -47,7 +47,10 @@ def prepared(ct: Volume) -> Networks:
     torch.manual_seed(0)
     untrained = new_networks("compact")
     return replace(
-        untrained, patient=Patient("L3", CENTRE, ct_fingerprint(ct)), accuracy=ACCURACY, record={"seed": 7, "steps": 12}
+        untrained,
+        prepared_for=PreparedFor("L3", CENTRE, ct_fingerprint(ct)),
+        accuracy=ACCURACY,
+        record={"seed": 7, "steps": 12},
     )
 
 
@@ -58,7 +61,11 @@ def model_file(prepared: Networks, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_a_model_survives_its_file(prepared: Networks, model_file: Path) -> None:
     again = load_networks(model_file)
-    assert (again.patient, again.accuracy, again.record) == (prepared.patient, ACCURACY, {"seed": 7, "steps": 12})
+    assert (again.prepared_for, again.accuracy, again.record) == (
+        prepared.prepared_for,
+        ACCURACY,
+        {"seed": 7, "steps": 12},
+    )
     assert not again.recm.training
     for before, after in zip(prepared.recm.parameters(), again.recm.parameters(), strict=True):
         assert torch.allclose(before, after, rtol=1e-3, atol=1e-6), "half precision keeps three digits"

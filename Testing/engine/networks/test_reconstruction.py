@@ -13,7 +13,7 @@ from radgs.geometry import RigidTransform, mean_distance
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level, register_volume
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def networks() -> Networks:
 
 @pytest.fixture(scope="module")
 def seen(
-    networks: Networks, case: RegistrationCase, phantom_model: VertebraModel, clicked: np.ndarray
+    networks: Networks, case: RegistrationCase, phantom_model: VertebraAnatomy, clicked: np.ndarray
 ) -> Reconstruction:
     made = reconstruct_level(networks, case.views, phantom_model, clicked)
     assert made is not None
@@ -44,7 +44,7 @@ def seen(
 
 
 def test_the_reconstruction_lies_on_the_vertebra(
-    seen: Reconstruction, case: RegistrationCase, phantom_model: VertebraModel
+    seen: Reconstruction, case: RegistrationCase, phantom_model: VertebraAnatomy
 ) -> None:
     """Its centre of attenuation is nearer to the true vertebra's than the clicks were to the body's."""
     volume = seen.world_volume()
@@ -58,7 +58,7 @@ def test_the_reconstruction_lies_on_the_vertebra(
 
 
 def test_its_poses_are_better_than_the_start(
-    seen: Reconstruction, case: RegistrationCase, phantom_model: VertebraModel, clicked: np.ndarray
+    seen: Reconstruction, case: RegistrationCase, phantom_model: VertebraAnatomy, clicked: np.ndarray
 ) -> None:
     frame = phantom_model.frame_to_ct
     assert frame is not None
@@ -84,7 +84,11 @@ def test_gaussians_and_volume_are_one_thing_in_the_world(seen: Reconstruction) -
 
 
 def test_the_same_views_give_the_same_answer(
-    seen: Reconstruction, networks: Networks, case: RegistrationCase, phantom_model: VertebraModel, clicked: np.ndarray
+    seen: Reconstruction,
+    networks: Networks,
+    case: RegistrationCase,
+    phantom_model: VertebraAnatomy,
+    clicked: np.ndarray,
 ) -> None:
     again = reconstruct_level(networks, case.views[::-1], phantom_model, clicked)
     assert again is not None
@@ -94,7 +98,7 @@ def test_the_same_views_give_the_same_answer(
 
 
 def test_a_vertebra_without_a_frame_is_not_reconstructed(
-    networks: Networks, case: RegistrationCase, phantom_model: VertebraModel, clicked: np.ndarray
+    networks: Networks, case: RegistrationCase, phantom_model: VertebraAnatomy, clicked: np.ndarray
 ) -> None:
     headless = replace(phantom_model, frame_to_ct=None)
     assert reconstruct_level(networks, case.views, headless, clicked) is None

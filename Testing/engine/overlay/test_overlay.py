@@ -20,24 +20,24 @@ from radgs.overlay import blend, checkerboard, crop_view, drr, edge_labels, for_
 from radgs.overlay.figures import RESULT_COLOUR, START_COLOUR, level_overlay, save_overlays, view_overlay
 from radgs.overlay.marks import direction_label
 from radgs.overlay.picture_names import view_names
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask
 
 TRUTH = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [4.0, -7.0, 12.0])
 
 
 @pytest.fixture(scope="module")
-def block_model(small_case: RegistrationCase) -> VertebraModel:
+def block_model(small_case: RegistrationCase) -> VertebraAnatomy:
     """The block as a model; its Gaussians, which no overlay uses, are a single one."""
     level, labels, ct = small_case.levels[0], small_case.labels, small_case.ct
     whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     one = RadiativeGaussians(torch.zeros(1, 3), torch.zeros(1, 3), torch.tensor([[1.0, 0, 0, 0]]), torch.zeros(1))
-    return VertebraModel(
+    return VertebraAnatomy(
         level=level,
         centre=np.array([10.0, 20.0, 30.0]),
         frame_to_ct=None,
         surface=surface_points(labels, level.label),
-        pitch_mm=35.0,
+        level_spacing_mm=35.0,
         level_offsets=(np.array([0.0, 0.0, 35.0]), np.array([0.0, 0.0, -35.0])),
         gaussians=one,
         mask=resampled_isotropic(soft_mask(labels, level.label, label_box(labels, level.label, ct)), 1.0),
@@ -48,7 +48,7 @@ def block_model(small_case: RegistrationCase) -> VertebraModel:
 
 
 @pytest.fixture(scope="module")
-def level_result(small_case: RegistrationCase, block_model: VertebraModel) -> LevelResult:
+def level_result(small_case: RegistrationCase, block_model: VertebraAnatomy) -> LevelResult:
     start = small_case.start_pose("L3", block_model.centre)
     return LevelResult(
         ct_to_world=TRUTH,
@@ -74,7 +74,7 @@ def distances_to_hull(points: FloatArray, corners: FloatArray) -> FloatArray:
 
 
 def test_the_silhouette_of_a_block_is_the_hull_of_its_projected_corners(
-    small_case: RegistrationCase, block_model: VertebraModel
+    small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     for view in small_case.views:
         (outline,) = silhouette(block_model, TRUTH, view.geometry)
@@ -86,7 +86,7 @@ def test_the_silhouette_of_a_block_is_the_hull_of_its_projected_corners(
 
 
 def test_a_silhouette_is_closed_and_moves_with_the_pose(
-    small_case: RegistrationCase, block_model: VertebraModel
+    small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
     shift_mm = np.array([0.0, 0.0, 5.0])
@@ -100,7 +100,7 @@ def test_a_silhouette_is_closed_and_moves_with_the_pose(
 
 
 def test_a_silhouette_does_not_depend_on_the_views_resolution(
-    small_case: RegistrationCase, block_model: VertebraModel
+    small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     fine = small_case.views[0].geometry
     detector_to_ras = fine.detector_to_ras @ np.diag([4.0, 4.0, 1.0, 1.0])
@@ -110,7 +110,7 @@ def test_a_silhouette_does_not_depend_on_the_views_resolution(
 
 
 def test_a_hole_through_the_bone_has_no_outline_of_its_own(
-    small_case: RegistrationCase, block_model: VertebraModel
+    small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
     pose = RigidTransform(np.eye(3), TRUTH.translation)
@@ -124,7 +124,7 @@ def test_a_hole_through_the_bone_has_no_outline_of_its_own(
 
 
 def test_a_crop_shows_the_vertebra_in_its_middle_with_the_xrays_own_values(
-    small_case: RegistrationCase, block_model: VertebraModel
+    small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
     ramp = np.add.outer(np.arange(128.0) * 0.01, np.arange(128.0) * 0.02).astype(np.float32)
@@ -139,7 +139,7 @@ def test_a_crop_shows_the_vertebra_in_its_middle_with_the_xrays_own_values(
     )
 
 
-def test_a_crop_is_not_mirrored_against_its_xray(small_case: RegistrationCase, block_model: VertebraModel) -> None:
+def test_a_crop_is_not_mirrored_against_its_xray(small_case: RegistrationCase, block_model: VertebraAnatomy) -> None:
     view = small_case.views[0]
     geometry = view.geometry
     flip = np.array([[-1.0, 0, 0, geometry.shape[1] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -153,7 +153,7 @@ def test_a_crop_is_not_mirrored_against_its_xray(small_case: RegistrationCase, b
 
 
 def test_the_drr_shows_the_block_inside_its_silhouette(
-    small_case: RegistrationCase, block_model: VertebraModel
+    small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
     image = drr(block_model, TRUTH, geometry)
@@ -219,7 +219,7 @@ def texts_of(figure: Figure) -> str:
 
 
 def test_a_levels_picture_says_level_views_verdict_error_and_reason(
-    small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult
+    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
     figure = level_overlay("L3", level_result, block_model, small_case.views)
     said = texts_of(figure)
@@ -230,7 +230,7 @@ def test_a_levels_picture_says_level_views_verdict_error_and_reason(
 
 
 def test_the_outline_at_the_start_is_dashed_and_the_one_at_the_result_solid(
-    small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult
+    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
     figure = view_overlay("L3", level_result, block_model, small_case.views[0])
     lines = {line.get_color(): line for line in figure.axes[0].lines}
@@ -242,7 +242,7 @@ def test_the_outline_at_the_start_is_dashed_and_the_one_at_the_result_solid(
 
 
 def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
-    small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult
+    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
     figure = view_overlay("L3", level_result, block_model, small_case.views[0])
     (bar,) = [line for line in figure.axes[0].lines if line.get_color() == "white"]
@@ -255,7 +255,7 @@ def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
 
 
 def test_pictures_are_written_per_level_and_per_view(
-    small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult, tmp_path: Path
+    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
 ) -> None:
     written = save_overlays(tmp_path, "L3", level_result, block_model, small_case.views)
     assert [path.name for path in written] == ["L3_overlay.png", "L3_AP.png", "L3_LAT.png"]
@@ -264,7 +264,7 @@ def test_pictures_are_written_per_level_and_per_view(
 
 @pytest.mark.parametrize("name", ["overlay", "reconstruction", "OVERLAY"])
 def test_a_view_of_any_name_has_a_picture_of_its_own(
-    name: str, small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult, tmp_path: Path
+    name: str, small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
 ) -> None:
     views = [replace(view, name=called) for view, called in zip(small_case.views, (name, "AP"), strict=True)]
     written = save_overlays(tmp_path, "L3", level_result, block_model, views)
@@ -281,7 +281,7 @@ def test_no_two_pictures_have_one_name() -> None:
 
 @pytest.mark.parametrize("away", [[0.0, -5000.0, 0.0], [5000.0, 0.0, 0.0], [0.0, 0.0, 1e9], [-560.0, 0.0, 0.0]])
 def test_a_result_far_away_is_drawn_as_such(
-    away: list[float], small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult
+    away: list[float], small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
 ) -> None:
     lost = replace(level_result, ct_to_world=RigidTransform(TRUTH.rotation, TRUTH.translation + away))
     texts = texts_of(level_overlay("L3", lost, block_model, small_case.views))
@@ -289,7 +289,7 @@ def test_a_result_far_away_is_drawn_as_such(
 
 
 def test_a_level_without_a_pose_has_a_picture_that_says_so(
-    small_case: RegistrationCase, block_model: VertebraModel, level_result: LevelResult, tmp_path: Path
+    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
 ) -> None:
     nothing = replace(level_result, ct_to_world=None, verdict="reject", predicted_error_mm={})
     assert "no pose was found" in texts_of(level_overlay("L3", nothing, block_model, small_case.views))

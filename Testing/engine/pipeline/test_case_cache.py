@@ -13,8 +13,8 @@ from radgs.case import InitialPose, Level, RegistrationCase
 from radgs.geometry import RigidTransform, Volume
 from radgs.io.nrrd_pieces import write_in_pieces
 from radgs.io.volumes import write_volume
-from radgs.pipeline.case_cache import MOST_MODELS, CaseCache
-from radgs.vertebra import VertebraModel
+from radgs.pipeline.case_cache import MAX_VERTEBRAE, CaseCache
+from radgs.vertebra import VertebraAnatomy
 
 
 @pytest.fixture
@@ -58,21 +58,21 @@ def test_a_volume_replaced_by_one_of_equal_size_and_time_is_read_again(
 
 
 def test_a_model_belongs_to_the_content_and_not_to_the_path(
-    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_model: VertebraModel
+    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_model: VertebraAnatomy
 ) -> None:
     cache = CaseCache()
-    model = _as_level(phantom_model, "L3", 29)
+    vertebra = _as_level(phantom_model, "L3", 29)
     cache.load(a_case_file)
-    cache.keep({"L3": model})
+    cache.keep({"L3": vertebra})
     copy = cache.load(small_case.save(tmp_path / "copy"))
-    assert cache.models(copy) == {"L3": model}
+    assert cache.vertebrae(copy) == {"L3": vertebra}
 
     os.utime(a_case_file.parent / "ct.nii.gz", ns=(1, 1))
-    assert cache.models(cache.load(a_case_file)) == {"L3": model}
+    assert cache.vertebrae(cache.load(a_case_file)) == {"L3": vertebra}
 
 
 def test_a_model_is_not_taken_for_that_of_another_ct_level_or_label(
-    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_model: VertebraModel
+    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_model: VertebraAnatomy
 ) -> None:
     cache = CaseCache()
     cache.load(a_case_file)
@@ -87,21 +87,21 @@ def test_a_model_is_not_taken_for_that_of_another_ct_level_or_label(
         levels=(Level("L3", 30),),
     )
     for number, other in enumerate((moved, renamed, relabelled)):
-        assert cache.models(cache.load(other.save(tmp_path / str(number)))) == {}
+        assert cache.vertebrae(cache.load(other.save(tmp_path / str(number)))) == {}
 
 
-def test_only_the_last_few_models_are_kept(a_case_file: Path, phantom_model: VertebraModel) -> None:
+def test_only_the_last_few_vertebrae_are_kept(a_case_file: Path, phantom_model: VertebraAnatomy) -> None:
     cache = CaseCache()
     case = cache.load(a_case_file)
     cache.keep({"L3": _as_level(phantom_model, "L3", 29)})
-    cache.keep({f"T{n}": _as_level(phantom_model, f"T{n}", n) for n in range(1, MOST_MODELS + 1)})
-    assert cache.models(case) == {}
+    cache.keep({f"T{n}": _as_level(phantom_model, f"T{n}", n) for n in range(1, MAX_VERTEBRAE + 1)})
+    assert cache.vertebrae(case) == {}
 
 
-def _as_level(model: VertebraModel, name: str, label: int) -> VertebraModel:
+def _as_level(vertebra: VertebraAnatomy, name: str, label: int) -> VertebraAnatomy:
     from dataclasses import replace
 
-    return replace(model, level=Level(name, label))
+    return replace(vertebra, level=Level(name, label))
 
 
 def _variant(case: RegistrationCase, **changes: object) -> RegistrationCase:

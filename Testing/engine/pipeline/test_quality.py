@@ -29,7 +29,7 @@ GOOD = Evidence(
     beaten_by=0.0,
     articulation_mm=1.5,
     from_click_mm=6.0,
-    pitch_mm=35.0,
+    level_spacing_mm=35.0,
     other_level=OtherLevel(0.0, "above"),
 )
 
@@ -72,7 +72,7 @@ def test_the_view_that_matches_worst_is_named():
 
 
 def test_a_result_nearly_half_a_level_from_the_click_asks_for_the_level_and_is_never_accepted():
-    verdict, reasons = judge(replace(GOOD, from_click_mm=0.41 * GOOD.pitch_mm), ["AP", "LAT"])
+    verdict, reasons = judge(replace(GOOD, from_click_mm=0.41 * GOOD.level_spacing_mm), ["AP", "LAT"])
     assert verdict == "check"
     assert reasons[0].code == "level"
     assert "confirm the level" in reasons[0].message

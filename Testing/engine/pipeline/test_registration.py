@@ -12,7 +12,7 @@ from radgs.geometry import Volume
 from radgs.phantom import make_spine
 from radgs.pipeline import Progress, Registration, choose_device, register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 LEVEL = "L3"
 
@@ -37,20 +37,20 @@ def registration(case: RegistrationCase, progress_seen: list[Progress]) -> Regis
 
 
 @pytest.fixture(scope="module")
-def model(registration: Registration) -> VertebraModel:
-    return registration.models[LEVEL]
+def vertebra(registration: Registration) -> VertebraAnatomy:
+    return registration.vertebrae[LEVEL]
 
 
-def test_two_clicks_lead_to_the_vertebras_pose(case, registration, model):
+def test_two_clicks_lead_to_the_vertebras_pose(case, registration, vertebra):
     level = registration.result.levels[LEVEL]
-    assert mtre(model.surface, case.truth[LEVEL], level.stages["start"]) > 3.0
-    assert mtre(model.surface, case.truth[LEVEL], level.ct_to_world) < 1.0
+    assert mtre(vertebra.surface, case.truth[LEVEL], level.stages["start"]) > 3.0
+    assert mtre(vertebra.surface, case.truth[LEVEL], level.ct_to_world) < 1.0
 
 
-def test_a_good_pose_is_not_rejected_and_its_error_is_within_twice_what_was_predicted(case, registration, model):
+def test_a_good_pose_is_not_rejected_and_its_error_is_within_twice_what_was_predicted(case, registration, vertebra):
     level = registration.result.levels[LEVEL]
     assert level.verdict in ("accept", "check")
-    error = mtre(model.surface, case.truth[LEVEL], level.ct_to_world)
+    error = mtre(vertebra.surface, case.truth[LEVEL], level.ct_to_world)
     assert error < 2.0 * level.predicted_error_mm["surface_p95"]
 
 
@@ -76,8 +76,8 @@ def test_progress_rises_from_nothing_to_all_and_names_each_stage(registration, p
 
 
 def test_a_model_made_earlier_gives_the_same_pose_again(case, registration):
-    again = register(case, device="cpu", models=registration.models)
-    assert again.models[LEVEL] is registration.models[LEVEL]
+    again = register(case, device="cpu", vertebrae=registration.vertebrae)
+    assert again.vertebrae[LEVEL] is registration.vertebrae[LEVEL]
     first, second = registration.result.levels[LEVEL].ct_to_world, again.result.levels[LEVEL].ct_to_world
     assert np.allclose(first.matrix, second.matrix, atol=1e-4)
 
@@ -85,18 +85,20 @@ def test_a_model_made_earlier_gives_the_same_pose_again(case, registration):
 def test_xrays_of_something_else_are_not_accepted(case, registration):
     """The lateral image upside down: no pose of this vertebra explains it."""
     turned = replace(case.views[1], image=np.ascontiguousarray(case.views[1].image[::-1]))
-    result = register(replace(case, views=(case.views[0], turned)), device="cpu", models=registration.models).result
+    result = register(
+        replace(case, views=(case.views[0], turned)), device="cpu", vertebrae=registration.vertebrae
+    ).result
     assert result.levels[LEVEL].verdict != "accept"
     assert result.levels[LEVEL].reasons
 
 
 @pytest.mark.parametrize("step", [0, 1])
-def test_a_click_on_the_next_level_is_never_accepted_and_the_level_is_asked_for(case, registration, model, step):
+def test_a_click_on_the_next_level_is_never_accepted_and_the_level_is_asked_for(case, registration, vertebra, step):
     """Whether the result stays on the level above or below that was clicked, or comes back."""
-    clicked = case.truth[LEVEL].apply(model.centre + model.level_offsets[step])
+    clicked = case.truth[LEVEL].apply(vertebra.centre + vertebra.level_offsets[step])
     clicks = {view.name: tuple(view.geometry.project(clicked)) for view in case.views}
     moved = replace(case, initial={LEVEL: InitialPose(clicks)})
-    level = register(moved, device="cpu", models=registration.models).result.levels[LEVEL]
+    level = register(moved, device="cpu", vertebrae=registration.vertebrae).result.levels[LEVEL]
     assert level.verdict != "accept"
     assert {reason.code for reason in level.reasons} & {"level", "other_level"}
 

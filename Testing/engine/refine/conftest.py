@@ -11,7 +11,7 @@ import pytest
 from radgs.geometry import RigidTransform, ViewGeometry, XRayView, unit
 from radgs.simulation import ArticulatedAnatomy, XRayPhysics
 from radgs.simulation.xray_physics import expose, line_integrals_from_intensity
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 TakeXRays = Callable[..., tuple[XRayView, ...]]
 
@@ -34,7 +34,7 @@ def geometries() -> dict[str, ViewGeometry]:
 
 
 @pytest.fixture(scope="session")
-def truth(phantom_model: VertebraModel) -> RigidTransform:
+def truth(phantom_model: VertebraAnatomy) -> RigidTransform:
     """The CT's pose: turned by 12 degrees, L3 near the isocentre."""
     at_isocentre = RigidTransform(np.eye(3), -phantom_model.centre)
     return at_isocentre.rotated_about(np.zeros(3), [0.10, -0.15, 0.12], [8.0, -5.0, 3.0])
@@ -76,7 +76,7 @@ def take_xrays(phantom_anatomy: ArticulatedAnatomy, geometries: dict[str, ViewGe
 
 
 @pytest.fixture(scope="session")
-def off_by(truth: RigidTransform, phantom_model: VertebraModel) -> Callable[[float, float], RigidTransform]:
+def off_by(truth: RigidTransform, phantom_model: VertebraAnatomy) -> Callable[[float, float], RigidTransform]:
     """The true pose turned by so many degrees about the vertebra and shifted by so many mm."""
 
     def start(degrees: float, shift_mm: float) -> RigidTransform:

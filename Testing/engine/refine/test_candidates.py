@@ -9,7 +9,7 @@ import pytest
 from radgs.geometry import RigidTransform, XRayView, mean_distance
 from radgs.refine import Observation
 from radgs.refine.candidates import CLICK_SIGMA_MM, Candidate, best_candidate
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 OffBy = Callable[[float, float], RigidTransform]
 
@@ -18,25 +18,25 @@ OffBy = Callable[[float, float], RigidTransform]
 def choose(
     take_xrays: Callable[..., tuple[XRayView, ...]],
     moved_apart: dict[str, RigidTransform],
-    phantom_model: VertebraModel,
+    phantom_model: VertebraAnatomy,
     truth: RigidTransform,
 ) -> Callable[..., Candidate]:
     views = take_xrays(moved_apart)
-    bodies = (
-        phantom_model.vertebra_body,
-        phantom_model.surroundings_body.sampled_every(4.0),
-        *(body.sampled_every(3.0) for body in phantom_model.neighbour_bodies),
+    parts = (
+        phantom_model.vertebra_part,
+        phantom_model.surroundings_part.sampled_every(4.0),
+        *(part.sampled_every(3.0) for part in phantom_model.neighbour_parts),
     )
     observation = Observation.around(views, truth.apply(phantom_model.centre), 128.0, 64)
 
     def chosen(*poses: tuple[str, RigidTransform]) -> Candidate:
-        return best_candidate(observation, bodies, phantom_model, poses, CLICK_SIGMA_MM)
+        return best_candidate(observation, parts, phantom_model, poses, CLICK_SIGMA_MM)
 
     return chosen
 
 
 def test_a_right_start_wins(
-    choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy, phantom_model: VertebraModel
+    choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy, phantom_model: VertebraAnatomy
 ) -> None:
     best = choose(("start", truth), ("whole", off_by(15.0, 20.0)))
     assert best.name == "start"

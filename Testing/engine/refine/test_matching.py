@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from radgs.refine.matching import (
-    Linearisation,
+    LinearisedImages,
     Match,
     cauchy_weight,
     gradient_correlation,
@@ -68,9 +68,9 @@ def test_a_gradient_sees_no_further_than_its_reach(sigma: float) -> None:
 
 
 def test_one_gain_for_the_whole_image_is_found_exactly() -> None:
-    model = texture(0, views=2)
+    rendered = texture(0, views=2)
     gains = torch.tensor([0.4, 2.5], dtype=torch.float64)[:, None, None, None]
-    found = local_gain(gains * model, model, everywhere(2), reach=8.0)
+    found = local_gain(gains * rendered, rendered, everywhere(2), reach=8.0)
     torch.testing.assert_close(found, gains.expand_as(found), rtol=1e-6, atol=0)
 
 
@@ -78,35 +78,35 @@ def test_a_gain_that_varies_smoothly_is_followed_where_the_model_has_edges() -> 
     """Half of the picture has edges; there the gain falls from 1.4 to 0.6, and the estimate with it."""
     column, _ = grid()
     field = 1.0 - 0.4 * column / 48
-    model = texture(0)
-    model[..., 30:66, :] *= 8.0
-    found = local_gain(field * model, model, everywhere(), reach=10.0)[0, 0, 48]
+    rendered = texture(0)
+    rendered[..., 30:66, :] *= 8.0
+    found = local_gain(field * rendered, rendered, everywhere(), reach=10.0)[0, 0, 48]
     assert bool((found[10:-10].diff() < 0).all())
     error = (found - field[48]).abs()[12:-12]
     assert float(error.max()) < 0.15
-    flat = local_gain(field * model, model, everywhere(), reach=60.0)[0, 0, 48]
+    flat = local_gain(field * rendered, rendered, everywhere(), reach=60.0)[0, 0, 48]
     assert float(error.max()) < 0.6 * float((flat - field[48]).abs()[12:-12].max())
 
 
 def test_without_edges_the_gain_is_the_views_mean() -> None:
-    model = texture(0)
-    model[..., :48] = 0.0
-    found = local_gain(1.7 * model, model, everywhere(), reach=5.0)
+    rendered = texture(0)
+    rendered[..., :48] = 0.0
+    found = local_gain(1.7 * rendered, rendered, everywhere(), reach=5.0)
     torch.testing.assert_close(found[..., :20], torch.full_like(found[..., :20], 1.7), rtol=1e-6, atol=0)
 
 
 def test_gains_are_positive_even_where_the_images_oppose() -> None:
-    model = texture(0)
-    assert float(local_gain(-model, model, everywhere(), reach=5.0).min()) > 0
+    rendered = texture(0)
+    assert float(local_gain(-rendered, rendered, everywhere(), reach=5.0).min()) > 0
 
 
 def test_pixels_without_weight_do_not_touch_the_gain() -> None:
-    model, weight = texture(0), everywhere()
+    rendered, weight = texture(0), everywhere()
     weight[..., 60:] = 0.0
-    target = 0.8 * model
+    target = 0.8 * rendered
     junk = target.clone()
     junk[..., 60:] = 1e3 * texture(1)[..., 60:]
-    torch.testing.assert_close(local_gain(junk, model, weight, 6.0), local_gain(target, model, weight, 6.0))
+    torch.testing.assert_close(local_gain(junk, rendered, weight, 6.0), local_gain(target, rendered, weight, 6.0))
 
 
 def test_outliers_lose_their_weight_and_the_rest_keeps_it() -> None:
@@ -127,12 +127,12 @@ def test_correlation_is_one_for_like_minus_one_for_opposite_and_small_for_unrela
 
 
 def test_the_least_squares_step_finds_the_parameters_of_a_linear_model() -> None:
-    """Target = gain (model + J x): one Gauss-Newton step returns x, whatever the gain, up to the gain's own freedom."""
-    model = texture(0, views=2)
+    """Target = gain (rendered + J x): one Gauss-Newton step returns x, whatever the gain, up to its own freedom."""
+    rendered = texture(0, views=2)
     jacobian = torch.stack([texture(seed, views=2) for seed in (2, 3, 4)], dim=1)
     wanted = np.array([0.05, -0.08, 0.03])
-    moved = model + torch.einsum("vpcij,p->vcij", jacobian, torch.from_numpy(wanted))
+    moved = rendered + torch.einsum("vpcij,p->vcij", jacobian, torch.from_numpy(wanted))
     match = Match(target=1.6 * moved, pixel_weight=everywhere(2), reach=40.0, shared_samples=1.0)
-    system = match.normal_equations(Linearisation(model, jacobian), everywhere(2))
+    system = match.normal_equations(LinearisedImages(rendered, jacobian), everywhere(2))
     np.testing.assert_allclose(np.linalg.solve(system.normal, system.gradient), wanted, atol=5e-3)
-    assert match.cost(moved, everywhere(2)) < 1e-6 < match.cost(model, everywhere(2))
+    assert match.cost(moved, everywhere(2)) < 1e-6 < match.cost(rendered, everywhere(2))

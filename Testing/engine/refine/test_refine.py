@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from radgs.geometry import RigidTransform, ViewGeometry, XRayView, mean_distance, unit
-from radgs.refine import Estimate, Observation, Refinement, Refiner, RelativePrior, Stage, refine
+from radgs.refine import Estimate, Observation, Refinement, Refiner, RelativePrior, Resolution, refine
 from radgs.refine.schedule import POOR_START, align_whole
 from radgs.simulation import XRayPhysics
-from radgs.vertebra import VertebraModel
+from radgs.vertebra import VertebraAnatomy
 
 Poses = dict[str, RigidTransform]
 TakeXRays = Callable[..., tuple[XRayView, ...]]
@@ -26,17 +26,17 @@ def apart_views(take_xrays: TakeXRays, moved_apart: Poses) -> tuple[XRayView, ..
 
 
 @pytest.fixture(scope="module")
-def refined_apart(apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, off_by: OffBy) -> Refinement:
+def refined_apart(apart_views: tuple[XRayView, ...], phantom_model: VertebraAnatomy, off_by: OffBy) -> Refinement:
     return refine(apart_views, phantom_model, off_by(10.0, 8.0))
 
 
-def error(pose: RigidTransform, truth: RigidTransform, model: VertebraModel) -> float:
+def error(pose: RigidTransform, truth: RigidTransform, vertebra: VertebraAnatomy) -> float:
     """MTRE in mm."""
-    return mean_distance(model.surface, pose, truth)
+    return mean_distance(vertebra.surface, pose, truth)
 
 
 def test_a_spine_moved_as_a_whole_registers_back(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
     start = off_by(10.0, 8.0)
     found = refine(take_xrays(rigid_poses), phantom_model, start)
@@ -47,15 +47,15 @@ def test_a_spine_moved_as_a_whole_registers_back(
 
 
 def test_a_vertebra_among_moved_neighbours_registers_back(
-    refined_apart: Refinement, phantom_model: VertebraModel, truth: RigidTransform
+    refined_apart: Refinement, phantom_model: VertebraAnatomy, truth: RigidTransform
 ) -> None:
-    """The rigid CT lands elsewhere; letting the bodies move apart finds the vertebra."""
+    """The rigid CT lands elsewhere; letting the parts move apart finds the vertebra."""
     assert error(refined_apart.ct_to_world, truth, phantom_model) < 0.3
     assert error(refined_apart.whole.poses[0], truth, phantom_model) > 0.3
 
 
 def test_the_neighbours_and_the_tissue_are_found_too(
-    refined_apart: Refinement, phantom_model: VertebraModel, moved_apart: Poses
+    refined_apart: Refinement, phantom_model: VertebraAnatomy, moved_apart: Poses
 ) -> None:
     for name, found in zip(("L3", "", "L2", "L4"), refined_apart.final.poses, strict=True):
         assert error(found, moved_apart[name], phantom_model) < 1.5, name
@@ -68,7 +68,7 @@ def test_refinement_tells_where_it_stands(apart_views: tuple[XRayView, ...], ref
 
 
 def test_gain_and_offset_of_the_images_do_not_matter(
-    apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, off_by: OffBy
+    apart_views: tuple[XRayView, ...], phantom_model: VertebraAnatomy, off_by: OffBy
 ) -> None:
     changed = [
         replace(view, image=(gain * view.image + offset).astype(np.float32))
@@ -82,7 +82,7 @@ def test_scatter_and_noise_cost_little_and_are_owned_up_to(
     take_xrays: TakeXRays,
     moved_apart: Poses,
     refined_apart: Refinement,
-    phantom_model: VertebraModel,
+    phantom_model: VertebraAnatomy,
     truth: RigidTransform,
     off_by: OffBy,
 ) -> None:
@@ -95,7 +95,7 @@ def test_scatter_and_noise_cost_little_and_are_owned_up_to(
 
 
 def test_a_poor_start_sends_alignment_to_other_starts(
-    take_xrays: TakeXRays, moved_apart: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, moved_apart: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
     """From 35 degrees about this axis the given start alone ends at another optimum, 14 mm away."""
     views = take_xrays(moved_apart, XRayPhysics())
@@ -107,7 +107,7 @@ def test_a_poor_start_sends_alignment_to_other_starts(
 
 
 def test_a_start_that_leads_home_is_kept(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
     aligned, restarted = align_whole(take_xrays(rigid_poses), phantom_model, off_by(25.0, 5.0))
     assert error(aligned.poses[0], truth, phantom_model) < 0.3
@@ -122,7 +122,7 @@ def part_of(view: XRayView, columns: int) -> XRayView:
 
 
 def test_what_lies_outside_the_image_never_matters(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
     centre = truth.apply(phantom_model.centre)
     cut = [part_of(view, 115) for view in take_xrays(rigid_poses)]
@@ -132,18 +132,18 @@ def test_what_lies_outside_the_image_never_matters(
     junk = observed.images.clone()
     junk[outside] = 50.0 * torch.rand(int(outside.sum()), generator=torch.Generator().manual_seed(0))
 
-    whole = (phantom_model.whole_body.sampled_every(4.0),)
-    stages = [Stage(sigma_mm, 10, surround_weight=0.15, dilation_mm=6.0) for sigma_mm in (8.0, 5.0, 3.0)]
+    whole = (phantom_model.whole_part.sampled_every(4.0),)
+    resolutions = [Resolution(sigma_mm, 10, surround_weight=0.15, dilation_mm=6.0) for sigma_mm in (8.0, 5.0, 3.0)]
     found = []
     for images in (observed.images, junk):
-        refiner = Refiner(replace(observed, images=images), whole, centre, silhouette=phantom_model.vertebra_body)
-        found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), stages).poses[0])
+        refiner = Refiner(replace(observed, images=images), whole, centre, silhouette=phantom_model.vertebra_part)
+        found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), resolutions).poses[0])
     assert error(found[0], truth, phantom_model) < 0.5
     assert error(found[1], found[0], phantom_model) < 1e-4
 
 
 def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform
 ) -> None:
     centre = truth.apply(phantom_model.centre)
     views = take_xrays(rigid_poses)
@@ -157,7 +157,7 @@ def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
 
 
 def test_a_binned_observation_is_the_coarser_one(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraModel, truth: RigidTransform
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform
 ) -> None:
     centre = truth.apply(phantom_model.centre)
     views = take_xrays(rigid_poses)
@@ -173,19 +173,19 @@ def test_a_binned_observation_is_the_coarser_one(
 
 
 def test_the_prior_decides_how_far_bodies_may_come_apart(
-    apart_views: tuple[XRayView, ...], phantom_model: VertebraModel, truth: RigidTransform
+    apart_views: tuple[XRayView, ...], phantom_model: VertebraAnatomy, truth: RigidTransform
 ) -> None:
     centre = truth.apply(phantom_model.centre)
     observed = Observation.around(apart_views, centre, 128.0, 64)
-    bodies = (
-        phantom_model.vertebra_body,
-        phantom_model.surroundings_body.sampled_every(4.0),
-        *(body.sampled_every(3.0) for body in phantom_model.neighbour_bodies),
+    parts = (
+        phantom_model.vertebra_part,
+        phantom_model.surroundings_part.sampled_every(4.0),
+        *(part.sampled_every(3.0) for part in phantom_model.neighbour_parts),
     )
     strayed = []
     for shift_mm in (0.01, 1.2):
-        refiner = Refiner(observed, bodies, centre, RelativePrior(shift_mm / 30.0, shift_mm))
-        found = refiner.run(Estimate([truth] * 4), [Stage(4.0, 4, surround_weight=0.15, dilation_mm=5.0)]).poses
+        refiner = Refiner(observed, parts, centre, RelativePrior(shift_mm / 30.0, shift_mm))
+        found = refiner.run(Estimate([truth] * 4), [Resolution(4.0, 4, surround_weight=0.15, dilation_mm=5.0)]).poses
         strayed.append([error(pose, found[0], phantom_model) for pose in found[1:]])
     assert max(strayed[0]) < 0.1
     assert min(strayed[1]) > 0.5

@@ -1,4 +1,4 @@
-"""A phantom's L3 as training sees it: a subject, and a few pairs of it."""
+"""A phantom's L3 as training sees it: a vertebra, and a few pairs of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from radgs.case import Level
 from radgs.phantom import PhantomSpine
 from radgs.training.pairs import PairBank, make_pairs
-from radgs.training.subject import Subject
+from radgs.training.training_vertebra import TrainingVertebra
 
 
 @pytest.fixture(scope="session")
@@ -18,12 +18,12 @@ def level(phantom_spine: PhantomSpine) -> Level:
 
 
 @pytest.fixture(scope="session")
-def subject(phantom_spine: PhantomSpine, level: Level) -> Subject:
+def vertebra(phantom_spine: PhantomSpine, level: Level) -> TrainingVertebra:
     """L3 taken out of the phantom."""
-    return Subject.of(phantom_spine.ct, phantom_spine.labels, level)
+    return TrainingVertebra.of(phantom_spine.ct, phantom_spine.labels, level)
 
 
 @pytest.fixture(scope="session")
-def pairs(subject: Subject) -> PairBank:
+def pairs(vertebra: TrainingVertebra) -> PairBank:
     """Six pairs."""
-    return make_pairs(subject, "L3", 6, np.random.default_rng(3))
+    return make_pairs(vertebra, "L3", 6, np.random.default_rng(3))

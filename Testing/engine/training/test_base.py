@@ -10,7 +10,7 @@ import pytest
 
 from radgs.geometry import Volume
 from radgs.io.model_header import SUFFIX, work_folder
-from radgs.networks import Patient, ct_fingerprint, load_generic, save_networks
+from radgs.networks import PreparedFor, ct_fingerprint, load_generic, save_networks
 from radgs.training.base import starting_networks
 
 CENTRE = np.array([0.0, 0.0, 100.0])
@@ -22,12 +22,12 @@ def ct() -> Volume:
 
 
 def keep_model(folder: Path, level: str, z: float, fingerprint: str) -> Path:
-    networks = replace(load_generic(), patient=Patient(level, (0.0, 0.0, z), fingerprint))
+    networks = replace(load_generic(), prepared_for=PreparedFor(level, (0.0, 0.0, z), fingerprint))
     return save_networks(networks, folder / f"{level}{SUFFIX}")
 
 
 def chosen(ct: Volume, folder: Path) -> str | None:
-    patient = starting_networks(ct, CENTRE, folder).patient
+    patient = starting_networks(ct, CENTRE, folder).prepared_for
     return None if patient is None else patient.level
 
 

@@ -17,7 +17,7 @@ from radgs.networks.regm import kabsch
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, PairSettings, make_pairs
-from radgs.training.subject import Subject
+from radgs.training.training_vertebra import TrainingVertebra
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +47,17 @@ def test_true_canonical_coordinates_give_the_true_pose_by_kabsch(source: PairSou
     assert mean_distance(pairs.surface, found, pairs.pose(2)) < 0.01
 
 
-def test_poses_and_motion_stay_within_their_settings(subject: Subject) -> None:
+def test_poses_and_motion_stay_within_their_settings(vertebra: TrainingVertebra) -> None:
     settings = PairSettings(rotation_deg=10.0, offset_mm=5.0)
-    bank = make_pairs(subject, "L3", 8, np.random.default_rng(0), settings)
+    bank = make_pairs(vertebra, "L3", 8, np.random.default_rng(0), settings)
     for number in range(8):
-        ct_to_roi = bank.pose(number) @ subject.frame_to_ct.inverse()
+        ct_to_roi = bank.pose(number) @ vertebra.frame_to_ct.inverse()
         assert np.degrees(ct_to_roi.angle) <= 10.0 + 1e-6
         assert np.linalg.norm(bank.pose(number).translation) <= 5.0 + 1e-6
 
 
-def test_the_same_generator_makes_the_same_pairs(subject: Subject) -> None:
-    first, again = (make_pairs(subject, "L3", 3, np.random.default_rng(7)) for _ in range(2))
+def test_the_same_generator_makes_the_same_pairs(vertebra: TrainingVertebra) -> None:
+    first, again = (make_pairs(vertebra, "L3", 3, np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(first.frame_to_roi, again.frame_to_roi)
     assert np.array_equal(first.background, again.background)
 

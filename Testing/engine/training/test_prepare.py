@@ -37,7 +37,10 @@ MODULE_FOLDER = Path(radgs.__file__).resolve().parents[1]
 
 #: Everything that a real preparation does, of each a little.
 SMALL = PreparationSettings(
-    most_pairs=6, pairs_at_a_time=2, held_out=2, training=replace(SETTINGS, batch=2, warm_up_steps=2, looked_at=2)
+    most_pairs=6,
+    pairs_at_a_time=2,
+    held_out=2,
+    training=replace(SETTINGS, batch=2, warm_up_steps=2, validation_pairs=2),
 )
 
 
@@ -95,8 +98,8 @@ def test_the_end_leaves_a_scored_model_and_no_unfinished_work(
 ) -> None:
     out, _told = finished
     networks, summary = load_networks(out), read_model_summary(out)
-    assert networks.patient is not None
-    assert (networks.patient.level, summary.level) == ("L3", "L3")
+    assert networks.prepared_for is not None
+    assert (networks.prepared_for.level, summary.level) == ("L3", "L3")
     assert networks.accuracy is not None
     assert networks.accuracy.pairs == SMALL.held_out
     assert summary.accuracy["ssim_3d"] == networks.accuracy.ssim_3d
@@ -115,7 +118,7 @@ def test_cancelled_while_it_trains_it_keeps_the_best_and_goes_on_there(
 ) -> None:
     watcher = Watcher(lambda told: bool(told) and told[-1].stage == "train" and told[-1].fraction > 0.4)
     networks = prepare_small(phantom_spine, level, out, progress=watcher, cancelled=watcher.cancelled, minutes=1.0)
-    assert networks.patient is not None
+    assert networks.prepared_for is not None
     assert watcher.told[-1].message == "cancelled; the best so far is kept"
     assert networks.record["steps"] >= 1
     assert work_folder(out).is_dir()

@@ -60,7 +60,7 @@ def session_on(
     """Two seconds of training on these pairs, from the generic networks."""
     networks = load_generic()
     source = PairSource([pairs], networks.recm.config.voxels, Exposure())
-    settings = TrainingSettings(batch=2, learning_rate=1e-4, look_every_seconds=1e9, looked_at=2)
+    settings = TrainingSettings(batch=2, learning_rate=1e-4, validate_every_seconds=1e9, validation_pairs=2)
     return TrainingSession(
         networks,
         source,
@@ -70,7 +70,7 @@ def session_on(
         seed=0,
         out=out,
         work=work,
-        patient=None,
+        prepared_for=None,
         record=record,
         best_before=best_before,
     )

@@ -1,4 +1,4 @@
-"""The training loop: it learns, it looks, and it goes on where it stopped."""
+"""The training loop: it learns, it validates, and it goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.pairs import PairBank
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
 
-SETTINGS = TrainingSettings(batch=2, warm_up_steps=3, look_every_seconds=1e9, looked_at=2)
+SETTINGS = TrainingSettings(batch=2, warm_up_steps=3, validate_every_seconds=1e9, validation_pairs=2)
 
 
 def trainer(pairs: PairBank, budget_seconds: float = 1e6, settings: TrainingSettings = SETTINGS) -> Trainer:
@@ -28,7 +28,7 @@ def trainer(pairs: PairBank, budget_seconds: float = 1e6, settings: TrainingSett
 def run_steps(one: Trainer, count: int) -> list[TrainingProgress]:
     """A few steps; what was told after each."""
     told: list[TrainingProgress] = []
-    one.run(told.append, lambda accuracy: None, lambda: len(told) >= count)
+    one.run_steps(told.append, lambda accuracy: None, lambda: len(told) >= count)
     return told
 
 
@@ -45,11 +45,11 @@ def test_a_few_steps_lower_the_losses(pairs: PairBank) -> None:
 
 
 def test_the_budget_ends_it_with_a_look(pairs: PairBank) -> None:
-    looks: list[Accuracy] = []
+    validations: list[Accuracy] = []
     one = trainer(pairs, budget_seconds=0.5)
-    one.run(lambda progress: None, looks.append)
+    one.run_steps(lambda progress: None, validations.append)
     assert one.seconds >= 0.5
-    assert [look.pairs for look in looks] == [2]
+    assert [validation.pairs for validation in validations] == [2]
     assert one.history[-1]["steps"] == one.steps
 
 

@@ -1,4 +1,4 @@
-"""Taking a CT apart into bodies that may move on their own."""
+"""Separating a CT into parts that may move on their own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from radgs.geometry import RigidTransform, Volume, isotropic_grid
 from radgs.phantom import PhantomSpine
 from radgs.vertebra.separation import (
     SLAB_VOXELS,
-    BodySplit,
+    SplitCT,
     label_box,
     resampled_isotropic,
     soft_mask,
-    split_bodies,
+    split_parts,
 )
 
 
@@ -27,12 +27,12 @@ def spine(phantom_spine: PhantomSpine) -> PhantomSpine:
 
 
 @pytest.fixture(scope="module")
-def split(spine: PhantomSpine) -> BodySplit:
-    return split_bodies(spine.ct, spine.labels, [spine.levels["L3"], spine.levels["L2"]])
+def split(spine: PhantomSpine) -> SplitCT:
+    return split_parts(spine.ct, spine.labels, [spine.levels["L3"], spine.levels["L2"]])
 
 
-def put_back(split: BodySplit) -> np.ndarray:
-    """Remainder plus every body's excess, voxel by voxel."""
+def put_back(split: SplitCT) -> np.ndarray:
+    """Remainder plus every part's excess, voxel by voxel."""
     whole = Volume(split.remainder.array.copy(), split.remainder.index_to_ras)
     for part in split.excess.values():
         low = np.round(whole.to_index(part.to_ras([0, 0, 0]))).astype(int)
@@ -49,23 +49,23 @@ def two_blocks() -> tuple[Volume, Volume]:
     return Volume(hu, grid.index_to_ras), Volume(labels, grid.index_to_ras)
 
 
-def test_the_parts_add_up_to_the_ct(spine: PhantomSpine, split: BodySplit) -> None:
+def test_the_parts_add_up_to_the_ct(spine: PhantomSpine, split: SplitCT) -> None:
     np.testing.assert_allclose(put_back(split), attenuation_from_hu(spine.ct.array), atol=1e-8)
 
 
 def test_taking_bodies_out_leaves_the_ct_itself_alone() -> None:
     ct, labels = two_blocks()
     before = ct.array.copy()
-    split_bodies(ct, labels, [1, 2])
+    split_parts(ct, labels, [1, 2])
     np.testing.assert_array_equal(ct.array, before)
 
 
-def test_soft_tissue_is_left_where_the_vertebra_was(spine: PhantomSpine, split: BodySplit) -> None:
+def test_soft_tissue_is_left_where_the_vertebra_was(spine: PhantomSpine, split: SplitCT) -> None:
     inside = ndimage.binary_erosion(spine.labels.array == spine.levels["L3"])
     np.testing.assert_allclose(split.remainder.array[inside], SOFT_TISSUE, atol=1e-8)
 
 
-def test_little_bone_is_left_over_around_the_vertebra(spine: PhantomSpine, split: BodySplit) -> None:
+def test_little_bone_is_left_over_around_the_vertebra(spine: PhantomSpine, split: SplitCT) -> None:
     """Within 3 mm of its surface, partial-volume voxels included, and away from its neighbours."""
     vertebra = spine.labels.array == spine.levels["L3"]
     neighbours = (spine.labels.array > 0) & ~vertebra
@@ -76,16 +76,16 @@ def test_little_bone_is_left_over_around_the_vertebra(spine: PhantomSpine, split
     assert np.maximum(after, 0.0).sum() < 0.22 * np.maximum(before, 0.0).sum()
 
 
-def test_far_from_the_bodies_nothing_changes(spine: PhantomSpine, split: BodySplit) -> None:
-    bodies = np.isin(spine.labels.array, [spine.levels["L3"], spine.levels["L2"]])
-    away = ~ndimage.binary_dilation(bodies, iterations=3)
+def test_far_from_the_bodies_nothing_changes(spine: PhantomSpine, split: SplitCT) -> None:
+    parts = np.isin(spine.labels.array, [spine.levels["L3"], spine.levels["L2"]])
+    away = ~ndimage.binary_dilation(parts, iterations=3)
     np.testing.assert_array_equal(split.remainder.array[away], attenuation_from_hu(spine.ct.array)[away])
 
 
 @pytest.mark.parametrize("order", [[1, 2], [2, 1]])
 def test_bodies_that_overlap_lose_no_attenuation_in_either_order(order: list[int]) -> None:
     ct, labels = two_blocks()
-    split = split_bodies(ct, labels, order)
+    split = split_parts(ct, labels, order)
     np.testing.assert_allclose(put_back(split), attenuation_from_hu(ct.array), atol=1e-8)
     inside = ndimage.binary_erosion(labels.array > 0)
     np.testing.assert_allclose(split.remainder.array[inside], SOFT_TISSUE, atol=1e-8)
@@ -99,8 +99,8 @@ def test_labels_may_lie_on_another_grid(spine: PhantomSpine) -> None:
     turn = RigidTransform.from_rotation_vector([0.3, -0.2, 0.4], centre).matrix @ turned.index_to_ras
     elsewhere = spine.labels.resampled_to(Volume(turned.array, turn), order=0)
 
-    same = split_bodies(spine.ct, spine.labels, [label]).excess[label]
-    other = split_bodies(spine.ct, elsewhere, [label])
+    same = split_parts(spine.ct, spine.labels, [label]).excess[label]
+    other = split_parts(spine.ct, elsewhere, [label])
     np.testing.assert_allclose(put_back(other), attenuation_from_hu(spine.ct.array), atol=1e-8)
     moved = other.excess[label].resampled_to(same).array
     assert moved.sum() == pytest.approx(same.array.sum(), rel=0.03)
@@ -137,9 +137,7 @@ def test_a_box_at_the_edge_of_the_grid_is_cut_there() -> None:
 
 
 @pytest.mark.parametrize("spacing_mm", [0.8, 1.5, 3.0])
-def test_an_isotropic_copy_keeps_the_mass_and_its_place(
-    split: BodySplit, spine: PhantomSpine, spacing_mm: float
-) -> None:
+def test_an_isotropic_copy_keeps_the_mass_and_its_place(split: SplitCT, spine: PhantomSpine, spacing_mm: float) -> None:
     part = split.excess[spine.levels["L3"]]
     copy = resampled_isotropic(part, spacing_mm)
     np.testing.assert_allclose(copy.spacing, spacing_mm)
@@ -149,7 +147,7 @@ def test_an_isotropic_copy_keeps_the_mass_and_its_place(
     np.testing.assert_allclose(centroid(copy), centroid(part), atol=0.1 * max(spacing_mm, part.spacing.max()))
 
 
-def test_an_isotropic_copy_may_be_cut_to_a_box(split: BodySplit) -> None:
+def test_an_isotropic_copy_may_be_cut_to_a_box(split: SplitCT) -> None:
     copy = resampled_isotropic(split.remainder, 2.0, centre=np.array([3.0, -4.0, 5.0]), size_mm=np.full(3, 60.0))
     assert copy.size == (31, 31, 31)
     np.testing.assert_allclose(copy.to_ras([15, 15, 15]), [3.0, -4.0, 5.0])

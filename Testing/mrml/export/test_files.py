@@ -19,7 +19,7 @@ from scene_parts import add_transform
 
 from radgs.case import LevelResult
 from radgs.errors import ExportError
-from radgs.export import FILE_FORMATS, Consent, WithheldError
+from radgs.export import FILE_FORMATS, ReleasePolicy, WithheldError
 from radgs.geometry import FloatArray, RigidTransform
 
 FLIP = np.array([-1.0, -1.0, 1.0])
@@ -108,25 +108,25 @@ def test_the_plan_under_the_ct_goes_with_it(a_demo_case: Any, a_result: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("levels", "consent", "withheld"),
+    ("levels", "policy", "withheld"),
     [
         (["L3"], None, None),
         (["L3", "L4"], None, ("check", ("L4",))),
-        (["L3", "L4"], Consent(check=True), None),
-        (["L4", "L5"], Consent(check=True), ("reject", ("L5",))),
-        (["L3", "L4", "L5"], Consent(reject=True), None),
+        (["L3", "L4"], ReleasePolicy(check=True), None),
+        (["L4", "L5"], ReleasePolicy(check=True), ("reject", ("L5",))),
+        (["L3", "L4", "L5"], ReleasePolicy(reject=True), None),
         ([], None, ("reject", ("L5",))),
     ],
 )
 def test_a_level_leaves_by_its_verdict_and_all_of_them_or_none(
-    a_logic: Any, a_demo_case: Any, a_result: str, tmp_path: Path, levels: list[str], consent: Any, withheld: Any
+    a_logic: Any, a_demo_case: Any, a_result: str, tmp_path: Path, levels: list[str], policy: Any, withheld: Any
 ) -> None:
     if withheld is None:
-        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], levels, consent)
+        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], levels, policy)
         assert [f"{level}_ct_to_world.csv" for level in levels] == names(tmp_path / "out")[::2]
         return
     with pytest.raises(WithheldError) as error:
-        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], levels, consent)
+        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], levels, policy)
     assert (error.value.verdict, error.value.levels) == withheld
     assert "--" not in error.value.remedy, "there is no command line here"
     assert names(tmp_path / "out") == []
@@ -135,7 +135,7 @@ def test_a_level_leaves_by_its_verdict_and_all_of_them_or_none(
 def test_what_leaves_names_the_result_it_came_from(
     a_logic: Any, a_demo_case: Any, a_result: str, tmp_path: Path
 ) -> None:
-    a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["json"], ["L3", "L4"], Consent(check=True))
+    a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["json"], ["L3", "L4"], ReleasePolicy(check=True))
     record = json.loads((tmp_path / "out" / "ct_to_world.json").read_text(encoding="utf-8"))
     assert record["inputs"] == {"result_sha256": a_result, "case_sha256": CASE_SHA256}
     assert record["versions"] == {"radgs": "0.1.0"}
@@ -148,14 +148,14 @@ def test_a_scene_saved_and_loaded_again_exports_the_same(
 ) -> None:
     import shutil
 
-    a_logic.exportLevels(a_demo_case.ct, tmp_path / "before", ["json", "csv"], ["L3", "L4"], Consent(check=True))
+    a_logic.exportLevels(a_demo_case.ct, tmp_path / "before", ["json", "csv"], ["L3", "L4"], ReleasePolicy(check=True))
     bundle = str(tmp_path / "scene.mrb")
     assert slicer.mrmlScene.WriteToMRB(bundle)
     slicer.mrmlScene.Clear(0)
     shutil.rmtree(tmp_path / "result")
     slicer.mrmlScene.ReadFromMRB(bundle)
     ct = slicer.util.getNode("CT")
-    a_logic.exportLevels(ct, tmp_path / "after", ["json", "csv"], ["L3", "L4"], Consent(check=True))
+    a_logic.exportLevels(ct, tmp_path / "after", ["json", "csv"], ["L3", "L4"], ReleasePolicy(check=True))
     for name in names(tmp_path / "before"):
         assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes(), name
     with pytest.raises(WithheldError):
@@ -189,10 +189,10 @@ def test_a_transform_edited_by_hand_is_told_and_stays_until_it_is_restored(
 ) -> None:
     edit()
     with pytest.raises(ExportError, match=f"L3 cannot be exported: .*{why}") as error:
-        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], ["L3"], Consent(check=True, reject=True))
+        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], ["L3"], ReleasePolicy(check=True, reject=True))
     assert error.value.remedy.startswith("Restore L3")
     assert names(tmp_path / "out") == []
-    a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], ["L4"], Consent(check=True))
+    a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], ["L4"], ReleasePolicy(check=True))
     a_logic.restoreLevel(a_demo_case.ct, "L3")
     a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", ["csv"], ["L3"])
     exported = np.loadtxt(tmp_path / "out" / "L3_ct_to_world.csv", delimiter=",")
@@ -228,7 +228,7 @@ def test_a_pose_of_before_does_not_pass_for_a_registration_that_failed(
 ) -> None:
     bring_in(tmp_path / "second", a_demo_case, {"L3": LevelResult(None, "reject")})
     with pytest.raises(ExportError, match="L3 cannot be exported: its last registration found no pose"):
-        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", levels=["L3"], consent=Consent(reject=True))
+        a_logic.exportLevels(a_demo_case.ct, tmp_path / "out", levels=["L3"], policy=ReleasePolicy(reject=True))
 
 
 def test_levels_of_different_xrays_do_not_leave_together(

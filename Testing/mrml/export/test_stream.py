@@ -19,7 +19,7 @@ from scene_parts import add_transform
 
 from radgs.case import LevelResult
 from radgs.errors import ExportError
-from radgs.export import Consent, WithheldError
+from radgs.export import ReleasePolicy, WithheldError
 from radgs.geometry import RigidTransform
 
 
@@ -64,7 +64,7 @@ def free_port() -> int:
 def test_two_levels_reach_a_server_and_a_planned_screw_lands_where_the_scene_has_it(
     a_logic: Any, a_result: Any, navigation: Any, received: Any
 ) -> None:
-    a_logic.startStream(a_result, HOST, navigation.port, levels=["L3", "L4"], consent=Consent(check=True))
+    a_logic.startStream(a_result, HOST, navigation.port, levels=["L3", "L4"], policy=ReleasePolicy(check=True))
     assert received("L3Verdict").string == "accept: predicted error 0.8 mm (95 % of the surface)"
     assert received("L4Verdict").string.startswith("check: predicted error 2.5 mm")
     for level, pose in (("L3", L3), ("L4", L4)):
@@ -139,12 +139,12 @@ def test_what_may_not_leave_any_more_is_revoked_and_comes_back_when_it_may(
 def test_the_verdict_is_asked_at_the_start_and_a_confirmation_holds_for_that_pose_alone(
     a_logic: Any, a_demo_case: Any, a_result: Any, navigation: Any, received: Any, tmp_path: Path
 ) -> None:
-    for levels, consent, verdict in ((["L3", "L4"], None, "check"), (["L5"], Consent(check=True), "reject")):
+    for levels, policy, verdict in ((["L3", "L4"], None, "check"), (["L5"], ReleasePolicy(check=True), "reject")):
         with pytest.raises(WithheldError) as withheld:
-            a_logic.startStream(a_result, HOST, navigation.port, levels=levels, consent=consent)
+            a_logic.startStream(a_result, HOST, navigation.port, levels=levels, policy=policy)
         assert withheld.value.verdict == verdict
         assert not a_logic.stream.running
-    a_logic.startStream(a_result, HOST, navigation.port, levels=["L4"], consent=Consent(check=True))
+    a_logic.startStream(a_result, HOST, navigation.port, levels=["L4"], policy=ReleasePolicy(check=True))
     assert received("L4CTToWorld") is not None
     bring_in(tmp_path / "second", a_demo_case, {"L4": replace(LEVELS["L4"], ct_to_world=L3)})
     assert "verdict check, and nobody has confirmed this pose" in verdict_until(received, "L4", "withheld")
@@ -156,7 +156,7 @@ def test_a_level_registered_to_other_xrays_does_not_join_the_stream(
 ) -> None:
     from RadGSRegLib.scene.xray_nodes import add_xray, geometry_of, pixels_of
 
-    a_logic.startStream(a_result, HOST, navigation.port, levels=["L3", "L4"], consent=Consent(check=True))
+    a_logic.startStream(a_result, HOST, navigation.port, levels=["L3", "L4"], policy=ReleasePolicy(check=True))
     assert received("L4CTToWorld") is not None
     others = tuple(add_xray(f"{x.GetName()}2", pixels_of(x), geometry_of(x)) for x in a_demo_case.xrays)
     bring_in(tmp_path / "second", replace(a_demo_case, xrays=others), {"L4": LevelResult(L3, "accept")})

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
+from column import lay_out
 from exported_scene import bring_in
 from placing import to_do
 
@@ -114,6 +115,9 @@ def test_without_a_segmentation_the_way_to_one_is_shown(
         monkeypatch.setattr(slicer.modules, name.lower(), type("Module", (), {"name": name}), raising=False)
         a_filled_panel.panel.refresh()
         assert ui.segmentButton.text == title
+        lay_out(a_filled_panel)
+        lines = ui.segmentationHintLabel.fontMetrics().lineSpacing()
+        assert ui.segmentationHintRow.height < 5 * lines, "the hint stands in a gap"
         user.press(ui.segmentButton)
     assert chosen == ["SegmentEditor", "TotalSegmentator"]
     assert to_do(a_filled_panel) == "Choose a segmentation"

@@ -13,10 +13,10 @@ from radgs.errors import CaseError, GeometryError
 from radgs.geometry import FloatArray, RigidTransform, angle_between
 
 #: Rays of one level's clicks that pass farther apart than this mark different things (mm).
-MAXIMUM_CLICK_GAP_MM = 15.0
+MAX_CLICK_GAP_MM = 15.0
 
 #: The world's axes are the patient's to within this (degrees).
-MAXIMUM_ORIENTATION_DEG = 30.0
+MAX_ORIENTATION_DEG = 30.0
 
 FORBIDDEN_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]|^\.|^\s|\s$|^$')
 
@@ -80,11 +80,11 @@ def check_orientation(case: CaseContent) -> None:
                 f"The {name} direction of world_orientation has no length.", "Give it as three numbers, not all zero."
             )
         degrees = np.degrees(angle_between(direction, axes[name]))
-        if degrees > MAXIMUM_ORIENTATION_DEG:
+        if degrees > MAX_ORIENTATION_DEG:
             raise CaseError(
                 f"The patient's {name} direction lies {degrees:.0f} degrees off the world's {axis} axis.",
                 "Turn source_ras and detector_to_ras of all views together until the world's axes are the patient's "
-                f"right, anterior and superior to within {MAXIMUM_ORIENTATION_DEG:.0f} degrees.",
+                f"right, anterior and superior to within {MAX_ORIENTATION_DEG:.0f} degrees.",
             )
 
 
@@ -114,7 +114,7 @@ def check_start(case: CaseContent, level: Level, vertebra: FloatArray) -> None:
         raise GeometryError(f"Level {level.name}: {error.problem}", error.remedy) from error
     assert triangulation is not None
     _check_between(case, level, triangulation.point)
-    if triangulation.gap_mm > MAXIMUM_CLICK_GAP_MM:
+    if triangulation.gap_mm > MAX_CLICK_GAP_MM:
         raise CaseError(
             f"The rays of level {level.name}'s clicks miss each other by {triangulation.gap_mm:.0f} mm.",
             "Click on the same vertebral body's centre in every view; if the clicks are right, check the geometry.",

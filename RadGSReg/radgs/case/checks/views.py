@@ -9,16 +9,16 @@ import numpy as np
 
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import ViewGeometry, XRayView, angle_between
-from radgs.geometry.views import MINIMUM_VIEW_ANGLE_DEG
+from radgs.geometry.views import MIN_VIEW_ANGLE_DEG
 
 #: No X-ray source stands nearer to its detector (mm).
-MINIMUM_SOURCE_TO_DETECTOR_MM = 100.0
+MIN_SOURCE_TO_DETECTOR_MM = 100.0
 
 #: Pixel spacings of detectors and of resampled X-rays (mm); anything else is in another unit.
 PIXEL_SPACING_RANGE_MM = (0.005, 10.0)
 
 #: A pixel's steps and the normal must span this share of the box of their lengths.
-MINIMUM_SPAN = 1e-3
+MIN_SPAN = 1e-3
 
 
 def check_view(view: XRayView) -> None:
@@ -55,7 +55,7 @@ def check_geometry(name: str, geometry: ViewGeometry) -> None:
     if not np.isfinite(detector).all() or not np.isfinite(source).all():
         raise GeometryError(f"{name} has NaN or infinite numbers in its geometry.", "Write finite numbers only.")
     width, height = geometry.pixel_spacing
-    spanned = abs(float(np.linalg.det(detector[:3, :3]))) > MINIMUM_SPAN * width * height > 0
+    spanned = abs(float(np.linalg.det(detector[:3, :3]))) > MIN_SPAN * width * height > 0
     if not spanned or not np.allclose(detector[3], [0, 0, 0, 1]):
         raise GeometryError(
             f"{name} has a detector_to_ras that cannot be inverted.",
@@ -68,7 +68,7 @@ def check_geometry(name: str, geometry: ViewGeometry) -> None:
             f"{name} has pixels of {width:.3g} x {height:.3g} mm.",
             "Give source_ras and detector_to_ras in millimetres.",
         )
-    if geometry.source_to_detector_mm < MINIMUM_SOURCE_TO_DETECTOR_MM:
+    if geometry.source_to_detector_mm < MIN_SOURCE_TO_DETECTOR_MM:
         raise GeometryError(
             f"{name} has its source only {geometry.source_to_detector_mm:.3g} mm from the detector's plane.",
             "Check source_ras and detector_to_ras: a source stands hundreds of millimetres in front of its detector.",
@@ -88,9 +88,9 @@ def check_arrangement(views: Sequence[XRayView]) -> None:
             )
         angles.append((min(angle, 180.0 - angle), first.name, second.name))
     widest, first_name, second_name = max(angles)
-    if widest < MINIMUM_VIEW_ANGLE_DEG:
+    if widest < MIN_VIEW_ANGLE_DEG:
         raise GeometryError(
             f"Views {first_name} and {second_name} are nearly parallel: their directions differ by {widest:.0f} "
             "degrees (opposite ones count as parallel).",
-            f"Use views at least {MINIMUM_VIEW_ANGLE_DEG:.0f} degrees apart, such as AP and lateral.",
+            f"Use views at least {MIN_VIEW_ANGLE_DEG:.0f} degrees apart, such as AP and lateral.",
         )

@@ -10,7 +10,7 @@ from radgs.errors import CaseError, GeometryError, InputFileError
 from radgs.geometry import FloatArray, Volume
 
 #: Thicker slices lose the endplates and the facets (mm).
-MAXIMUM_SPACING_MM = 5.0
+MAX_SPACING_MM = 5.0
 
 #: A CT in HU reaches below this anywhere there is fat, gas or air, and above the other anywhere there is bone.
 SOFTEST_HU, HARDEST_HU = -50.0, 200.0
@@ -19,7 +19,7 @@ SOFTEST_HU, HARDEST_HU = -50.0, 200.0
 VERTEBRA_MEDIAN_HU = (-50.0, 900.0)
 
 #: A smaller label is no vertebra (mm^3).
-MINIMUM_VERTEBRA_MM3 = 2000.0
+MIN_VERTEBRA_MM3 = 2000.0
 
 
 def check_ct(ct: Volume) -> None:
@@ -27,9 +27,9 @@ def check_ct(ct: Volume) -> None:
     if ct.array.ndim != 3 or min(ct.array.shape) < 2:
         raise InputFileError("The CT is not a 3D volume.", "Give the whole stack of slices.")
     _check_placement(ct, "CT")
-    if ct.spacing.max() > MAXIMUM_SPACING_MM + 1e-6:
+    if ct.spacing.max() > MAX_SPACING_MM + 1e-6:
         raise InputFileError(
-            f"The CT's slices are {ct.spacing.max():.3g} mm apart, more than {MAXIMUM_SPACING_MM:g} mm.",
+            f"The CT's slices are {ct.spacing.max():.3g} mm apart, more than {MAX_SPACING_MM:g} mm.",
             "Use a reconstruction with thinner slices, 1 mm if there is one.",
         )
     low, high = float(np.fmin.reduce(ct.array, axis=None)), float(np.fmax.reduce(ct.array, axis=None))
@@ -59,7 +59,7 @@ def check_label(ct: Volume, labels: Volume, level: Level) -> FloatArray:
         present = ", ".join(str(value) for value in np.unique(labels.array) if value)
         raise CaseError(f"{name} is not in the label map.", f"Its labels are {present or 'none at all'}.")
     volume = len(voxels) * abs(np.linalg.det(labels.index_to_ras[:3, :3]))
-    if volume < MINIMUM_VERTEBRA_MM3:
+    if volume < MIN_VERTEBRA_MM3:
         raise CaseError(f"{name} has only {volume:.0f} mm3 and is no vertebra.", "Choose the vertebra's own label.")
     points = labels.to_ras(voxels)
     indices = ct.to_index(points)

@@ -29,7 +29,7 @@ LOOKUP_PAUSE_S = 0.01
 RETRY_S = (0.2, 3.0)
 
 #: Clients served at once.
-MOST_CLIENTS = 16
+MAX_CLIENTS = 16
 
 
 class Link:
@@ -149,7 +149,7 @@ class Link:
 
     def _open_door(self) -> socket.socket:
         try:
-            door = socket.create_server((self.host, self.port), backlog=MOST_CLIENTS)
+            door = socket.create_server((self.host, self.port), backlog=MAX_CLIENTS)
         except (OSError, UnicodeError) as problem:
             raise ExportError(
                 f"{self.host}:{self.port} cannot be listened at: {how_it_failed(problem)}.",
@@ -166,9 +166,9 @@ class Link:
             connection, address = self._door.accept()
         except OSError:  # gone again before it was let in
             return
-        if len(self._peers) >= MOST_CLIENTS:
+        if len(self._peers) >= MAX_CLIENTS:
             connection.close()
-            self._report(f"{address[0]} is turned away: {MOST_CLIENTS} clients are served already.")
+            self._report(f"{address[0]} is turned away: {MAX_CLIENTS} clients are served already.")
             return
         peer = Peer(connection, f"{address[0]}:{address[1]}", self._patience_s, connected=True)
         self._take_in(peer)

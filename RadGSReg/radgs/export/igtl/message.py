@@ -12,7 +12,7 @@ from radgs.errors import ExportError
 from radgs.geometry import RigidTransform, largest_distance
 
 #: OpenIGTLink's header has this much room for the device's name.
-LONGEST_DEVICE_NAME = 20
+MAX_DEVICE_NAME_LENGTH = 20
 
 #: TRANSFORM's float32 may move a point within a metre of the origin by this much.
 FLOAT32_TOLERANCE_MM = 1e-3
@@ -83,7 +83,7 @@ def pack_verdict(level: str, text: str, timestamp: float) -> bytes:
 
 
 def _device(level: str, ending: str) -> str:
-    room = LONGEST_DEVICE_NAME - len("CTToWorld")
+    room = MAX_DEVICE_NAME_LENGTH - len("CTToWorld")
     if not level.isascii() or len(level) > room:
         raise ExportError(
             f"The level name {level} does not fit into an OpenIGTLink device name.",

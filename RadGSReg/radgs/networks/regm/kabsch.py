@@ -9,9 +9,9 @@ from torch import Tensor
 from radgs.geometry import RigidTransform
 
 #: Voxels less likely than this to show the vertebra do not vote.
-LEAST_OCCUPANCY = 0.3
+MIN_OCCUPANCY = 0.3
 #: With fewer voxels than this there is no reconstruction to align.
-LEAST_VOXELS = 30
+MIN_VOXELS = 30
 #: Votes further off than this many millimetres lose half their weight, and more the further they are.
 ROBUST_MM = 4.0
 ROUNDS = 4
@@ -31,8 +31,8 @@ def kabsch(logits: Tensor, canonical: Tensor, points: Tensor) -> RigidTransform 
         frame_to_roi.
     """
     weights = torch.sigmoid(logits.detach()).flatten()
-    voting = weights > LEAST_OCCUPANCY
-    if int(voting.sum()) < LEAST_VOXELS:
+    voting = weights > MIN_OCCUPANCY
+    if int(voting.sum()) < MIN_VOXELS:
         return None
     source = canonical.detach().flatten(1).T[voting].double()
     target = points.reshape(-1, 3)[voting].double()

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 #: Poses: rotations (B, 3, 3) and translations (B, 3) in mm, anatomical frame to ROI.
-Pose = tuple[Tensor, Tensor]
+PoseBatch = tuple[Tensor, Tensor]
 
 #: A radian counts as this many millimetres: the lever of a vertebra's surface.
 LEVER_MM = 25.0
 
 
-def geodesic_loss(pose: Pose, truth: Pose) -> Tensor:
+def geodesic_loss(pose: PoseBatch, truth: PoseBatch) -> Tensor:
     """Mean angle of the remaining rotation on SO(3), radians.
 
     The angle's derivative is not defined at zero; the distance of the matrices, which is 2 sqrt(2) sin(angle / 2), is
@@ -22,23 +22,23 @@ def geodesic_loss(pose: Pose, truth: Pose) -> Tensor:
     return torch.as_tensor(roma.rotmat_geodesic_distance(pose[0], truth[0], clamping=1.0 - 1e-6)).mean()
 
 
-def translation_loss(pose: Pose, truth: Pose) -> Tensor:
+def translation_loss(pose: PoseBatch, truth: PoseBatch) -> Tensor:
     """Mean distance of the body's centres, mm."""
     return _length(pose[1] - truth[1]).mean()
 
 
-def mtre_loss(pose: Pose, truth: Pose, surface: Tensor) -> Tensor:
+def mtre_loss(pose: PoseBatch, truth: PoseBatch, surface: Tensor) -> Tensor:
     """Mean target registration error over surface points (B, S, 3) of the anatomical frame, mm."""
     return surface_distance(pose, truth, surface).mean()
 
 
-def surface_distance(pose: Pose, truth: Pose, surface: Tensor) -> Tensor:
+def surface_distance(pose: PoseBatch, truth: PoseBatch, surface: Tensor) -> Tensor:
     """(B,) mean distance in mm between the surface (B, S, 3) at two poses."""
     turned = surface @ (pose[0] - truth[0]).transpose(1, 2)
     return _length(turned + (pose[1] - truth[1])[:, None]).mean(dim=1)
 
 
-def pose_loss(pose: Pose, truth: Pose, surface: Tensor) -> Tensor:
+def pose_loss(pose: PoseBatch, truth: PoseBatch, surface: Tensor) -> Tensor:
     """Geodesic, translation and mTRE terms in millimetres, in equal parts."""
     terms = LEVER_MM * geodesic_loss(pose, truth) + translation_loss(pose, truth) + mtre_loss(pose, truth, surface)
     return terms / 3.0

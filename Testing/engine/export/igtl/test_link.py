@@ -15,7 +15,7 @@ import pytest
 
 from radgs.errors import ExportError
 from radgs.export.igtl import link as link_module
-from radgs.export.igtl.link import MOST_CLIENTS, Link
+from radgs.export.igtl.link import MAX_CLIENTS, Link
 from radgs.export.igtl.message import pack_pose, pose_device
 from radgs.geometry import RigidTransform
 
@@ -356,8 +356,8 @@ def test_an_address_in_use_and_a_name_nobody_has_are_told() -> None:
 def test_more_clients_than_it_serves_are_turned_away() -> None:
     said: list[str] = []
     with Link(HOST, 0, listen=True, report=said.append) as link:
-        clients = [socket.create_connection((HOST, link.port), PATIENCE_S) for _ in range(MOST_CLIENTS + 1)]
+        clients = [socket.create_connection((HOST, link.port), PATIENCE_S) for _ in range(MAX_CLIENTS + 1)]
         pump(link, lambda: any("turned away" in line for line in said))
-        assert len(link.peers) == MOST_CLIENTS
+        assert len(link.peers) == MAX_CLIENTS
         for one in clients:
             one.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from radgs.export.formats import WrittenFile
-from radgs.export.shipment import OutgoingPose
+from radgs.export.released_poses import ReleasedPose
 from radgs.versions import ENGINE_VERSION
 
 FRAMES = (
@@ -16,8 +16,8 @@ FRAMES = (
 WIDTH = 100
 
 
-def companion_text(written: WrittenFile, explanation: str, sha256: str, distance_mm: float) -> str:
-    """The companion of one file.
+def sidecar_text(written: WrittenFile, explanation: str, sha256: str, distance_mm: float) -> str:
+    """The sidecar of one file.
 
     Args:
         written: The file and its poses, all of one registration.
@@ -28,8 +28,8 @@ def companion_text(written: WrittenFile, explanation: str, sha256: str, distance
     parts = [f"{written.path.name}\n{'=' * len(written.path.name)}"]
     for pose in written.poses:
         parts += [_verdict(pose), _matrix(pose)]
-    origin = written.poses[0].origin
-    hashes = {"this file": sha256, "result.json": origin.result_sha256, "the case": origin.case_sha256}
+    provenance = written.poses[0].provenance
+    hashes = {"this file": sha256, "result.json": provenance.result_sha256, "the case": provenance.case_sha256}
     parts += [
         "What the file holds\n" + _indented(explanation),
         "Frames\n" + _indented(FRAMES),
@@ -40,13 +40,13 @@ def companion_text(written: WrittenFile, explanation: str, sha256: str, distance
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(pose: OutgoingPose) -> str:
+def _verdict(pose: ReleasedPose) -> str:
     lines = [f"Verdict on {pose.level}: {pose.verdict}", _indented(f"{pose.release}; {pose.expectation}.")]
     lines += [_indented(reason.message) for reason in pose.reasons]
     return "\n".join(lines)
 
 
-def _matrix(pose: OutgoingPose) -> str:
+def _matrix(pose: ReleasedPose) -> str:
     rows = "\n".join("  " + " ".join(f"{number:18.12f}" for number in row) for row in pose.ct_to_world.matrix + 0.0)
     return f"ct_to_world of {pose.level}: x_world = ct_to_world @ x_ct, RAS, mm\n{rows}"
 

@@ -14,9 +14,9 @@ from radgs.errors import CaseError
 from radgs.gaussians import fit
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, unit
 from radgs.phantom import PhantomSpine
-from radgs.vertebra import VertebraModel, build_vertebra_model
-from radgs.vertebra.model import REACH_MM, VERTEBRA_VOXEL_MM, GaussianBody, neighbouring_labels
-from radgs.vertebra.separation import BodySplit, resampled_isotropic, split_bodies
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
+from radgs.vertebra.anatomy import REACH_MM, VERTEBRA_VOXEL_MM, GaussianPart, neighbouring_labels
+from radgs.vertebra.separation import SplitCT, resampled_isotropic, split_parts
 
 POSE = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [10.0, -20.0, 5.0])
 DIRECTIONS = {"AP": (0.0, -1.0, 0.0), "LAT": (1.0, 0.0, 0.0), "oblique": (0.6, -0.7, 0.3)}
@@ -28,13 +28,13 @@ def view(direction: str, at: np.ndarray) -> ViewGeometry:
     return ViewGeometry(source, np.eye(4), (1, 1)).crop_geometry(at, 128.0, 128)
 
 
-def spine_of_blocks(labels: list[int], pitch_mm: float = 34.0) -> Volume:
+def spine_of_blocks(labels: list[int], level_spacing_mm: float = 34.0) -> Volume:
     """Blocks of 20 mm one under the other, labelled from the head down, in voxels of 2 mm."""
     array = np.zeros((len(labels) * 17 + 10, 30, 30), dtype=np.uint8)
     for order, label in enumerate(labels):
         top = array.shape[0] - 5 - order * 17
         array[top - 10 : top, 10:20, 10:20] = label
-    return Volume(array, np.diag([2.0, 2.0, pitch_mm / 17, 1.0]))
+    return Volume(array, np.diag([2.0, 2.0, level_spacing_mm / 17, 1.0]))
 
 
 def neighbours_of(labels: Volume, label: int) -> list[int]:
@@ -57,7 +57,7 @@ def test_the_last_vertebra_has_one_neighbour_and_a_lone_one_none() -> None:
 
 
 def test_a_vertebra_too_far_away_is_no_neighbour() -> None:
-    assert neighbours_of(spine_of_blocks([20, 21, 22], pitch_mm=65.0), 21) == []
+    assert neighbours_of(spine_of_blocks([20, 21, 22], level_spacing_mm=65.0), 21) == []
 
 
 def test_a_bone_beside_the_vertebra_is_no_neighbour_whatever_its_number() -> None:
@@ -70,7 +70,9 @@ def test_neighbours_of_the_real_vertebrae_are_found(real_labels: Volume) -> None
     assert neighbouring_labels(real_labels, 33, body_centre(real_labels, 33)) == [32, 34]
 
 
-def test_the_model_describes_the_vertebra_asked_for(phantom_model: VertebraModel, phantom_spine: PhantomSpine) -> None:
+def test_the_model_describes_the_vertebra_asked_for(
+    phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine
+) -> None:
     frame = phantom_spine.frames["L3"]
     assert phantom_model.level == Level("L3", phantom_spine.levels["L3"])
     np.testing.assert_allclose(phantom_model.centre, frame.translation, atol=4.0)
@@ -79,11 +81,11 @@ def test_the_model_describes_the_vertebra_asked_for(phantom_model: VertebraModel
     true_pitch = min(
         np.linalg.norm(phantom_spine.frames[other].translation - frame.translation) for other in ("L2", "L4")
     )
-    assert phantom_model.pitch_mm == pytest.approx(true_pitch, abs=5.0)
+    assert phantom_model.level_spacing_mm == pytest.approx(true_pitch, abs=5.0)
 
 
 def test_the_models_volumes_are_where_and_what_they_should_be(
-    phantom_model: VertebraModel, phantom_spine: PhantomSpine
+    phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine
 ) -> None:
     assert len(phantom_model.neighbours) == 2
     for neighbour, label in zip(phantom_model.neighbours, ("L2", "L4"), strict=True):
@@ -106,22 +108,22 @@ def assert_fine_cubes(volume: Volume) -> None:
     assert volume.spacing[0] <= 2.0
 
 
-def test_the_gaussians_hold_the_vertebras_mass(phantom_model: VertebraModel, phantom_spine: PhantomSpine) -> None:
-    split = split_bodies(phantom_spine.ct, phantom_spine.labels, [phantom_model.level.label])
+def test_the_gaussians_hold_the_vertebras_mass(phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine) -> None:
+    split = split_parts(phantom_spine.ct, phantom_spine.labels, [phantom_model.level.label])
     excess = split.excess[phantom_model.level.label]
     gaussians = phantom_model.gaussians
     masses = gaussians.densities * (2 * np.pi) ** 1.5 * gaussians.log_scales.sum(dim=1).exp()
     assert float(masses.sum()) == pytest.approx(float(excess.array.sum() * excess.spacing.prod()), rel=0.05)
 
 
-def test_the_mask_renders_as_the_vertebras_thickness(phantom_model: VertebraModel) -> None:
-    thickness = phantom_model.mask_body.render(POSE, view("LAT", POSE.apply(phantom_model.centre)))
+def test_the_mask_renders_as_the_vertebras_thickness(phantom_model: VertebraAnatomy) -> None:
+    thickness = phantom_model.mask_part.render(POSE, view("LAT", POSE.apply(phantom_model.centre)))
     assert 30.0 < float(thickness[64, 64]) < 65.0
     assert float(thickness[0].abs().max()) == 0.0
 
 
 def test_preparing_reports_progress_up_to_the_end(
-    phantom_model: VertebraModel, preparation_progress: list[float]
+    phantom_model: VertebraAnatomy, preparation_progress: list[float]
 ) -> None:
     assert phantom_model.gaussians.means.shape == (2000, 3)
     assert preparation_progress == sorted(preparation_progress)
@@ -130,29 +132,29 @@ def test_preparing_reports_progress_up_to_the_end(
 
 def test_a_label_that_is_not_there_is_refused(phantom_spine: PhantomSpine) -> None:
     with pytest.raises(CaseError):
-        build_vertebra_model(phantom_spine.ct, phantom_spine.labels, Level("L6", 25))
+        build_vertebra_anatomy(phantom_spine.ct, phantom_spine.labels, Level("L6", 25))
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_background_and_splats_make_the_full_image_of_the_phantom(
-    direction: str, phantom_model: VertebraModel, phantom_spine: PhantomSpine
+    direction: str, phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine
 ) -> None:
-    split = split_bodies(phantom_spine.ct, phantom_spine.labels, [phantom_model.level.label])
-    assert_parts_make_the_whole(direction, phantom_spine.ct, split, phantom_model.vertebra_body, phantom_model.centre)
+    split = split_parts(phantom_spine.ct, phantom_spine.labels, [phantom_model.level.label])
+    assert_parts_make_the_whole(direction, phantom_spine.ct, split, phantom_model.vertebra_part, phantom_model.centre)
 
 
 def test_background_and_splats_make_the_full_image_of_a_real_vertebra(real_ct: Volume, real_labels: Volume) -> None:
     """T12."""
     centre = body_centre(real_labels, 32)
     around = real_ct.box(*np.sort(real_ct.to_index([centre - 90.0, centre + 90.0]), axis=0))
-    split = split_bodies(around, real_labels, [32])
-    body = GaussianBody(fit(resampled_isotropic(split.excess[32], VERTEBRA_VOXEL_MM), 2000))
+    split = split_parts(around, real_labels, [32])
+    body = GaussianPart(fit(resampled_isotropic(split.excess[32], VERTEBRA_VOXEL_MM), 2000))
     for direction in DIRECTIONS:
         assert_parts_make_the_whole(direction, around, split, body, centre)
 
 
 def assert_parts_make_the_whole(
-    direction: str, ct: Volume, split: BodySplit, body: GaussianBody, centre: np.ndarray
+    direction: str, ct: Volume, split: SplitCT, body: GaussianPart, centre: np.ndarray
 ) -> None:
     """At least 60 dB of the full image's maximum, and under a twentieth of the vertebra's edges left over."""
     geometry = view(direction, POSE.apply(centre))
@@ -176,15 +178,15 @@ def gradients(image: np.ndarray) -> np.ndarray:
     return np.stack([ndimage.gaussian_filter(image, 1.0, order=order) for order in ((0, 1), (1, 0))])
 
 
-def test_a_bodys_image_and_its_jacobian_agree(phantom_model: VertebraModel) -> None:
+def test_a_bodys_image_and_its_jacobian_agree(phantom_model: VertebraAnatomy) -> None:
     geometry = view("oblique", POSE.apply(phantom_model.centre))
-    image, jacobian = phantom_model.vertebra_body.render_with_jacobian(POSE, geometry, POSE.apply(phantom_model.centre))
-    torch.testing.assert_close(image, phantom_model.vertebra_body.render(POSE, geometry), rtol=0, atol=1e-4)
+    image, jacobian = phantom_model.vertebra_part.render_with_jacobian(POSE, geometry, POSE.apply(phantom_model.centre))
+    torch.testing.assert_close(image, phantom_model.vertebra_part.render(POSE, geometry), rtol=0, atol=1e-4)
     assert jacobian.shape == (6, 128, 128)
 
 
 def test_of_a_long_ct_only_the_vertebras_surroundings_are_looked_at(
-    phantom_spine: PhantomSpine, phantom_model: VertebraModel
+    phantom_spine: PhantomSpine, phantom_model: VertebraAnatomy
 ) -> None:
     """Slices a metre further up change nothing of what a ray through the vertebra meets."""
     ct, labels = phantom_spine.ct, phantom_spine.labels
@@ -192,7 +194,7 @@ def test_of_a_long_ct_only_the_vertebras_surroundings_are_looked_at(
     longer = [np.pad(volume.array, [(0, more), (0, 0), (0, 0)], mode="edge") for volume in (ct, labels)]
     longer[1][labels.size[2] :] = 0
     tall, tall_labels = (Volume(array, volume.index_to_ras) for array, volume in zip(longer, (ct, labels), strict=True))
-    model = build_vertebra_model(tall, tall_labels, Level("L3", phantom_spine.levels["L3"]))
-    np.testing.assert_allclose(model.centre, phantom_model.centre)
-    height = model.whole.size[2] * model.whole.spacing[2]
+    vertebra = build_vertebra_anatomy(tall, tall_labels, Level("L3", phantom_spine.levels["L3"]))
+    np.testing.assert_allclose(vertebra.centre, phantom_model.centre)
+    height = vertebra.whole.size[2] * vertebra.whole.spacing[2]
     assert height < 2 * REACH_MM + 150.0

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radgs.anatomy import body_centre, level_pitch_mm, surface_points, vertebra_frame
+from radgs.anatomy import body_centre, level_spacing_mm, surface_points, vertebra_frame
 from radgs.case import Level
 from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu, hu_from_attenuation
 from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, fit, splat_poses, splat_with_pose_jacobian
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.vertebra.completion import completed, unknown_voxels
-from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask, split_bodies
+from radgs.vertebra.separation import label_box, resampled_isotropic, soft_mask, split_parts
 
 GAUSSIAN_COUNT = 2000
 #: Voxel sizes, mm: the vertebra (for the fit) and its neighbours, everything else, and the CT as it was scanned.
@@ -29,17 +29,17 @@ NEIGHBOUR_REACH_MM = 60.0
 #: How far around a vertebra its CT is looked at, mm: obliquely through the trunk, 45 degrees off its axial plane.
 REACH_MM = 250.0
 #: Distance between lumbar bodies where the labels hold no neighbour.
-TYPICAL_PITCH_MM = 35.0
+TYPICAL_LEVEL_SPACING_MM = 35.0
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianBody:
-    """The vertebra's Gaussians as a body that refinement can move."""
+class GaussianPart:
+    """The vertebra's Gaussians as a part that refinement can move."""
 
     gaussians: RadiativeGaussians
 
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
-        """Line integrals (H, W) at a body-to-world pose."""
+        """Line integrals (H, W) at a part-to-world pose."""
         device = self.gaussians.device
         rotation = torch.as_tensor(pose.rotation, device=device)
         translation = torch.as_tensor(pose.translation, device=device)
@@ -53,7 +53,7 @@ class GaussianBody:
 
 
 @dataclass(frozen=True, eq=False)
-class VertebraModel:
+class VertebraAnatomy:
     """One vertebra of one CT, ready to be registered; every frame is the CT's RAS, mm.
 
     Attributes:
@@ -61,23 +61,23 @@ class VertebraModel:
         centre: (3,) centre of the vertebral body.
         frame_to_ct: The anatomical frame; None where the label has no posterior elements to orient one by.
         surface: (N, 3) area-uniform surface points.
-        pitch_mm: Distance to the neighbouring body; typical where the labels hold no neighbour.
+        level_spacing_mm: Distance to the neighbouring body; typical where the labels hold no neighbour.
         level_offsets: (3,) from this body's centre to those of the levels above and below, mm.
         gaussians: The vertebra's excess over soft tissue.
         mask: Membership 0..1, for silhouettes.
         neighbours: Excess of the vertebrae above and below, 1/mm.
         surroundings: The CT without the vertebra and its neighbours, and what is taken to lie beyond it; 1/mm, as
-            excess over soft tissue where the CT was cut out of the body.
+            excess over soft tissue where the CT was cut out of the patient.
         whole: All of the CT, likewise.
         doubt: How much of both was invented, 1/mm; None where nothing was.
-        device: Where the bodies are rendered.
+        device: Where the parts are rendered.
     """
 
     level: Level
     centre: FloatArray
     frame_to_ct: RigidTransform | None
     surface: FloatArray
-    pitch_mm: float
+    level_spacing_mm: float
     level_offsets: tuple[FloatArray, FloatArray]
     gaussians: RadiativeGaussians
     mask: Volume
@@ -87,48 +87,48 @@ class VertebraModel:
     doubt: Volume | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    def to(self, device: torch.device) -> VertebraModel:
-        """The model, rendered on another device."""
+    def to(self, device: torch.device) -> VertebraAnatomy:
+        """The same anatomy, rendered on another device."""
         return self if device == self.device else replace(self, device=device)
 
     @cached_property
-    def vertebra_body(self) -> GaussianBody:
+    def vertebra_part(self) -> GaussianPart:
         """The vertebra sought."""
-        return GaussianBody(self.gaussians.to(self.device))
+        return GaussianPart(self.gaussians.to(self.device))
 
     @cached_property
-    def neighbour_bodies(self) -> tuple[VolumeRenderer, ...]:
+    def neighbour_parts(self) -> tuple[VolumeRenderer, ...]:
         """The vertebrae above and below."""
         return tuple(VolumeRenderer(volume, with_gradient=True, device=self.device) for volume in self.neighbours)
 
     @cached_property
-    def surroundings_body(self) -> VolumeRenderer:
+    def surroundings_part(self) -> VolumeRenderer:
         """Everything else."""
         return VolumeRenderer(self.surroundings, with_gradient=True, device=self.device)
 
     @cached_property
-    def whole_body(self) -> VolumeRenderer:
+    def whole_part(self) -> VolumeRenderer:
         """The CT as it was scanned."""
         return VolumeRenderer(self.whole, with_gradient=True, device=self.device)
 
     @cached_property
-    def doubt_body(self) -> VolumeRenderer | None:
+    def doubt_part(self) -> VolumeRenderer | None:
         """What the CT does not show."""
         return None if self.doubt is None else VolumeRenderer(self.doubt, device=self.device)
 
     @cached_property
-    def mask_body(self) -> VolumeRenderer:
+    def mask_part(self) -> VolumeRenderer:
         """The vertebra's thickness along a ray, mm."""
         return VolumeRenderer(self.mask, device=self.device)
 
 
-def build_vertebra_model(
+def build_vertebra_anatomy(
     ct: Volume,
     labels: Volume,
     level: Level,
     progress: Callable[[float], None] | None = None,
-) -> VertebraModel:
-    """Takes the CT apart around a vertebra and fits radiative Gaussians to it.
+) -> VertebraAnatomy:
+    """Separates a vertebra from its CT and fits radiative Gaussians to it.
 
     Args:
         ct: Hounsfield units.
@@ -141,10 +141,10 @@ def build_vertebra_model(
     """
     frame_to_ct = _frame_or_none(labels, level.label)
     centre = body_centre(labels, level.label) if frame_to_ct is None else frame_to_ct.translation
-    # No ray through the vertebra's region leaves this box inside a body.
+    # No ray through the vertebra's region leaves this box inside the patient.
     ct, labels = label_box(labels, level.label, ct, REACH_MM), label_box(labels, level.label, labels, REACH_MM)
     neighbours = neighbouring_labels(labels, level.label, centre)
-    pitch = level_pitch_mm(labels, level.label) or TYPICAL_PITCH_MM
+    spacing = level_spacing_mm(labels, level.label) or TYPICAL_LEVEL_SPACING_MM
     unknown, alone = unknown_voxels(ct, labels)
     if unknown.any():  # soft tissue leaves no excess
         ct = Volume(np.where(unknown, hu_from_attenuation(SOFT_TISSUE), ct.array), ct.index_to_ras)
@@ -152,17 +152,17 @@ def build_vertebra_model(
     attenuation = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     whole = completed(attenuation, unknown, WHOLE_VOXEL_MM, alone=alone).excess
     del attenuation
-    split = split_bodies(ct, labels, [level.label, *neighbours])
+    split = split_parts(ct, labels, [level.label, *neighbours])
     surroundings = completed(split.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
     excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
     box = label_box(labels, level.label, ct)
-    return VertebraModel(
+    return VertebraAnatomy(
         level=level,
         centre=centre,
         frame_to_ct=frame_to_ct,
         surface=surface_points(labels, level.label),
-        pitch_mm=pitch,
-        level_offsets=_level_offsets(labels, neighbours, centre, pitch),
+        level_spacing_mm=spacing,
+        level_offsets=_level_offsets(labels, neighbours, centre, spacing),
         gaussians=fit(excess, GAUSSIAN_COUNT, progress=progress),
         mask=resampled_isotropic(soft_mask(labels, level.label, box), VERTEBRA_VOXEL_MM),
         neighbours=tuple(resampled_isotropic(split.excess[n], VERTEBRA_VOXEL_MM) for n in neighbours),
@@ -173,7 +173,7 @@ def build_vertebra_model(
 
 
 def start_centre(labels: Volume, label: int) -> FloatArray:
-    """(3,) centre of the vertebral body as a vertebra's model has it, without the model; the CT's RAS, mm.
+    """(3,) centre of the vertebral body as a ``VertebraAnatomy`` has it, without making one; the CT's RAS, mm.
 
     Raises:
         CaseError: The label map has no such vertebra, or it is too small to have a body.
@@ -202,12 +202,12 @@ def neighbouring_labels(labels: Volume, label: int, centre: FloatArray) -> list[
 
 
 def _level_offsets(
-    labels: Volume, neighbours: list[int], centre: FloatArray, pitch_mm: float
+    labels: Volume, neighbours: list[int], centre: FloatArray, level_spacing_mm: float
 ) -> tuple[FloatArray, FloatArray]:
     """From a body's centre to those above and below: as labelled, else the other's opposite, else along the CT."""
     found = [body_centre(labels, neighbour) - centre for neighbour in neighbours]
     above = next((offset for offset in found if offset[2] > 0), None)
     below = next((offset for offset in found if offset[2] < 0), None)
     if above is None:
-        above = -below if below is not None else np.array([0.0, 0.0, pitch_mm])
+        above = -below if below is not None else np.array([0.0, 0.0, level_spacing_mm])
     return above, below if below is not None else -above

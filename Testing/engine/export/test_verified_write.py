@@ -1,4 +1,4 @@
-"""A file has its name only once it has been read back the same; its companion says what it is."""
+"""A file has its name only once it has been read back the same; its sidecar says what it is."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, OutputError
-from radgs.export import FILE_FORMATS, Consent, ExportFormat, export_files, format_named, release
+from radgs.export import FILE_FORMATS, ExportFormat, ReleasePolicy, export_files, format_named, release
 from radgs.export.matrix_table import MATRIX_TABLE
-from radgs.export.shipment import Shipment
+from radgs.export.released_poses import ReleasedPoses
 from radgs.geometry import RigidTransform
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -25,11 +25,11 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("chosen", FILE_FORMATS, ids=lambda chosen: chosen.name)
-def test_every_file_that_cannot_say_so_itself_has_a_companion(
+def test_every_file_that_cannot_say_so_itself_has_a_sidecar(
     chosen: ExportFormat, result: RegistrationResult, tmp_path: Path
 ) -> None:
-    shipment = release(result, Consent(check=True), ["L3", "L4"], "cd" * 32)
-    files = export_files(shipment, chosen, tmp_path / "out")
+    released = release(result, ReleasePolicy(check=True), ["L3", "L4"], "cd" * 32)
+    files = export_files(released, chosen, tmp_path / "out")
     assert sorted(path.name for path in files) == names(tmp_path / "out"), "nothing else is left behind"
     if chosen.name == "json":
         assert names(tmp_path / "out") == ["ct_to_world.json"]
@@ -52,13 +52,13 @@ def test_every_file_that_cannot_say_so_itself_has_a_companion(
         assert phrase in said, phrase
     assert ("LPS" in said) == (chosen.name != "csv")
     printed = about.split("x_ct, RAS, mm\n")[1].split("\n\n")[0]
-    matrix = shipment.poses[1].ct_to_world.matrix
+    matrix = released.poses[1].ct_to_world.matrix
     np.testing.assert_allclose(np.array(printed.split(), dtype=float).reshape(4, 4), matrix, atol=1e-11)
 
 
 def test_the_record_holds_frame_direction_unit_verdicts_and_hashes(result: RegistrationResult, tmp_path: Path) -> None:
-    shipment = release(result, Consent(check=True), ["L3", "L4"], "cd" * 32)
-    (path,) = export_files(shipment, format_named("json"), tmp_path)
+    released = release(result, ReleasePolicy(check=True), ["L3", "L4"], "cd" * 32)
+    (path,) = export_files(released, format_named("json"), tmp_path)
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["schema"] == "radgs.transforms/1"
     assert (record["frame"], record["unit"], record["direction"]) == ("RAS", "mm", "x_world = ct_to_world @ x_ct")
@@ -75,8 +75,8 @@ def test_levels_of_two_registrations_leave_together_and_each_says_which_it_is_of
     result: RegistrationResult, other_pose: RigidTransform, tmp_path: Path
 ) -> None:
     later = RegistrationResult({"L1": LevelResult(other_pose, "accept")}, case_sha256="12" * 32)
-    shipments = release(result, levels=["L3"], result_sha256="cd" * 32), release(later, result_sha256="34" * 32)
-    together = Shipment(tuple(pose for shipment in shipments for pose in shipment.poses))
+    several = release(result, levels=["L3"], result_sha256="cd" * 32), release(later, result_sha256="34" * 32)
+    together = ReleasedPoses(tuple(pose for released in several for pose in released.poses))
     (path,) = export_files(together, format_named("json"), tmp_path)
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["inputs"] is record["versions"] is None

@@ -19,7 +19,7 @@ TRIAL_POINT = (10.0, 20.0, 30.0)
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Which registration a pose comes from.
 
     Attributes:
@@ -34,17 +34,17 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False)
-class OutgoingPose:
+class ReleasedPose:
     """One vertebra's pose on its way out.
 
     Attributes:
         level: Its name, fit for a file name.
         ct_to_world: RAS mm; ``x_world = ct_to_world @ x_ct``.
         verdict: The program's opinion of the pose.
-        release: Why it was let out, as a phrase (``Consent.release_of``).
+        release: Why it was let out, as a phrase (``ReleasePolicy.release_of``).
         predicted_error_mm: Predicted errors by name; NaN where one could not be computed.
         reasons: Grounds for the verdict.
-        origin: Which registration it comes from.
+        provenance: Which registration it comes from.
 
     Raises:
         ExportError: The level's name cannot stand in a file name.
@@ -56,7 +56,7 @@ class OutgoingPose:
     release: str
     predicted_error_mm: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
-    origin: Origin = field(default_factory=Origin)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
         if FORBIDDEN_IN_NAMES.search(self.level):
@@ -77,20 +77,20 @@ class OutgoingPose:
 
 
 @dataclass(frozen=True, eq=False)
-class Shipment:
+class ReleasedPoses:
     """Poses that were let out together.
 
     Attributes:
         poses: One per level; they may come from several registrations.
     """
 
-    poses: tuple[OutgoingPose, ...]
+    poses: tuple[ReleasedPose, ...]
 
     @property
-    def common_origin(self) -> Origin | None:
+    def common_provenance(self) -> Provenance | None:
         """Which registration all the poses come from; None where they come from several."""
-        origins = [pose.origin for pose in self.poses]
-        return origins[0] if all(origin == origins[0] for origin in origins) else None
+        provenances = [pose.provenance for pose in self.poses]
+        return provenances[0] if all(provenance == provenances[0] for provenance in provenances) else None
 
 
 def expectation(predicted_error_mm: Mapping[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Files out of the door: written aside, read again, compared, and only then put in their place with a companion."""
+"""Writing files for others: written aside, read back, compared, and only then moved into place with a sidecar."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from radgs.errors import ExportError, RadgsError
-from radgs.export.companion import companion_text
 from radgs.export.formats import ExportFormat, WrittenFile
-from radgs.export.shipment import Shipment
+from radgs.export.released_poses import ReleasedPoses
+from radgs.export.sidecar import sidecar_text
 from radgs.geometry import largest_distance
 from radgs.io.atomic import UNFINISHED, cannot_write, write_text
 from radgs.io.transforms import SAME_POSE_MM
 
 
 def export_files(
-    shipment: Shipment, export_format: ExportFormat, folder: str | Path, inputs: Sequence[Path] = ()
+    released: ReleasedPoses, export_format: ExportFormat, folder: str | Path, inputs: Sequence[Path] = ()
 ) -> list[Path]:
-    """Writes a shipment in one format; a file stands under its name only once its poses have been read back the same.
+    """Writes released poses in one format; a file gets its name only once its poses have been read back the same.
 
-    Files of the same names are replaced, together: a shipment cut short leaves none of the earlier ones beside its own.
+    Files of the same names are replaced, together: a write cut short leaves none of the earlier ones beside its own.
 
     Args:
-        shipment: Poses that were let out (``radgs.export.consent.release``).
+        released: Poses that were let out (``radgs.export.release``).
         export_format: One of ``FILE_FORMATS``, or a ``SpatialRegistration`` that knows the series.
         folder: Where to; made where there is none.
         inputs: Files and folders that are not written over.
 
     Returns:
-        The files, each followed by its companion ``<file>.about.txt`` where the file does not say everything itself.
+        The files, each followed by its sidecar ``<file>.about.txt`` where the file does not say everything itself.
 
     Raises:
         ExportError: A file is an input, or does not come back as it was written.
@@ -42,7 +42,7 @@ def export_files(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}export-", dir=folder) as aside:
             staged = []
-            for written in export_format.write(shipment, Path(aside)):
+            for written in export_format.write(released, Path(aside)):
                 staged += _checked(written, export_format)
             _refuse_inputs([folder / path.name for path in staged], inputs)
             for path in staged:
@@ -66,7 +66,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _checked(written: WrittenFile, export_format: ExportFormat) -> list[Path]:
-    """The file, compared with what was to be in it, and its companion."""
+    """The file, compared with what was to be in it, and its sidecar."""
     name = written.path.name
     doubt = "Do not use an earlier file of that name; please report it."
     try:
@@ -81,7 +81,7 @@ def _checked(written: WrittenFile, export_format: ExportFormat) -> list[Path]:
     explanation = export_format.explain(written)
     if explanation is None:
         return [written.path]
-    companion = written.path.with_name(name + ".about.txt")
-    text = companion_text(written, explanation, sha256_of(written.path), distance)
-    write_text(companion, text)
-    return [written.path, companion]
+    sidecar = written.path.with_name(name + ".about.txt")
+    text = sidecar_text(written, explanation, sha256_of(written.path), distance)
+    write_text(sidecar, text)
+    return [written.path, sidecar]

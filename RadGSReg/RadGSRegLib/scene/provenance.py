@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from radgs.errors import RadgsError
-from radgs.export.shipment import Origin
+from radgs.export.released_poses import Provenance
 from radgs.geometry import FloatArray
 from RadGSRegLib.export.references import registered_xrays
-from RadGSRegLib.scene.node_contract import ORIGIN_ATTRIBUTE
+from RadGSRegLib.scene.node_contract import PROVENANCE_ATTRIBUTE
 from RadGSRegLib.scene.placement import ijk_to_own_ras, in_scene
 from RadGSRegLib.scene.xray_nodes import geometry_of
 
@@ -20,30 +20,30 @@ from RadGSRegLib.scene.xray_nodes import geometry_of
 STILL_MM = 0.01
 
 
-def keep_origin(transform: Any, origin: Origin, ct: Any, xrays: Sequence[Any]) -> None:
+def keep_provenance(transform: Any, provenance: Provenance, ct: Any, xrays: Sequence[Any]) -> None:
     """Writes onto a level's transform which registration it comes from, and where CT and X-rays stand now."""
     rays = [_rays(xray) for xray in xrays if in_scene(xray)]
     values = {
-        "result_sha256": origin.result_sha256,
-        "case_sha256": origin.case_sha256,
-        "versions": dict(origin.versions),
+        "result_sha256": provenance.result_sha256,
+        "case_sha256": provenance.case_sha256,
+        "versions": dict(provenance.versions),
         "ct": _corners(ct),
         "xrays": [points for points in rays if points is not None],
     }
-    transform.SetAttribute(ORIGIN_ATTRIBUTE, json.dumps(values, ensure_ascii=False))
+    transform.SetAttribute(PROVENANCE_ATTRIBUTE, json.dumps(values, ensure_ascii=False))
 
 
-def origin_of(transform: Any) -> Origin:
+def provenance_of(transform: Any) -> Provenance:
     """Which registration a level comes from; an unknown one where its transform keeps nothing.
 
     Raises:
-        ValueError: What it keeps was not written by ``keep_origin``.
+        ValueError: What it keeps was not written by ``keep_provenance``.
     """
     kept = _kept(transform)
     versions = kept.get("versions") or {}
     if not isinstance(versions, dict):
         raise ValueError("versions are not a table")
-    return Origin(kept.get("result_sha256"), kept.get("case_sha256"), versions)
+    return Provenance(kept.get("result_sha256"), kept.get("case_sha256"), versions)
 
 
 def what_has_moved(transform: Any, ct: Any) -> str | None:
@@ -52,7 +52,7 @@ def what_has_moved(transform: Any, ct: Any) -> str | None:
     A pose between two frames holds only while both do: the CT's own, and that of the X-rays.
 
     Raises:
-        ValueError: What the transform keeps was not written by ``keep_origin``.
+        ValueError: What the transform keeps was not written by ``keep_provenance``.
     """
     kept = _kept(transform)
     if "ct" in kept and not _same(kept["ct"], _corners(ct)):
@@ -66,7 +66,7 @@ def what_has_moved(transform: Any, ct: Any) -> str | None:
 
 
 def _kept(transform: Any) -> dict[str, Any]:
-    kept = json.loads(transform.GetAttribute(ORIGIN_ATTRIBUTE) or "{}")
+    kept = json.loads(transform.GetAttribute(PROVENANCE_ATTRIBUTE) or "{}")
     if not isinstance(kept, dict):
         raise ValueError("not a table")
     return kept

@@ -1,4 +1,4 @@
-"""A vertebra taken out of its CT, ready to be posed in the region of interest and projected."""
+"""A vertebra separated from its CT, ready to be posed in the region of interest and projected."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from radgs.anatomy import body_centre, surface_points, vertebra_frame
 from radgs.case import Level
 from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
-from radgs.refine.cheaper import HalfResolution
+from radgs.refine.parts import HalfResolution
 from radgs.simulation import SimulationSettings
 from radgs.simulation.articulated import small_motion
-from radgs.vertebra.model import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
-from radgs.vertebra.separation import resampled_isotropic, split_bodies
+from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM, neighbouring_labels
+from radgs.vertebra.separation import resampled_isotropic, split_parts
 
 #: Distances between samples along a ray, mm: training images need no finer ones.
 VERTEBRA_STEP_MM, NEIGHBOUR_STEP_MM, REST_STEP_MM = 1.5, 2.0, 3.0
@@ -25,14 +25,14 @@ SURFACE_POINTS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """One vertebra with its neighbours and everything else, each a body of its own.
+class TrainingVertebra:
+    """One vertebra with its neighbours and everything else, each a part of its own.
 
     Attributes:
         frame_to_ct: Its anatomical frame.
         excess: Its attenuation above soft tissue, 1/mm; index_to_ras leads to the anatomical frame.
         surface: (S, 3) surface points in the anatomical frame, mm.
-        joints: (3,) per neighbour, the point halfway between the two bodies, in the CT's RAS.
+        joints: (3,) per neighbour, the point halfway between the two vertebral bodies, in the CT's RAS.
     """
 
     frame_to_ct: RigidTransform
@@ -44,8 +44,8 @@ class Subject:
     _rest: HalfResolution
 
     @classmethod
-    def of(cls, ct: Volume, labels: Volume, level: Level) -> Subject:
-        """Takes a CT apart around a vertebra.
+    def of(cls, ct: Volume, labels: Volume, level: Level) -> TrainingVertebra:
+        """Separates a vertebra from its CT.
 
         Args:
             ct: Hounsfield units.
@@ -58,7 +58,7 @@ class Subject:
         frame_to_ct = vertebra_frame(labels, level.label)
         centre = frame_to_ct.translation
         others = neighbouring_labels(labels, level.label, centre)
-        split = split_bodies(ct, labels, [level.label, *others])
+        split = split_parts(ct, labels, [level.label, *others])
         excess = resampled_isotropic(split.excess[level.label], VERTEBRA_VOXEL_MM)
         ct_to_frame = frame_to_ct.inverse()
         neighbours = [resampled_isotropic(split.excess[other], WHOLE_VOXEL_MM) for other in others]
@@ -83,8 +83,8 @@ class Subject:
         rest, *neighbours = poses
         with torch.no_grad():
             image = self._rest.render(rest, geometry)
-            for body, pose in zip(self._neighbours, neighbours, strict=True):
-                image = image + body.render(pose, geometry)
+            for part, pose in zip(self._neighbours, neighbours, strict=True):
+                image = image + part.render(pose, geometry)
         return image.numpy()
 
     def random_background(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from radgs.case import LevelResult, RegistrationResult, Verdict
 from radgs.errors import ExportError, RadgsError
-from radgs.export.shipment import Origin, OutgoingPose, Shipment
+from radgs.export.released_poses import Provenance, ReleasedPose, ReleasedPoses
 
 
 @dataclass(frozen=True)
-class Consent:
+class ReleasePolicy:
     """What a person has agreed to.
 
     Attributes:
@@ -53,15 +53,15 @@ class WithheldError(RadgsError):
 
 def release(
     result: RegistrationResult,
-    consent: Consent | None = None,
+    policy: ReleasePolicy | None = None,
     levels: Sequence[str] = (),
     result_sha256: str | None = None,
-) -> Shipment:
+) -> ReleasedPoses:
     """Lets poses out of a result: all of them or none.
 
     Args:
         result: Where they come from.
-        consent: What a person has agreed to; nothing by default.
+        policy: What a person has agreed to; nothing by default.
         levels: Which levels; all by default.
         result_sha256: Of the result.json, where it was read from one.
 
@@ -69,14 +69,14 @@ def release(
         ExportError: A level is not in the result, or has no pose.
         WithheldError: A verdict needs a consent that was not given; ``reject`` is told before ``check``.
     """
-    consent = consent or Consent()
+    policy = policy or ReleasePolicy()
     chosen = chosen_levels(result, levels)
     for verdict in ("reject", "check"):
         withheld = tuple(name for name, level in chosen.items() if level.verdict == verdict)
-        if withheld and not consent.covers(verdict):
+        if withheld and not policy.covers(verdict):
             raise _withheld(verdict, withheld, chosen)
-    origin = Origin(result_sha256, result.case_sha256, result.versions)
-    return Shipment(tuple(outgoing(name, level, consent, origin) for name, level in chosen.items()))
+    provenance = Provenance(result_sha256, result.case_sha256, result.versions)
+    return ReleasedPoses(tuple(outgoing(name, level, policy, provenance) for name, level in chosen.items()))
 
 
 def chosen_levels(result: RegistrationResult, levels: Sequence[str] = ()) -> dict[str, LevelResult]:
@@ -95,8 +95,10 @@ def chosen_levels(result: RegistrationResult, levels: Sequence[str] = ()) -> dic
     return chosen
 
 
-def outgoing(name: str, level: LevelResult, consent: Consent, origin: Origin | None = None) -> OutgoingPose:
-    """One level's pose on its way out, which the consent covers.
+def outgoing(
+    name: str, level: LevelResult, policy: ReleasePolicy, provenance: Provenance | None = None
+) -> ReleasedPose:
+    """One level's pose on its way out, which the policy covers.
 
     Raises:
         ExportError: It has none.
@@ -105,14 +107,14 @@ def outgoing(name: str, level: LevelResult, consent: Consent, origin: Origin | N
         raise ExportError(
             f"{name} has no pose to export{_because(level)}", "Export the other levels with --level, or register again."
         )
-    return OutgoingPose(
+    return ReleasedPose(
         level=name,
         ct_to_world=level.ct_to_world,
         verdict=level.verdict,
-        release=consent.release_of(level.verdict),
+        release=policy.release_of(level.verdict),
         predicted_error_mm=level.predicted_error_mm,
         reasons=level.reasons,
-        origin=origin or Origin(),
+        provenance=provenance or Provenance(),
     )
 
 

@@ -11,27 +11,27 @@ from torch import Tensor
 from torch.nn import functional
 
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
-from radgs.refine.solver import TWIST_SCALE, Body, scaled_twist
+from radgs.refine.solver import TWIST_SCALE, Part, scaled_twist
 
-#: How far a body may move, or a turn may take its surface, until its image is rendered anew, mm.
-EXPANSION_REACH_MM = 0.5
+#: How far a part may move, or a turn may take its surface, until its image is rendered anew, mm.
+LINEAR_REACH_MM = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class HalfResolution:
-    """A smooth body rendered on every second pixel and interpolated: a quarter of the cost."""
+    """A smooth part rendered on every second pixel and interpolated: a quarter of the cost."""
 
-    body: Body
+    part: Part
 
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
         """Line integrals (H, W)."""
-        return _doubled(self.body.render(pose, geometry.binned(2))[None])[0]
+        return _doubled(self.part.render(pose, geometry.binned(2))[None])[0]
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
     ) -> tuple[Tensor, Tensor]:
         """Line integrals (H, W) and derivative (6, H, W)."""
-        image, jacobian = self.body.render_with_jacobian(pose, geometry.binned(2), centre)
+        image, jacobian = self.part.render_with_jacobian(pose, geometry.binned(2), centre)
         doubled = _doubled(torch.cat([image[None], jacobian]))
         return doubled[0], doubled[1:]
 
@@ -42,38 +42,38 @@ def _doubled(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Expanded:
-    """A body whose image is rendered once and follows small motions to first order, by the image's derivative.
+class LinearisedPart:
+    """A part whose image is rendered once and follows small motions to first order, by the image's derivative.
 
-    Near the end of a descent bodies move by hundredths of a millimetre: rendering each step anew would show the same.
+    Near the end of a descent parts move by hundredths of a millimetre: rendering each step anew would show the same.
     It serves one descent, whose twists share one centre.
 
     Args:
-        body: The body.
+        part: The part.
     """
 
-    body: Body
-    _expansions: dict[ViewGeometry, tuple[RigidTransform, Tensor, Tensor]] = field(default_factory=dict, init=False)
+    part: Part
+    _linearisations: dict[ViewGeometry, tuple[RigidTransform, Tensor, Tensor]] = field(default_factory=dict, init=False)
 
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
         """Line integrals (H, W), never from an expansion."""
-        return self.body.render(pose, geometry)
+        return self.part.render(pose, geometry)
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
     ) -> tuple[Tensor, Tensor]:
-        """Line integrals (H, W) and derivative (6, H, W); within ``EXPANSION_REACH_MM`` of where it was rendered."""
-        if geometry in self._expansions:
-            expanded_at, image, jacobian = self._expansions[geometry]
-            twist = scaled_twist(pose @ expanded_at.inverse(), centre)
-            if np.abs(twist).max() < EXPANSION_REACH_MM:
+        """Line integrals (H, W) and derivative (6, H, W); within ``LINEAR_REACH_MM`` of where it was rendered."""
+        if geometry in self._linearisations:
+            linearised_at, image, jacobian = self._linearisations[geometry]
+            twist = scaled_twist(pose @ linearised_at.inverse(), centre)
+            if np.abs(twist).max() < LINEAR_REACH_MM:
                 step = torch.as_tensor(twist * TWIST_SCALE).to(jacobian)
                 return image + torch.einsum("p,phw->hw", step, jacobian), jacobian
-        image, jacobian = self.body.render_with_jacobian(pose, geometry, centre)
-        self._expansions[geometry] = (pose, image, jacobian)
+        image, jacobian = self.part.render_with_jacobian(pose, geometry, centre)
+        self._linearisations[geometry] = (pose, image, jacobian)
         return image, jacobian
 
 
-def expanded(bodies: Sequence[Body]) -> tuple[Body, ...]:
+def linearised(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The vertebra, which is what is sought, rendered at every pose; what lies around it only now and then."""
-    return (bodies[0], *(Expanded(body) for body in bodies[1:]))
+    return (parts[0], *(LinearisedPart(part) for part in parts[1:]))

@@ -6,38 +6,38 @@ import pytest
 
 from radgs.case import LevelResult, RegistrationResult, Verdict
 from radgs.errors import ExportError
-from radgs.export import Consent, WithheldError, release
-from radgs.export.shipment import Origin
+from radgs.export import ReleasePolicy, WithheldError, release
+from radgs.export.released_poses import Provenance
 from radgs.geometry import RigidTransform
 
 
 def test_accepted_poses_leave_as_they_are(result: RegistrationResult, pose: RigidTransform) -> None:
-    shipment = release(result, levels=["L3", "L2"], result_sha256="cd" * 32)
-    assert [outgoing.level for outgoing in shipment.poses] == ["L2", "L3"], "in the result's order"
-    assert shipment.poses[1].ct_to_world is result.levels["L3"].ct_to_world
-    assert shipment.poses[1].release == "accepted by the program"
-    assert shipment.poses[1].expectation == "predicted error 0.8 mm (95 % of the surface)"
-    assert shipment.common_origin == Origin("cd" * 32, "ab" * 32, {"radgs": "0.1.0"})
+    released = release(result, levels=["L3", "L2"], result_sha256="cd" * 32)
+    assert [outgoing.level for outgoing in released.poses] == ["L2", "L3"], "in the result's order"
+    assert released.poses[1].ct_to_world is result.levels["L3"].ct_to_world
+    assert released.poses[1].release == "accepted by the program"
+    assert released.poses[1].expectation == "predicted error 0.8 mm (95 % of the surface)"
+    assert released.common_provenance == Provenance("cd" * 32, "ab" * 32, {"radgs": "0.1.0"})
 
 
 @pytest.mark.parametrize(
-    ("consent", "leaves"),
+    ("policy", "leaves"),
     [
-        (Consent(), {"accept"}),
-        (Consent(check=True), {"accept", "check"}),
-        (Consent(reject=True), {"accept", "check", "reject"}),
-        (Consent(check=True, reject=True), {"accept", "check", "reject"}),
+        (ReleasePolicy(), {"accept"}),
+        (ReleasePolicy(check=True), {"accept", "check"}),
+        (ReleasePolicy(reject=True), {"accept", "check", "reject"}),
+        (ReleasePolicy(check=True, reject=True), {"accept", "check", "reject"}),
     ],
 )
 @pytest.mark.parametrize(("level", "verdict"), [("L3", "accept"), ("L4", "check"), ("L5", "reject")])
 def test_a_pose_leaves_only_under_a_consent_that_covers_it(
-    result: RegistrationResult, consent: Consent, leaves: set[Verdict], level: str, verdict: Verdict
+    result: RegistrationResult, policy: ReleasePolicy, leaves: set[Verdict], level: str, verdict: Verdict
 ) -> None:
     if verdict in leaves:
-        assert release(result, consent, [level]).poses[0].verdict == verdict
+        assert release(result, policy, [level]).poses[0].verdict == verdict
         return
     with pytest.raises(WithheldError) as withheld:
-        release(result, consent, [level])
+        release(result, policy, [level])
     assert (withheld.value.verdict, withheld.value.levels) == (verdict, (level,))
 
 
@@ -52,18 +52,18 @@ def test_one_level_that_stays_keeps_all_at_home_and_the_worst_is_told_first(resu
 
 
 def test_a_pose_says_by_what_it_was_let_out(result: RegistrationResult) -> None:
-    def said(consent: Consent, level: str) -> str:
-        return release(result, consent, [level]).poses[0].release
+    def said(policy: ReleasePolicy, level: str) -> str:
+        return release(result, policy, [level]).poses[0].release
 
-    assert said(Consent(check=True), "L4") == "in doubt to the program, confirmed by a person"
-    assert said(Consent(reject=True), "L4") == "in doubt to the program, exported by force"
-    assert said(Consent(reject=True), "L5") == "REJECTED, exported by force"
-    assert said(Consent(reject=True), "L3") == "accepted by the program"
+    assert said(ReleasePolicy(check=True), "L4") == "in doubt to the program, confirmed by a person"
+    assert said(ReleasePolicy(reject=True), "L4") == "in doubt to the program, exported by force"
+    assert said(ReleasePolicy(reject=True), "L5") == "REJECTED, exported by force"
+    assert said(ReleasePolicy(reject=True), "L3") == "accepted by the program"
 
 
 def test_what_is_not_there_cannot_be_forced(result: RegistrationResult) -> None:
     with pytest.raises(ExportError, match="T12 has no pose to export: The refinement diverged"):
-        release(result, Consent(reject=True), ["T12"])
+        release(result, ReleasePolicy(reject=True), ["T12"])
     with pytest.raises(ExportError, match=r"no level L9.*It has L2, L3"):
         release(result, levels=["L9"])
     with pytest.raises(ExportError, match="holds no level"):

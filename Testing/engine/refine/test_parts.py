@@ -1,0 +1,101 @@
+"""Bodies rendered for less show what the full rendering shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
+from radgs.refine.parts import LINEAR_REACH_MM, HalfResolution, LinearisedPart
+from radgs.refine.solver import LEVER_MM, Part
+from radgs.vertebra import VertebraAnatomy
+
+
+class Counting:
+    """A part that counts how often its derivative is rendered."""
+
+    def __init__(self, part: Part) -> None:
+        self.part, self.renderings = part, 0
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+        return self.part.render(pose, geometry)
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Tensor, Tensor]:
+        self.renderings += 1
+        return self.part.render_with_jacobian(pose, geometry, centre)
+
+
+def test_half_resolution_renders_smooth_bodies_in_place(
+    phantom_model: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    geometry = geometries["LAT"].crop_geometry(centre, 128.0, 64)
+    part = phantom_model.surroundings_part.sampled_every(4.0)
+    full, full_jacobian = part.render_with_jacobian(truth, geometry, centre)
+    half, half_jacobian = HalfResolution(part).render_with_jacobian(truth, geometry, centre)
+    assert half.shape == full.shape
+    assert half_jacobian.shape == full_jacobian.shape
+    inner = (slice(2, -2), slice(2, -2))
+    assert float((half - full)[inner].abs().mean()) < 0.01 * float(full.mean())
+    shifted = torch.roll(full, 1, dims=1)
+    assert float((half - full)[inner].abs().mean()) < float((shifted - full)[inner].abs().mean())
+
+
+@pytest.fixture
+def lateral(geometries: dict[str, ViewGeometry], phantom_model: VertebraAnatomy, truth: RigidTransform) -> ViewGeometry:
+    return geometries["LAT"].crop_geometry(truth.apply(phantom_model.centre), 128.0, 64)
+
+
+@pytest.fixture
+def centre(phantom_model: VertebraAnatomy, truth: RigidTransform) -> np.ndarray:
+    return truth.apply(phantom_model.centre)
+
+
+@pytest.fixture
+def part(phantom_model: VertebraAnatomy) -> Counting:
+    return Counting(phantom_model.surroundings_part.sampled_every(4.0))
+
+
+def moved(pose: RigidTransform, centre: np.ndarray, reach: float) -> RigidTransform:
+    """The pose turned and shifted, by so much of what an expansion reaches."""
+    shift = reach * LINEAR_REACH_MM * np.array([0.9, -0.8, 0.7])
+    return pose.rotated_about(centre, shift / LEVER_MM, shift)
+
+
+def test_an_expanded_body_follows_small_motions_without_being_rendered(
+    part: Counting, centre: np.ndarray, truth: RigidTransform, lateral: ViewGeometry
+) -> None:
+    linearised = LinearisedPart(part)
+    at_first, _ = linearised.render_with_jacobian(truth, lateral, centre)
+    followed, _ = linearised.render_with_jacobian(moved(truth, centre, 0.9), lateral, centre)
+    assert part.renderings == 1
+    rendered = part.render(moved(truth, centre, 0.9), lateral)
+    assert float((followed - rendered).abs().mean()) < 0.5 * float((at_first - rendered).abs().mean())
+
+
+def test_an_expanded_body_that_came_far_is_rendered_anew(
+    part: Counting, centre: np.ndarray, truth: RigidTransform, lateral: ViewGeometry
+) -> None:
+    linearised = LinearisedPart(part)
+    linearised.render_with_jacobian(truth, lateral, centre)
+    far = moved(truth, centre, 1.2)
+    torch.testing.assert_close(
+        linearised.render_with_jacobian(far, lateral, centre), part.render_with_jacobian(far, lateral, centre)
+    )
+    assert part.renderings == 3  # twice through the expansion, once beside it
+
+
+def test_each_view_has_an_expansion_of_its_own(
+    phantom_model: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+) -> None:
+    centre = truth.apply(phantom_model.centre)
+    part = phantom_model.surroundings_part.sampled_every(4.0)
+    linearised = LinearisedPart(part)
+    for geometry in (view.crop_geometry(centre, 128.0, 32) for view in geometries.values()):
+        torch.testing.assert_close(
+            linearised.render_with_jacobian(truth, geometry, centre), part.render_with_jacobian(truth, geometry, centre)
+        )
