@@ -70,7 +70,9 @@ def _pixel_of(volume: Any, fiducial: Any) -> FloatArray:
 def pixel_on_film(volume: Any, fiducial: Any) -> FloatArray:
     """(2,) the pixel (column, row) of an X-ray's film nearest to a fiducial's only point."""
     film = xray_nodes.detector_to_world(volume)
-    return np.linalg.lstsq(film[:3, :2], world_point(fiducial) - film[:3, 3], rcond=None)[0]
+    offset = world_point(fiducial) - film[:3, 3]
+    pixel: FloatArray = np.linalg.lstsq(film[:3, :2], offset, rcond=None)[0].astype(np.float64)
+    return pixel
 
 
 def check_size(volume: Any, shape: tuple[int, int]) -> None:
