@@ -32,6 +32,8 @@ NOT_OURS = (QtWidgets.QLineEdit, QtWidgets.QAbstractSpinBox)
 def words(root: QtWidgets.QWidget) -> Iterator[tuple[str, str]]:
     """Where a text stands, and the text."""
     for widget in [root, *root.findChildren(QtWidgets.QWidget)]:
+        if isinstance(widget.parent(), QtWidgets.QDialogButtonBox):
+            continue  # Qt's own OK and Cancel
         name = f"{type(widget).__name__} {QtCore.QObject.property(widget, 'objectName')}"
         for one in PROPERTIES:
             if one != "text" or not isinstance(widget, NOT_OURS):
@@ -74,7 +76,7 @@ def show_dialogs(panel: slicerhost.Host) -> None:
     with tempfile.TemporaryDirectory() as folder:
         camera = Path(folder) / "AP.txt"
         camera.write_text("900 0 9\n0 900 9\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 900\n", "utf-8")
-        loading = CalibrationDialog([camera], inputs.xrays, None, panel.ui.loadGeometry1Button)
+        loading = CalibrationDialog([camera], inputs.xrays, 0, None, panel.ui.loadGeometry1Button)
         show("load geometry", loading.dialog)
         loading.dialog.reject()
 

@@ -263,7 +263,7 @@ def take_the_geometry(photo: Photographer) -> None:
 
         def load(**answers: int) -> Any:
             xrays = (parameters.xray1, parameters.xray2)
-            asking = CalibrationDialog(paths, xrays, None, ui.loadGeometry1Button)
+            asking = CalibrationDialog(paths, xrays, 0, None, ui.loadGeometry1Button)
             films.say(asking.dialog, **answers)
             asking.dialog.show()
             return asking.dialog

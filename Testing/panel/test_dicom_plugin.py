@@ -97,6 +97,12 @@ def test_the_table_s_motion_between_them_moves_the_second_isocentre(the_browser:
     np.testing.assert_allclose(geometry_of(first).source_ras, expected_source(FRONTAL), atol=1e-3)
     shifted = expected_source(LATERAL) + [0.0, 0.0, -20.0]
     np.testing.assert_allclose(geometry_of(second).source_ras, shifted, atol=1e-3)
+    # Whichever is read again, and in whatever order, both stay in the world that the first one made.
+    from RadGSRegLib.scene.dicom_xrays import connect_to_file, put_dicom_geometry
+
+    for volume, file, source in ((first, files[0], expected_source(FRONTAL)), (second, files[1], shifted)):
+        put_dicom_geometry(volume, connect_to_file(volume, file, 0))
+        np.testing.assert_allclose(geometry_of(volume).source_ras, source, atol=1e-3)
 
 
 def test_xrays_of_two_studies_make_no_pair(the_browser: Any, a_panel: Any, tmp_path: Path) -> None:
@@ -175,7 +181,7 @@ def test_what_is_no_cone_beam_or_no_xray_is_not_offered(the_browser: Any, tmp_pa
 
 @pytest.mark.parametrize(("version", "plugins"), [(10, ["RadGSRegDICOMPlugin"]), (8, [])])
 def test_the_plugin_is_hidden_and_costs_nothing_at_start(version: int, plugins: list[str]) -> None:
-    """Slicer reads it at each start: no numerical library, no pydicom, no torch; and nothing if too old."""
+    """Slicer reads it at each start: no numerical library, no pydicom, no torch. One too old is told nothing."""
     code = f"""
 import importlib.util, sys, types
 slicer = types.ModuleType("slicer"); slicer.modules = types.SimpleNamespace()

@@ -15,7 +15,7 @@ from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, ViewGeometry
 from radgs.geometry.c_arm import CArm
 from radgs.io.dicom_files import read_dataset
-from radgs.io.dicom_geometry import DicomView, Given, read_dicom_view
+from radgs.io.dicom_geometry import DicomView, read_dicom_view
 from radgs.io.dicom_xrays import read_dicom_xray
 from radgs.io.line_integrals import to_line_integrals
 from RadGSRegLib.scene import xray_nodes
@@ -92,20 +92,19 @@ def add_dicom_xray(path: Path, frame: int | None = None) -> Any:
     return volume
 
 
-def put_dicom_geometry(volume: Any, view: DicomView, given: bool = False) -> None:
+def put_dicom_geometry(volume: Any, view: DicomView) -> None:
     """Gives an X-ray the geometry of a DICOM view, its table's motion since the study's first X-ray included.
 
     Args:
         volume: The X-ray.
         view: What its file says, complete.
-        given: Whether the user said a part of it.
 
     Raises:
         RadgsError: The view is not complete, or is of an image of another size.
     """
     calibrated = view.calibrated(xray_nodes.view_name(volume), _first_of_the_study(volume, view))
     frame = f", frame {view.frame}" if view.frames > 1 else ""
-    origin = f"from {view.path.name} (DICOM{frame}{'; completed by hand' if given else ''})"
+    origin = f"from {view.path.name} (DICOM{frame})"
     put_geometry(volume, calibrated.geometry, origin, calibrated.assumed)
 
 
@@ -124,14 +123,19 @@ def connect_to_file(volume: Any, path: Path, frame: int) -> DicomView:
 
 def _describe_file(volume: Any, view: DicomView) -> None:
     volume.SetAttribute(DICOM_FILE_ATTRIBUTE, f"{view.path}#{view.frame}")
+    known = volume.GetAttribute(STUDY_ATTRIBUTE) == view.study_uid and _table(volume) is not None
     volume.SetAttribute(STUDY_ATTRIBUTE, view.study_uid)
-    if view.table_lps is not None:
-        volume.SetAttribute(TABLE_ATTRIBUTE, " ".join(f"{number:g}" for number in view.table_lps))
+    if not known:
+        others = _others_of_the_study(volume, view.study_uid)
+        table = _table(others[0]) if others else view.table_lps
+        volume.RemoveAttribute(TABLE_ATTRIBUTE)
+        if table is not None:
+            volume.SetAttribute(TABLE_ATTRIBUTE, " ".join(f"{number:g}" for number in table))
     if view.missing:
         volume.SetAttribute(MISSING_ATTRIBUTE, ", ".join(view.missing))
 
 
-def dicom_view_of(volume: Any, given: Given | None = None) -> DicomView | None:
+def dicom_view_of(volume: Any) -> DicomView | None:
     """What the DICOM file says that an X-ray came from; None where it came from none, or the file has gone.
 
     Raises:
@@ -142,7 +146,7 @@ def dicom_view_of(volume: Any, given: Given | None = None) -> DicomView | None:
         return None
     name, _, frame = place.rpartition("#")
     path = Path(name)
-    return read_dicom_view(path, int(frame), given) if path.is_file() and frame.isdigit() else None
+    return read_dicom_view(path, int(frame)) if path.is_file() and frame.isdigit() else None
 
 
 def exposure_of(volume: Any, view: DicomView) -> tuple[CArm, FloatArray]:
@@ -154,25 +158,6 @@ def exposure_of(volume: Any, view: DicomView) -> tuple[CArm, FloatArray]:
     geometry = view.calibrated("", _first_of_the_study(volume, view)).geometry
     assert view.c_arm is not None
     return view.c_arm, geometry.source_ras - view.c_arm.view().source_ras
-
-
-def completed(view: DicomView, usual: CArm) -> DicomView:
-    """A view whose missing attributes are those of a usual C-arm, to be corrected by the user.
-
-    Args:
-        view: What the file says.
-        usual: A preset.
-    """
-    lacks = " ".join(view.missing)
-    spacing = usual.spacing_mm if "Spacing" in lacks else None
-    given = Given(
-        primary_deg=usual.primary_deg if "Primary Angle" in lacks else None,
-        secondary_deg=usual.secondary_deg if "Primary Angle" in lacks else None,
-        source_to_detector_mm=usual.source_to_detector_mm if "Source to Detector" in lacks else None,
-        source_to_isocentre_mm=usual.source_to_isocentre_mm if "Source to Patient" in lacks else None,
-        spacing_mm=spacing,
-    )
-    return read_dicom_view(view.path, view.frame, given)
 
 
 def other_study(xray: Any, other: Any) -> bool:
@@ -205,14 +190,18 @@ def _dicom_xrays() -> list[Any]:
     return [volume for volume in volumes if volume.GetAttribute(STUDY_ATTRIBUTE)]
 
 
+def _others_of_the_study(volume: Any, study: str) -> list[Any]:
+    """The other X-rays of a study in the scene that stand somewhere."""
+    same = [each for each in _dicom_xrays() if each is not volume and each.GetAttribute(STUDY_ATTRIBUTE) == study]
+    return [each for each in same if xray_nodes.has_source(each)]
+
+
 def _first_of_the_study(volume: Any, view: DicomView) -> DicomView | None:
-    """The view whose isocentre is the origin, as far as ``DicomView.calibrated`` asks; None for the first itself."""
-    for other in _dicom_xrays():
-        if other is volume or not xray_nodes.has_source(other):
-            continue
-        if other.GetAttribute(STUDY_ATTRIBUTE) == view.study_uid:
-            return replace(view, table_lps=_table(other))
-    return None
+    """A view with its isocentre at the world's origin, as far as ``DicomView`` asks; None where it is this one."""
+    table = _table(volume)
+    if table is None and not _others_of_the_study(volume, view.study_uid):
+        return None
+    return replace(view, table_lps=table)
 
 
 def _table(volume: Any) -> FloatArray | None:

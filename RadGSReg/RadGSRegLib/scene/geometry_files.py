@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from radgs.errors import CaseError
-from radgs.geometry import FloatArray, ViewGeometry
+from radgs.errors import CaseError, GeometryError
+from radgs.geometry import ViewGeometry
 from radgs.geometry.projection import Convention
 from radgs.io.calibrations import Calibration
 from radgs.io.calibrations.calibration import named_direction, patient_rotation
@@ -21,8 +20,7 @@ from radgs.io.dicom_files import is_dicom
 from radgs.io.input_files import head_of
 from radgs.io.xray_images import read_xray
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.placement import world_point
-from RadGSRegLib.scene.view_geometry import check_size, put_geometry
+from RadGSRegLib.scene.view_geometry import check_size, pixel_on_film, put_geometry
 
 #: What a file may leave open, in the order in which it is asked.
 QUESTIONS = ("extrinsics", "rows", "pixels", "unit", "directions")
@@ -108,9 +106,12 @@ def read_views(
     Raises:
         RadgsError: A file cannot be used, or no reading of it fits.
     """
-    candidates = read_calibration(
-        paths, convention=answers.convention, size=size, unit_mm=answers.unit_mm, clicks=clicks
-    )
+    candidates = read_calibration(paths, convention=answers.convention, size=size, unit_mm=answers.unit_mm)
+    if len(candidates) > 1 and clicks is not None and len(clicks) == len(candidates[0].views):
+        with suppress(GeometryError):  # of another bone, or of the other view: then they tell nothing
+            candidates = read_calibration(
+                paths, convention=answers.convention, size=size, unit_mm=answers.unit_mm, clicks=clicks
+            )
     still_open = open_choices(candidates, answers.convention) if len(candidates) > 1 else []
     calibration = candidates[0]
     if not calibration.patient_axes:
@@ -122,17 +123,20 @@ def read_views(
     return Reading(None, tuple(still_open)) if still_open else Reading(calibration)
 
 
-def assign(xrays: Sequence[Any], calibration: Calibration) -> list[int | None]:
-    """Which view goes to which X-ray, before the user says otherwise: by name, else in order.
+def assign(xrays: Sequence[Any], calibration: Calibration, asked: int) -> list[int | None]:
+    """Which view goes to which X-ray, before the user says otherwise: by name, else in order; one to the one asked for.
 
     Args:
-        xrays: The X-rays, the one that the geometry is asked for first.
+        xrays: The X-rays, in the panel's order.
         calibration: The views.
+        asked: The number of the X-ray that the geometry is asked for.
     """
     names = [view.name for view in calibration.views]
     called = [xray_nodes.view_name(xray) for xray in xrays]
     if any(name in names for name in called):
         return [names.index(name) if name in names else None for name in called]
+    if len(names) == 1:
+        return [0 if number == asked else None for number in range(len(xrays))]
     return [number if number < len(names) else None for number in range(len(xrays))]
 
 
@@ -168,15 +172,9 @@ def common_clicks(parameter_node: Any, levels: Sequence[str], xrays: Sequence[An
     for level in levels:
         fiducials = [xray_nodes.click_of(parameter_node, level, xray) for xray in xrays]
         if all(fiducial is not None for fiducial in fiducials):
-            return [_on_film(xray, fiducial) for xray, fiducial in zip(xrays, fiducials, strict=True)]
+            pixels = [pixel_on_film(xray, fiducial) for xray, fiducial in zip(xrays, fiducials, strict=True)]
+            return [(float(column), float(row)) for column, row in pixels]
     return None
-
-
-def _on_film(xray: Any, fiducial: Any) -> tuple[float, float]:
-    film: FloatArray = xray_nodes.detector_to_world(xray)
-    offset = world_point(fiducial) - film[:3, 3]
-    column, row = np.linalg.lstsq(film[:3, :2], offset, rcond=None)[0]
-    return float(column), float(row)
 
 
 def load_from_case(volume: Any, path: Path) -> None:

@@ -41,9 +41,9 @@ class GeometrySketch:
             geometry: Its source and film.
             name: What it is called.
         """
-        model: Any = self._views.get(number)
-        if not in_scene(model):
-            model = self._views[number] = _add_model(COLOURS[number % len(COLOURS)], 0.6)
+        if not in_scene(self._views.get(number)):
+            self._views[number] = _add_model(COLOURS[number % len(COLOURS)], 0.6)
+        model = self._views[number]
         model.SetName(f"{name} exposure")
         model.SetAndObservePolyData(_exposure(geometry))
 

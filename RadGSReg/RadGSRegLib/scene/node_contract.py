@@ -21,9 +21,9 @@ GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 #: On an X-ray volume: how uncertain its geometry is (JSON, as case.json's geometry_sigma, in the volume's own axes).
 SIGMA_ATTRIBUTE = "RadGSReg.geometry_sigma"
 
-#: On an X-ray volume that came from DICOM: its file with the frame from 0 ("path#0"), its study, where its table stood
-#: ("x y z" along the patient's LPS axes, mm; absent where unknown), and what its file does not say of its geometry
-#: (absent where nothing is missing).
+#: On an X-ray volume that came from DICOM: its file with the frame from 0 ("path#0"), its study, where the table stood
+#: with the isocentre at the world's origin ("x y z" along the patient's LPS axes, mm; absent where unknown), and what
+#: its file does not say of its geometry (absent where nothing is missing).
 DICOM_FILE_ATTRIBUTE = "RadGSReg.dicom_file"
 STUDY_ATTRIBUTE = "RadGSReg.study"
 TABLE_ATTRIBUTE = "RadGSReg.table"
@@ -69,6 +69,11 @@ ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE
 def click_role(level: str, view: str) -> str:
     """On the parameter node: the one-point fiducial that marks a level's vertebral body in a view."""
     return f"RadGSReg.click.{_in_role(level)}.{_in_role(view)}"
+
+
+def is_click_in(role: str, view: str) -> bool:
+    """Whether a role is that of a click in a view, of whatever level."""
+    return role.startswith("RadGSReg.click.") and role.endswith(f".{_in_role(view)}")
 
 
 def start_role(level: str) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 import slicer
 
 from radgs.errors import GeometryError
-from radgs.geometry import RigidTransform, ViewGeometry
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.geometry.sigma import GeometrySigma
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.node_contract import ASSUMED_ATTRIBUTE, GEOMETRY_ATTRIBUTE, SIGMA_ATTRIBUTE
-from RadGSRegLib.scene.placement import parent_to_world
+from RadGSRegLib.scene.node_contract import ASSUMED_ATTRIBUTE, GEOMETRY_ATTRIBUTE, SIGMA_ATTRIBUTE, is_click_in
+from RadGSRegLib.scene.placement import in_scene, parent_to_world, world_point
 
 
 def put_geometry(
@@ -24,7 +24,7 @@ def put_geometry(
     assumed: Sequence[str] = (),
     sigma: GeometrySigma | None = None,
 ) -> None:
-    """Puts an X-ray's film and source into the world; it leaves the transform that it stood under.
+    """Puts an X-ray's film and source into the world; it leaves the transform that it stood under, clicks stay on it.
 
     Args:
         volume: The X-ray.
@@ -38,13 +38,41 @@ def put_geometry(
         InputFileError: The volume holds no image, or more than one.
     """
     check_size(volume, geometry.shape)
+    clicks = [(fiducial, _pixel_of(volume, fiducial)) for fiducial in _clicks_in(volume)]
     volume.SetAndObserveTransformNodeID(None)
     volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(geometry.detector_to_ras))
     xray_nodes.set_source(volume, geometry.source_ras)
+    for fiducial, pixel in clicks:  # they mark pixels, wherever the film stands
+        fiducial.SetNthControlPointPositionWorld(0, *geometry.pixel_to_ras(pixel))
     volume.SetAttribute(GEOMETRY_ATTRIBUTE, origin)
     if assumed:
         volume.SetAttribute(ASSUMED_ATTRIBUTE, " ".join(assumed))
     set_sigma(volume, sigma)
+
+
+def _clicks_in(volume: Any) -> list[Any]:
+    """The clicks of all levels in an X-ray."""
+    node = slicer.mrmlScene.GetSingletonNode("RadGSReg", "vtkMRMLScriptedModuleNode")
+    if node is None:
+        return []
+    roles = [node.GetNthNodeReferenceRole(number) for number in range(node.GetNumberOfNodeReferenceRoles())]
+    clicks = [node.GetNodeReference(role) for role in roles if is_click_in(role, xray_nodes.view_name(volume))]
+    return [click for click in clicks if in_scene(click) and click.GetNumberOfDefinedControlPoints() == 1]
+
+
+def _pixel_of(volume: Any, fiducial: Any) -> FloatArray:
+    """(2,) the pixel (column, row) that a click marks: by its ray, or where there is no source, by its place."""
+    if xray_nodes.has_source(volume):
+        return xray_nodes.geometry_of(volume).project(world_point(fiducial))
+    return pixel_on_film(volume, fiducial)
+
+
+def pixel_on_film(volume: Any, fiducial: Any) -> FloatArray:
+    """(2,) the pixel (column, row) of an X-ray's film nearest to a fiducial's only point."""
+    film = xray_nodes.detector_to_world(volume)
+    offset = world_point(fiducial) - film[:3, 3]
+    pixel: FloatArray = np.linalg.lstsq(film[:3, :2], offset, rcond=None)[0].astype(np.float64)
+    return pixel
 
 
 def check_size(volume: Any, shape: tuple[int, int]) -> None:

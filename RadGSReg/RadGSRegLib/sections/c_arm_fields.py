@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -237,9 +236,7 @@ def usual_exposure(key: tuple[str, int], size: tuple[int, int]) -> CArm:
         key: One of ``preset_titles``: the preset, and 0 for its frontal or 1 for its lateral exposure.
         size: Columns and rows.
     """
-    usual = PRESETS[key[0]][key[1]]
-    scale = max(usual.size) / max(size)
-    return replace(usual, size=size, spacing_mm=(usual.spacing_mm[0] * scale, usual.spacing_mm[1] * scale))
+    return PRESETS[key[0]][key[1]].for_image(size)
 
 
 def preset_titles() -> dict[tuple[str, int], str]:

@@ -29,7 +29,8 @@ class CalibrationDialog:
 
     Args:
         paths: The calibration's files.
-        xrays: The X-rays of the panel, the one that was asked for first.
+        xrays: The X-rays of the panel, in its order.
+        asked: The number of the one that the geometry is asked for.
         clicks: Per X-ray, the same bone as (column, row); None where nothing was clicked in both.
         parent: The widget in front of which the dialog opens.
 
@@ -41,20 +42,21 @@ class CalibrationDialog:
         self,
         paths: Sequence[Path],
         xrays: Sequence[Any],
+        asked: int,
         clicks: Sequence[tuple[float, float]] | None,
         parent: Any,
     ) -> None:
         self._paths, self._xrays, self._clicks = tuple(paths), tuple(xrays), clicks
-        self._asked = geometry_files.questions_of(paths)
+        self._asked, self._questions = asked, geometry_files.questions_of(paths)
         self._calibration: Calibration | None = None
-        rows, columns = xray_nodes.pixels_of(self._xrays[0]).shape[:2]
+        rows, columns = xray_nodes.pixels_of(self._xrays[asked]).shape[:2]
         self._size = (columns, rows)
         self.dialog = qt.QDialog(parent)
         self.dialog.windowTitle = _("Load geometry")
         self._form = qt.QFormLayout(self.dialog)
         self._add_files()
         self.choices: dict[str, Any] = {}
-        for question in self._asked:
+        for question in self._questions:
             self._ask(question)
         self.views = [self._add_view_choice(number, xray) for number, xray in enumerate(self._xrays)]
         self._add_status_and_buttons()
@@ -80,6 +82,7 @@ class CalibrationDialog:
 
     def _add_files(self) -> None:
         self.files = qt.QLabel(self._source)
+        self.files.objectName = "calibrationFilesLabel"
         self.files.wordWrap = True
         self.files.minimumWidth = 380
         self.files.toolTip = "\n".join(str(path) for path in self._paths)
@@ -144,8 +147,7 @@ class CalibrationDialog:
         former, self._calibration = self._calibration, None
         self._said = ""
         try:
-            clicks = self._clicks if self._clicks is not None and len(self._paths) in (1, len(self._clicks)) else None
-            reading = geometry_files.read_views(self._paths, self._answers(), self._size, clicks)
+            reading = geometry_files.read_views(self._paths, self._answers(), self._size, self._clicks_by_view())
         except RadgsError as error:
             self._said = f'<span style="color: @bad">{error_text(error)}</span>'
         else:
@@ -157,8 +159,17 @@ class CalibrationDialog:
             self._offer_views(self._calibration)
         self._show_status()
 
+    def _clicks_by_view(self) -> list[tuple[float, float]] | None:
+        """The clicks in the order of the files, where their names are the X-rays', else in the panel's."""
+        if self._clicks is None:
+            return None
+        names = [xray_nodes.view_name(xray) for xray in self._xrays]
+        files = [path.stem for path in self._paths]
+        order = [names.index(name) for name in files] if set(files) == set(names) else range(len(names))
+        return [self._clicks[number] for number in order]
+
     def _offer_views(self, calibration: Calibration) -> None:
-        for box, number in zip(self.views, geometry_files.assign(self._xrays, calibration), strict=True):
+        for box, number in zip(self.views, geometry_files.assign(self._xrays, calibration, self._asked), strict=True):
             blocked = box.blockSignals(True)
             box.clear()
             box.addItem(_("keeps its own geometry"))

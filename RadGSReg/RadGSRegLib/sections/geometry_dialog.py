@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from radgs.errors import GeometryError, RadgsError
 from radgs.geometry import FloatArray, ViewGeometry
 from radgs.geometry.c_arm import CArm, c_arm_of
+from radgs.io.dicom_geometry import completed
 from RadGSRegLib.scene import dicom_xrays, xray_nodes
 from RadGSRegLib.scene.geometry_sketch import GeometrySketch
 from RadGSRegLib.scene.node_contract import GEOMETRY_ATTRIBUTE, PIXEL_TYPE_ATTRIBUTE, SOURCE_ROLE, VIEW_ATTRIBUTE
@@ -165,7 +166,7 @@ class GeometryDialog:
         try:
             view = dicom_xrays.dicom_view_of(self.xray)
             if view is not None and self._former is None:
-                missing, view = ", ".join(view.missing), dicom_xrays.completed(view, usual)
+                missing, view = ", ".join(view.missing), completed(view, usual)
                 exposure = dicom_xrays.exposure_of(self.xray, view)
                 self._from_dicom = True
                 said = _("Its DICOM file does not say: {missing}. The numbers here in their place are usual ones.")

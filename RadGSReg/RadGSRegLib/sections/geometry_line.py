@@ -127,12 +127,12 @@ class GeometryLine:
         from RadGSRegLib.sections.calibration_dialog import CalibrationDialog
 
         inputs = self._logic.inputs()
-        xrays = [self._xray, *(xray for xray in inputs.xrays if xray is not self._xray and in_scene(xray))]
+        xrays = [xray for xray in inputs.xrays if in_scene(xray)]
         clicks = None
         if len(xrays) > 1:
             node = self._panel.parameters.parameterNode
             clicks = geometry_files.common_clicks(node, list(inputs.segments), xrays)
-        return CalibrationDialog(paths, xrays, clicks, self._load_button).exec_()
+        return CalibrationDialog(paths, xrays, xrays.index(self._xray), clicks, self._load_button).exec_()
 
     def _take_dicom(self, path: Path) -> bool:
         """The geometry of the X-ray's own DICOM file; what it lacks is asked for."""

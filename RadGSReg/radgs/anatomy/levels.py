@@ -26,6 +26,16 @@ LABEL_NUMBERINGS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 #: Centres of neighbouring vertebrae lie this far apart along the spine, mm (T1 to L5, whole vertebrae, adults).
 PLAUSIBLE_SPACING_MM = (10.0, 60.0)
 
+#: Voxels of this size, mm, show what is doubtful.
+DOUBT_VOXEL_MM = 2.0
+#: A piece of a label counts that has this share of its largest piece; a body and its arch may be apart, but not up and
+#: down by so much, mm.
+PIECE_SHARE, PIECES_APART_MM = 0.3, 20.0
+#: A label that is so many times as tall, and as large, as its neighbours' median holds two vertebrae; so many levels up
+#: and down are its neighbours.
+MERGED_HEIGHT, MERGED_VOLUME = 1.3, 1.6
+NEIGHBOURS = 3
+
 
 def suggest_numbering(labels: Volume) -> str | None:
     """Which of ``LABEL_NUMBERINGS`` a label map follows, judged by the order of its labels along the spine.
@@ -38,6 +48,50 @@ def suggest_numbering(labels: Volume) -> str | None:
     scores = {name: _levels_in_order(centres, numbering) for name, numbering in LABEL_NUMBERINGS.items()}
     best = max(scores, key=lambda name: scores[name])
     return best if scores[best] >= 2 else None
+
+
+def level_doubts(labels: Volume, numbering: str) -> list[str]:
+    """What looks wrong with a label map's levels, a sentence each: one label on two vertebrae, two vertebrae in one.
+
+    Args:
+        labels: The label map.
+        numbering: One of ``LABEL_NUMBERINGS``.
+    """
+    step = [max(1, round(DOUBT_VOXEL_MM / size)) for size in np.linalg.norm(labels.index_to_ras[:3, :3], axis=0)[::-1]]
+    coarse = np.asarray(labels.array[:: step[0], :: step[1], :: step[2]])
+    known = LABEL_NUMBERINGS[numbering]
+    found: dict[str, list[FloatArray]] = {}
+    for level in LEVELS:
+        pieces, count = ndimage.label(coarse == known[level])
+        points = [labels.to_ras((np.argwhere(pieces == n) * step)[:, ::-1]) for n in range(1, count + 1)]
+        if points:
+            largest = max(len(piece) for piece in points)
+            found[level] = [piece for piece in points if len(piece) > PIECE_SHARE * largest]
+    doubts = []
+    for level, several in found.items():
+        heights = sorted(float(piece[:, 2].mean()) for piece in several)
+        if len(several) > 1 and heights[-1] - heights[0] > PIECES_APART_MM:
+            doubts.append(f"{level} is there twice, {heights[-1] - heights[0]:.0f} mm apart: correct its label.")
+    sizes = {level: _height_and_count(several) for level, several in found.items()}
+    for level, (height, count) in sizes.items():
+        near = range(LEVELS.index(level) - NEIGHBOURS, LEVELS.index(level) + NEIGHBOURS + 1)
+        others = [size for other, size in sizes.items() if other != level and LEVELS.index(other) in near]
+        if len(others) < 2:
+            continue
+        usual_height, usual_count = (float(np.median(one)) for one in zip(*others, strict=True))
+        merged = height > MERGED_HEIGHT * usual_height and count > MERGED_VOLUME * usual_count
+        if merged and not any(doubt.startswith(f"{level} ") for doubt in doubts):
+            doubts.append(
+                f"{level} is {height:.0f} mm tall, its neighbours {usual_height:.0f} mm: "
+                "two vertebrae may have its label."
+            )
+    return doubts
+
+
+def _height_and_count(pieces: list[FloatArray]) -> tuple[float, int]:
+    """From the lowest to the highest point, mm, and the number of points."""
+    points = np.concatenate(pieces)
+    return float(np.ptp(points[:, 2])), len(points)
 
 
 def _label_centres(labels: Volume) -> dict[int, FloatArray]:

@@ -51,6 +51,12 @@ def import_case(
             rich_help_panel=DICOM,
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A usual machine for what nobody says: mobile-c-arm or biplane-suite.", rich_help_panel=DICOM
+        ),
+    ] = None,
     clicks: Annotated[
         list[str] | None,
         typer.Option("--click", help="L3:AP=COLUMN,ROW, the body's centre; may be repeated.", rich_help_panel=DICOM),
@@ -109,6 +115,7 @@ def import_case(
                     labels=labels,
                     xrays=dict(_xray(text) for text in xrays or ()),
                     given=dict(_c_arm(text) for text in c_arms or ()),
+                    preset=preset,
                     levels=tuple(levels or ()),
                     clicks=_clicks(clicks or ()),
                     calibrations=tuple(calibrations or ()),

@@ -87,6 +87,12 @@ class CArm:
     isocentre_pixel: tuple[float, float] | None = None
     turn: FilmTurn = FilmTurn()
 
+    def for_image(self, size: tuple[int, int]) -> CArm:
+        """The same exposure as an image of another size (columns, rows): the film's longer side stays as long."""
+        scale = max(self.size) / max(size)
+        spacing = (self.spacing_mm[0] * scale, self.spacing_mm[1] * scale)
+        return replace(self, size=size, spacing_mm=spacing, isocentre_pixel=None)
+
     def view(self, isocentre_ras: ArrayLike = (0.0, 0.0, 0.0)) -> ViewGeometry:
         """Source and detector, RAS mm of the patient.
 

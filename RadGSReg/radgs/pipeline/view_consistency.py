@@ -115,9 +115,9 @@ def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequen
         one = observation.view(number)
         geometry = one.geometries[0]
         parts = [part.render(pose, geometry) for part, pose in zip(moving, poses, strict=True)]
-        vertebra, drawn = parts[0], torch.stack(parts).sum(dim=0)
+        bone, drawn = parts[0], torch.stack(parts).sum(dim=0)
         plane = _Plane(geometry.project(centre), one.pixel_mm, drawn.shape[-1])
-        return _wish(names[number], one, plane, drawn, vertebra)
+        return _wish(names[number], one, plane, drawn, bone)
 
     return tuple(map_concurrently(wish_of, range(len(names))))
 
@@ -147,19 +147,19 @@ class _Plane:
         return functional.grid_sample(image[None, None], grid, padding_mode="border", align_corners=False)[0, 0]
 
 
-def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, vertebra: Tensor) -> ViewWish:
+def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, bone: Tensor) -> ViewWish:
     wish, covariance = np.zeros(4), np.full((4, 4), np.inf)
     for sigma_mm in SCALES_MM:
         sigma = sigma_mm / one.pixel_mm
         (kernel,) = one.gradient_filters(sigma)
         shared = max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION
         target = one.gradients(one.images, (kernel,))
-        near = functional.max_pool2d((vertebra.abs() > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
+        near = functional.max_pool2d((bone.abs() > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
         weight = (AROUND + (1 - AROUND) * near) * (one.valid > 0.99)
         match = Match(target, weight, GAIN_REACH_MM / one.pixel_mm, shared)
         for _ in range(STEPS):
             state = _linearised(one, plane, drawn, wish, kernel)
-            system = match.normal_equations(state, match.robust_weight(state.vertebra))
+            system = match.normal_equations(state, match.robust_weight(state.rendered))
             normal = system.normal + 1e-9 * np.eye(4) * np.trace(system.normal)
             step = np.linalg.solve(normal, system.gradient)
             step *= min(1.0, sigma_mm / (np.abs(step).max() + 1e-12))

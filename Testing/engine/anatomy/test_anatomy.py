@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import radgs
 from radgs.anatomy import (
     LABEL_NUMBERINGS,
     LEVELS,
@@ -19,11 +22,14 @@ from radgs.anatomy import (
     touches_edge,
     vertebra_frame,
 )
+from radgs.anatomy.levels import level_doubts
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform, Volume, angle_between, isotropic_grid
+from radgs.io.volumes import read_labels
 from radgs.phantom import make_spine
 
 LABEL = 22
+DEMO = Path(radgs.__file__).parent / "data" / "demo" / "labels.nii.gz"
 HALF_BODY = np.array([21.0, 16.0, 13.5])
 
 
@@ -267,3 +273,46 @@ def test_every_vertebra_of_a_real_lumbar_spine_has_a_sensible_frame(verse_labels
     crushed = frames[20].inverse().apply(frames[19].translation)
     assert abs(crushed[0]) < 2.0
     assert 15.0 < crushed[2] < 35.0
+
+
+@pytest.fixture(scope="module")
+def demo_labels() -> Volume:
+    """The bundled phantom's label map, numbered as VerSe does."""
+    return read_labels(DEMO)
+
+
+def relabelled(labels: Volume, level: str, as_level: str) -> Volume:
+    """One of VerSe's levels under another's label."""
+    array = labels.array.copy()
+    array[array == LABEL_NUMBERINGS["VerSe"][level]] = LABEL_NUMBERINGS["VerSe"][as_level]
+    return Volume(array, labels.index_to_ras)
+
+
+def test_a_label_on_two_vertebrae_and_two_vertebrae_in_one_are_told(demo_labels: Volume) -> None:
+    assert level_doubts(demo_labels, "VerSe") == []
+    (doubled,) = level_doubts(relabelled(demo_labels, "L4", "L2"), "VerSe")
+    assert doubled.startswith("L2 is there twice, ")
+    (merged,) = level_doubts(relabelled(demo_labels, "L3", "L2"), "VerSe")
+    assert merged.startswith("L2 is ")
+    assert "there twice" in merged or "two vertebrae may have its label" in merged
+
+
+def test_real_vertebrae_are_doubted_only_where_they_are_merged_or_doubled(verse_labels: Volume) -> None:
+    assert level_doubts(verse_labels, "VerSe") == []
+    for upper, lower in (("L2", "L3"), ("T10", "T11")):
+        (merged,) = level_doubts(relabelled(verse_labels, lower, upper), "VerSe")
+        assert "two vertebrae may have its label" in merged
+    (doubled,) = level_doubts(relabelled(verse_labels, "L4", "L2"), "VerSe")
+    assert "L2 is there twice" in doubled
+
+
+def test_labels_of_spineps_are_read_as_verse_numbers_them(demo_labels: Volume) -> None:
+    """Its instance mask is VerSe's, with 100 added for the disc below a vertebra and 200 for its endplates."""
+    array = demo_labels.array.astype(np.int16)
+    for level, label in LABEL_NUMBERINGS["VerSe"].items():
+        where = np.argwhere(array == label)
+        if len(where) and level != "L5":
+            lowest = where[:, 0].min()
+            plane = array[lowest]
+            plane[plane == label] = 200 + label
+    assert suggest_numbering(Volume(array, demo_labels.index_to_ras)) == "VerSe"

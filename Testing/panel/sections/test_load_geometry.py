@@ -112,6 +112,35 @@ def test_matrices_are_taken_once_every_choice_is_made(
     assert a_panel.ui.geometry1Label.text.startswith("from AP.txt, LAT.txt (matrices)")
 
 
+def test_clicks_stay_on_their_pixels_whichever_xray_asks(
+    a_panel: Any, two_films: Any, user: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """X-rays that stood where they did not belong, and were clicked there; the files come in the other order."""
+    from RadGSRegLib.scene.view_geometry import put_geometry
+    from RadGSRegLib.scene.xray_nodes import click_pixel, set_click_pixel
+
+    bone = np.array([45.0, -35.0, 40.0])
+    node = a_panel.logic.getParameterNode().parameterNode
+    for film, view in zip(two_films, (LATERAL, FRONTAL), strict=True):  # in the wrong places at first
+        put_geometry(film, view, "somewhere")
+    pixels = [view.project(bone) for view in (FRONTAL, LATERAL)]
+    for film, pixel in zip(two_films, pixels, strict=True):
+        set_click_pixel(node, "L3", film, tuple(pixel))
+    choose_files(monkeypatch, *reversed(write_matrices(tmp_path)))
+    a_panel.logic.getParameterNode().segments = {"L3": "L3"}
+
+    def act(dialog: Any) -> None:
+        say(dialog, extrinsics=1, rows=1, pixels=1, superior=3, anterior=1)
+        assert child(dialog, "viewOf0ComboBox").currentText == "AP"
+        user.press(ok_button(dialog))
+
+    answer(act)
+    user.press(a_panel.ui.loadGeometry2Button)
+    assert_same_rays(two_films[0], FRONTAL)
+    for film, pixel in zip(two_films, pixels, strict=True):
+        np.testing.assert_allclose(click_pixel(node, "L3", film), pixel, atol=1e-3)
+
+
 def test_a_wrong_choice_is_told_in_a_sentence(
     a_panel: Any, two_films: Any, user: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

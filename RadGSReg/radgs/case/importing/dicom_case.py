@@ -10,17 +10,20 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, level_doubts, suggest_numbering
 from radgs.case.importing.calibrated_views import calibrated_views
 from radgs.case.importing.inventory import Inventory, take_inventory
 from radgs.case.importing.plan import ImportPlan, PlannedView, Question
 from radgs.case.importing.request import DicomImport
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import Volume, XRayView
-from radgs.io.dicom_geometry import DicomView, read_dicom_view
+from radgs.geometry.c_arm import PRESETS, preset
+from radgs.io.dicom_files import is_dicom, read_dataset, whole
+from radgs.io.dicom_geometry import DicomView, completed, plain_view, read_dicom_view
 from radgs.io.dicom_xrays import read_dicom_xray
 from radgs.io.line_integrals import to_line_integrals
 from radgs.io.volumes import read_labels
+from radgs.io.xray_images import read_xray
 
 XRAY_MODALITIES = ("XA", "RF", "DX", "CR", "RG")
 
@@ -141,6 +144,7 @@ def _levels(
         missing = [level for level in _between(list(known)) if level not in known]
         if missing:
             understood.append(f"Between them {', '.join(missing)} is missing in the label map.")
+        understood += [f"Look at the label map: {doubt}" for doubt in level_doubts(labels, numbering)]
     levels = []
     for text in request.levels:
         name, _, number = text.partition("=")
@@ -176,10 +180,9 @@ def _views(
 ) -> list[PlannedView]:
     chosen = dict(request.xrays) or _pair(headers, questions)
     read: dict[str, DicomView] = {}
-    for name, (path, frame) in chosen.items():
-        given = request.given.get(name)
+    for number, (name, (path, frame)) in enumerate(chosen.items()):
         try:
-            view = read_dicom_view(path, frame, given)
+            view = _view(request, name, number, path, frame)
         except InputFileError as error:
             if frame is None and "is a run of" in error.problem:
                 questions.append(Question(error.problem, f"Choose a frame: --xray {name}={path}:FRAME."))
@@ -189,7 +192,8 @@ def _views(
             questions.append(
                 Question(
                     f"View {name} ({path.name}) does not say {', '.join(view.missing)}.",
-                    f"Give the exposure: --c-arm {name}=PRIMARY,SECONDARY,SDD,SOD in degrees and mm.",
+                    f"Give the exposure, --c-arm {name}=PRIMARY,SECONDARY,SDD,SOD in degrees and mm, or start from a "
+                    f"usual machine, --preset {' or '.join(PRESETS)}.",
                 )
             )
             continue
@@ -208,6 +212,29 @@ def _views(
             image = XRayView(name, image.image, calibrated.geometry, image.conversion)
         planned.append(PlannedView(image, "auto", calibrated))
     return planned
+
+
+def _view(request: DicomImport, name: str, number: int, path: Path, frame: int | None) -> DicomView:
+    """What the file says of its view, completed by the user and by the preset; a plain image says nothing."""
+    given = request.given.get(name)
+    lateral = name.upper().startswith("LAT") or (number == 1 and not name.upper().startswith(("AP", "PA")))
+    usual = None if request.preset is None else preset(request.preset)[int(lateral)]
+    if is_dicom(path):
+        view = read_dicom_view(path, frame, given)
+        return view if usual is None else completed(view, usual.for_image(_size(path)), given)
+    if usual is None and (given is None or given.spacing_mm is None):
+        raise InputFileError(
+            f"{path} says nothing of its geometry.",
+            f"Give --calibration, --c-arm {name}=PRIMARY,SECONDARY,SDD,SOD,PIXEL, or --preset {' or '.join(PRESETS)}.",
+        )
+    rows, columns = read_xray(path, "display").image.shape
+    return plain_view(path, (usual or preset("mobile-c-arm")[0]).for_image((columns, rows)), given)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Columns and rows of a DICOM image."""
+    header = read_dataset(path, pixels=False)
+    return whole(path, header, "Columns"), whole(path, header, "Rows")
 
 
 def _frame(view: DicomView) -> XRayView:

@@ -20,6 +20,7 @@ class DicomImport:
         labels: The label map, or a DICOM SEG.
         xrays: Per view, its file and frame (None where it has one); all X-rays of one study where not given.
         given: Per view, what is said in the file's place.
+        preset: Usual machine whose numbers stand in for what neither files nor user say, of ``radgs.geometry.c_arm``.
         levels: The levels to register; ``L3`` by the label map's numbering, or ``L3=29``.
         clicks: Per level and view, the vertebral body's centre as (column, row).
         calibrations: Files of a calibration, whose views go before what DICOM files say of theirs.
@@ -35,6 +36,7 @@ class DicomImport:
     labels: Path | None = None
     xrays: Mapping[str, tuple[Path, int | None]] = field(default_factory=dict)
     given: Mapping[str, Given] = field(default_factory=dict)
+    preset: str | None = None
     levels: tuple[str, ...] = ()
     clicks: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     calibrations: tuple[Path, ...] = ()

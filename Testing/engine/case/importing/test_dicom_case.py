@@ -16,7 +16,7 @@ from radgs.case import RegistrationCase
 from radgs.case.importing import write_plan
 from radgs.case.importing.dicom_case import plan_dicom_case
 from radgs.case.importing.request import DicomImport
-from radgs.errors import CaseError, GeometryError
+from radgs.errors import CaseError, GeometryError, InputFileError
 from radgs.geometry import RigidTransform
 from radgs.io.calibrations import CalibratedView, Calibration
 from radgs.io.calibrations.calibration import moved_view
@@ -149,6 +149,57 @@ def test_missing_tags_are_named_and_what_is_given_is_taken(folder: Path) -> None
     plan = plan_dicom_case(replace(request, given={"LAT": given}, clicks={"L3": clicks}))
     assert plan.questions == ()
     assert any("Angles: as stated" in line for line in plan.understood)
+
+
+def test_a_preset_stands_in_for_what_nobody_says_and_that_is_told(folder: Path) -> None:
+    lateral = EXPOSURES["LAT"]
+    gone = dict.fromkeys(("PositionerPrimaryAngle", "PositionerSecondaryAngle", "DistanceSourceToPatient"))
+    path = write(
+        folder / "xray LAT.dcm",
+        lateral,
+        PixelData=exposure_of_a_trunk(lateral.size),
+        PatientOrientation="",
+        **gone,
+    )
+    usual = replace(lateral, primary=90.0, secondary=0.0, sod=785.0)  # the file says its SDD
+    clicks = {"AP": projected(centre_of("L3"), EXPOSURES["AP"]), "LAT": projected(centre_of("L3"), usual)}
+    request = DicomImport(
+        (folder,),
+        xrays={"AP": (folder / "xray AP.dcm", None), "LAT": (path, None)},
+        levels=("L3",),
+        clicks={"L3": clicks},
+        preset="biplane-suite",
+    )
+    plan = plan_dicom_case(request)
+    assert plan.questions == ()
+    assert any("As on a usual C-arm: Positioner Primary Angle (0018,1510)" in line for line in plan.understood)
+    case = RegistrationCase.load(write_plan(plan, folder / "case" / "case.json")[-1])
+    assert case.views[1].geometry.source_to_detector_mm == pytest.approx(lateral.sdd)
+    np.testing.assert_allclose(case.triangulated_centre("L3"), centre_of("L3"), atol=1e-6)
+    given = plan_dicom_case(replace(request, given={"LAT": Given(source_to_isocentre_mm=700.0)}))
+    assert given.views[1].view.geometry.source_ras[0] == pytest.approx(700.0)  # across from the patient's left
+    with pytest.raises(GeometryError, match="no preset"):
+        plan_dicom_case(replace(request, preset="toaster"))
+
+
+def test_pictures_without_any_geometry_stand_as_a_preset_has_them(folder: Path) -> None:
+    """PNGs of 320 pixels on a mobile C-arm's film of 305 mm."""
+    spacing, xrays, clicks = 305.0 / 320, {}, {}
+    for name, angle in (("AP", 0.0), ("LAT", 90.0)):
+        (folder / f"xray {name}.dcm").unlink()
+        image = np.frombuffer(exposure_of_a_trunk((320, 320)), np.uint16).reshape(320, 320)
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(image), str(folder / f"{name}.png"))
+        xrays[name] = (folder / f"{name}.png", None)
+        exposure = Exposure("XA", angle, 0.0, 980.0, 620.0, (spacing, spacing), (320, 320))
+        clicks[name] = projected(centre_of("L3"), exposure)
+    request = DicomImport((folder,), xrays=xrays, levels=("L3",), clicks={"L3": clicks})
+    with pytest.raises(InputFileError, match=r"says nothing of its geometry\. Give --calibration.*or --preset"):
+        plan_dicom_case(request)
+    plan = plan_dicom_case(replace(request, preset="mobile-c-arm"))
+    assert plan.questions == ()
+    assert any("not turned, not mirrored" in line for line in plan.understood)
+    case = RegistrationCase.load(write_plan(plan, folder / "case" / "case.json")[-1])
+    np.testing.assert_allclose(case.triangulated_centre("L3"), centre_of("L3"), atol=1e-6)
 
 
 def test_a_frame_of_a_run_becomes_an_image_of_its_own(folder: Path) -> None:
