@@ -36,7 +36,7 @@ def trial(phantom_anatomy: ArticulatedAnatomy) -> RegistrationCase:
 def judged(views: Views, vertebra: VertebraAnatomy, pose: RigidTransform) -> Refinement:
     """A refinement that ended at a pose, all parts together."""
     seen = Observation.around(views, pose.apply(vertebra.centre), 128.0, 128)
-    parts = (vertebra.vertebra_part, vertebra.surroundings_body.sampled_every(4.0), *vertebra.neighbour_bodies)
+    parts = (vertebra.vertebra_part, vertebra.surroundings_part.sampled_every(4.0), *vertebra.neighbour_parts)
     final = Estimate([pose] * len(parts), np.eye(6) * 25.0)
     return Refinement(pose, Estimate([pose]), final, seen, parts, False, OtherLevel(0.0, "above"))
 
