@@ -202,3 +202,50 @@ print(sorted(name for name in ("numpy", "scipy", "pydicom", "torch", "radgs") if
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_from_dicom_to_a_verdict(the_browser: Any, a_panel: Any, user: Any, host: Any, tmp_path: Path) -> None:
+    """The demo's X-rays as a C-arm writes them, CT and segmentation at hand: loaded, clicked, registered."""
+    from RadGSRegLib.scene.xray_nodes import click_pixel, geometry_of, set_click_pixel, view_name
+
+    demo = a_panel.logic.loadCase(a_panel.logic.demoCase())
+    parameters = a_panel.logic.getParameterNode()
+    files, geometries, pixels = [], [], {}
+    for xray in demo.xrays:
+        geometries.append(geometry_of(xray))
+        pixels[view_name(xray)] = click_pixel(parameters.parameterNode, "L3", xray)
+        files.append(write_as_c_arm(tmp_path / f"{view_name(xray)}.dcm", xray))
+    parameters.xray1 = parameters.xray2 = None
+    for xray in demo.xrays:
+        slicer.mrmlScene.RemoveNode(xray)
+    the_browser.load(the_browser.examine([[file] for file in files]))
+    inputs = a_panel.logic.inputs()
+    for xray, geometry in zip(inputs.xrays, geometries, strict=True):
+        np.testing.assert_allclose(geometry_of(xray).source_ras, geometry.source_ras, atol=1e-3)
+        np.testing.assert_allclose(geometry_of(xray).centre_ras, geometry.centre_ras, atol=1e-3)
+        set_click_pixel(parameters.parameterNode, "L3", xray, pixels[view_name(xray)])
+    slicer.app.processEvents()
+    if not a_panel.ui.confirmLevelsCheckBox.checked:
+        user.press(a_panel.ui.confirmLevelsCheckBox)
+    user.press(a_panel.ui.applyButton)
+    host.wait_until(lambda: not a_panel.logic.running, 240)
+    assert "accept" in a_panel.ui.resultsTable.item(0, 1).text().lower(), a_panel.ui.messageLabel.text
+
+
+def write_as_c_arm(path: Path, xray: Any) -> Path:
+    """An X-ray of line integrals as the exposure that a C-arm measures and describes, 16 bits."""
+    from radgs.geometry.c_arm import c_arm_of
+    from RadGSRegLib.scene.xray_nodes import geometry_of, pixels_of
+
+    exposure = c_arm_of(geometry_of(xray))
+    assert exposure is not None
+    c_arm, isocentre = exposure
+    np.testing.assert_allclose(isocentre, 0.0, atol=1e-3)
+    numbers = [round(number, 6) for number in (c_arm.primary_deg, c_arm.secondary_deg)]
+    distances = [round(number, 6) for number in (c_arm.source_to_detector_mm, c_arm.source_to_isocentre_mm)]
+    spacing = (round(c_arm.spacing_mm[1], 6), round(c_arm.spacing_mm[0], 6))
+    stated = Exposure(
+        "XA", *numbers, *distances, spacing, c_arm.size[::-1], 90 * c_arm.turn.quarters, c_arm.turn.flipped
+    )
+    counts = np.round(65535 * np.exp(-pixels_of(xray))).astype(np.uint16)
+    return write(path, stated, PixelData=counts.tobytes(), BitsStored=16, HighBit=15)
