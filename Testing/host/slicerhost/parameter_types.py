@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,12 @@ import slicer
 import slicer.util
 
 
-class Validator:
+class Validator(ABC):
     """What a value has to hold to."""
 
+    @abstractmethod
     def validate(self, value: Any) -> None:
         """Raises a ValueError if the value is not valid."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Default:
     value: Any
 
 
-class Kind:
+class Kind(ABC):
     """How values of one type are kept in the node."""
 
     def __init__(self, type_: type, default: Any, none_allowed: bool = False) -> None:
@@ -62,11 +63,13 @@ class Kind:
         if value is not None and not isinstance(value, self.type):
             raise TypeError(f"Value must be of type '{self.type}', is type '{type(value)}' value '{value}'")
 
+    @abstractmethod
     def write(self, node: Any, name: str, value: Any) -> None:
-        raise NotImplementedError
+        """Puts a value there."""
 
+    @abstractmethod
     def read(self, node: Any, name: str) -> Any:
-        raise NotImplementedError
+        """The value that is there."""
 
 
 class Text(Kind):

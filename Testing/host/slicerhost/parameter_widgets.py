@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -16,22 +17,24 @@ from slicerhost.parameter_types import Choice, Parameter, WithinRange
 UNBOUNDED = (-(2**31), 2**31 - 1)
 
 
-class Connector:
+class Connector(ABC):
     """Reads and writes one widget, and is told of its changes."""
 
     def __init__(self, widget: Any, parameter: Parameter) -> None:
         self._widget, self._told = widget, None
         self._signal: QtCore.SignalInstance = self.prepare(widget, parameter)
 
+    @abstractmethod
     def prepare(self, widget: Any, parameter: Parameter) -> Any:
         """Fits the widget to the parameter, and returns the signal of its changes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self) -> Any:
-        raise NotImplementedError
+        """The value that is there."""
 
+    @abstractmethod
     def write(self, value: Any) -> None:
-        raise NotImplementedError
+        """Puts a value there."""
 
     def listen(self, told: Callable[[], None]) -> None:
         """Begins to tell of changes."""
