@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 def gaussian_kernel(sigma: float | Tensor, radius: int, like: Tensor) -> Tensor:
@@ -28,7 +33,9 @@ def gaussian_derivative_kernel(sigma: float, radius: int, like: Tensor) -> Tenso
     return _offsets(radius, like) * gaussian_kernel(sigma, radius, like) / sigma
 
 
-def separable(images: Tensor, row_kernel: Tensor, column_kernel: Tensor) -> Tensor:
+def separable(
+    images: Float[Tensor, "K C H W"], row_kernel: Float[Tensor, "... L"], column_kernel: Float[Tensor, "... L"]
+) -> Float[Tensor, "K C h w"]:
     """Filters images with one kernel along the rows, then with another along the columns; the border is cut off.
 
     Args:
@@ -42,19 +49,19 @@ def separable(images: Tensor, row_kernel: Tensor, column_kernel: Tensor) -> Tens
     return along_columns(along_rows(images, row_kernel), column_kernel)
 
 
-def blurred(images: Tensor, sigma: float, radius: int) -> Tensor:
+def blurred(images: Float[Tensor, "K 1 H W"], sigma: float, radius: int) -> Float[Tensor, "K 1 H W"]:
     """Gaussian average of images (K, 1, H, W), zeros beyond the border; sigma and radius in pixels."""
     kernel = gaussian_kernel(sigma, radius, images)
     return separable(functional.pad(images, (radius,) * 4), kernel, kernel)
 
 
-def along_rows(images: Tensor, kernel: Tensor) -> Tensor:
+def along_rows(images: Float[Tensor, "K C H W"], kernel: Float[Tensor, "... L"]) -> Float[Tensor, "K C H w"]:
     """The first half of ``separable``: columns are lost, rows are not."""
     kernels = kernel.reshape(-1, 1, 1, kernel.shape[-1])
     return functional.conv2d(images, kernels, groups=len(kernels))
 
 
-def along_columns(images: Tensor, kernel: Tensor) -> Tensor:
+def along_columns(images: Float[Tensor, "K C H W"], kernel: Float[Tensor, "... L"]) -> Float[Tensor, "K C h W"]:
     """The second half of ``separable``."""
     kernels = kernel.reshape(-1, 1, kernel.shape[-1], 1)
     return functional.conv2d(images, kernels, groups=len(kernels))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from radgs.filters import (
     gaussian_kernel,
     separable,
 )
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: The gain may vary over the image on this scale, mm at the ROI's depth.
 GAIN_REACH_MM = 13.0
@@ -75,8 +79,8 @@ class GradientFilter:
 class LinearisedImages:
     """Filtered rendered image (V, 2, n, n) and its Jacobian (V, P, 2, n, n) in scaled twists."""
 
-    rendered: Tensor
-    jacobian: Tensor
+    rendered: Float[Tensor, "V 2 n n"]
+    jacobian: Float[Tensor, "V P 2 n n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,22 +109,22 @@ class Match:
     reach: float
     shared_samples: float
 
-    def robust_weight(self, rendered: Tensor) -> Tensor:
+    def robust_weight(self, rendered: Float[Tensor, "V 2 H W"]) -> Float[Tensor, "V H W"]:
         """(V, H, W) pixel weights, less where the rendered image does not explain the X-ray."""
         gain = local_gain(self.target, rendered, self.pixel_weight, self.reach)
         return self.pixel_weight * cauchy_weight(self.target - gain * rendered, self.pixel_weight)
 
-    def cost(self, rendered: Tensor, weight: Tensor) -> float:
+    def cost(self, rendered: Float[Tensor, "V 2 H W"], weight: Float[Tensor, "V H W"]) -> float:
         """Weighted residual energy of a rendered image (V, 2, H, W), in units of the image's energy."""
         residual, _ = self._residual(rendered, weight)
         return float((weight[:, None] * residual.square()).sum())
 
-    def correlation(self, rendered: Tensor) -> NDArray[np.float64]:
+    def correlation(self, rendered: Float[Tensor, "V 2 H W"]) -> NDArray[np.float64]:
         """(V,) weighted correlation of the gradient fields after the local gain, -1..1: the one score of a pose."""
         gain = local_gain(self.target, rendered, self.pixel_weight, self.reach)
         return gradient_correlation(self.target, gain * rendered, self.pixel_weight)
 
-    def normal_equations(self, state: LinearisedImages, weight: Tensor) -> NormalEquations:
+    def normal_equations(self, state: LinearisedImages, weight: Float[Tensor, "V H W"]) -> NormalEquations:
         """The linearised least-squares problem, each view's mean gain projected out (Kaufman's variable projection)."""
         residual, gain = self._residual(state.rendered, weight)
         root = weight.sqrt()[:, None]
@@ -147,7 +151,7 @@ def gradient_reach(sigma: float) -> int:
     return max(2, int(3 * sigma + 0.5))
 
 
-def image_gradient(images: Tensor, sigma: float) -> Tensor:
+def image_gradient(images: Float[Tensor, "K H W"], sigma: float) -> Float[Tensor, "K 2 H W"]:
     """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
     radius = gradient_reach(sigma)
     smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
@@ -165,7 +169,9 @@ def _masked_filters(images: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tenso
     return mean[:, 0], separable(padded, derivative, smooth)[:, 0], down[:, 0]
 
 
-def local_gain(target: Tensor, rendered: Tensor, weight: Tensor, reach: float) -> Tensor:
+def local_gain(
+    target: Float[Tensor, "V 2 H W"], rendered: Float[Tensor, "V 2 H W"], weight: Float[Tensor, "V H W"], reach: float
+) -> Float[Tensor, "V 1 H W"]:
     """(V, 1, H, W) least-squares gain of the rendered gradients onto the X-ray's, varying over ``reach`` pixels.
 
     Where the rendered image has little gradient the gain falls back to the view's mean.
@@ -179,14 +185,16 @@ def local_gain(target: Tensor, rendered: Tensor, weight: Tensor, reach: float) -
     return ((numerator + mean_gain * mean_energy) / (denominator + mean_energy)).clamp_min(1e-3)
 
 
-def cauchy_weight(residual: Tensor, weight: Tensor) -> Tensor:
+def cauchy_weight(residual: Float[Tensor, "V 2 H W"], weight: Float[Tensor, "V H W"]) -> Float[Tensor, "V H W"]:
     """(V, H, W) down-weighting of pixels whose residual (V, 2, H, W) is large against the view's mean residual."""
     size = residual.square().sum(dim=1).sqrt()
     scale = 1.5 * (size * weight).sum(dim=(1, 2), keepdim=True) / (weight.sum(dim=(1, 2), keepdim=True) + 1e-9)
     return 1.0 / (1.0 + (size / (scale + 1e-9)) ** 2)
 
 
-def gradient_correlation(target: Tensor, rendered: Tensor, weight: Tensor) -> NDArray[np.float64]:
+def gradient_correlation(
+    target: Float[Tensor, "V 2 H W"], rendered: Float[Tensor, "V 2 H W"], weight: Float[Tensor, "V H W"]
+) -> NDArray[np.float64]:
     """(V,) weighted correlation of gradient fields, -1..1."""
     w = weight[:, None]
     cross = (w * target * rendered).sum(dim=(1, 2, 3))
@@ -198,14 +206,18 @@ def gradient_correlation(target: Tensor, rendered: Tensor, weight: Tensor) -> ND
     )
 
 
-def local_mean(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
+def local_mean(
+    images: Float[Tensor, "K H W"], valid: Float[Tensor, "H W"] | None, reach: float
+) -> Float[Tensor, "K H W"]:
     """(K, H, W) Gaussian average of images over ``reach`` pixels, of valid pixels (H, W) inside the image."""
     mask = torch.ones_like(images[:1]) if valid is None else valid[None]
     mean, share = _smooth((images * mask)[:, None], reach)[:, 0], _smooth(mask[:, None], reach)[:, 0]
     return mean / share.clamp_min(1e-3)
 
 
-def slow_part(images: Tensor, valid: Tensor | None, reach: float) -> Tensor:
+def slow_part(
+    images: Float[Tensor, "K C H W"], valid: Float[Tensor, "H W"] | None, reach: float
+) -> Float[Tensor, "K C H W"]:
     """(K, C, H, W) Gaussian average over ``reach`` pixels of valid pixels (H, W), by way of a coarser grid."""
     factor = max(1, min(4, int(reach / 3)))
     while images.shape[-1] % factor or images.shape[-2] % factor:

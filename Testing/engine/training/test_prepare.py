@@ -130,9 +130,8 @@ def test_cancelled_while_it_trains_it_keeps_the_best_and_goes_on_there(
     first = next(at for at in again.told if at.stage == "train")
     assert step_of(first) == step_of([at for at in watcher.told if at.stage == "train"][-1]) + 1
     assert first.fraction > 0.35
-    assert [at.message for at in again.told if at.stage == "pairs"] == [
-        "separating L3 from the CT"
-    ]  # the pairs were there
+    said = [at.message for at in again.told if at.stage == "pairs"]
+    assert said == ["separating L3 from the CT"], "the pairs were there"
 
 
 def test_cancelled_before_there_is_a_model_it_says_so_and_leaves_none(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import roma
 import torch
 from torch import Tensor
 
 from radgs.geometry import RigidTransform
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Voxels less likely than this to show the vertebra do not vote.
 MIN_OCCUPANCY = 0.3
@@ -17,7 +22,9 @@ ROBUST_MM = 4.0
 ROUNDS = 4
 
 
-def kabsch(logits: Tensor, canonical: Tensor, points: Tensor) -> RigidTransform | None:
+def kabsch(
+    logits: Float[Tensor, "D H W"], canonical: Float[Tensor, "3 D H W"], points: Float[Tensor, "D H W 3"]
+) -> RigidTransform | None:
     """The vertebra's pose from one dense prediction; None where it shows no vertebra.
 
     Reweighted by each vote's distance from the rest (Cauchy weights), because a part seen wrongly must not turn all.
@@ -44,7 +51,9 @@ def kabsch(logits: Tensor, canonical: Tensor, points: Tensor) -> RigidTransform 
     return RigidTransform(rotation.cpu().numpy(), translation.cpu().numpy())
 
 
-def weighted_kabsch(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def weighted_kabsch(
+    source: Float[Tensor, "N 3"], target: Float[Tensor, "N 3"], weights: Float[Tensor, " N"]
+) -> tuple[Float[Tensor, "3 3"], Float[Tensor, " 3"]]:
     """The rotation (3, 3) and translation (3,) with the least weighted squared distance |R source + t - target|^2.
 
     Kabsch, Acta Cryst. A32 (1976) 922; the proper rotation, also where a mirror image would fit better.

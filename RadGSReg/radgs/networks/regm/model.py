@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import roma
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 
 from radgs.drr import WATER
 from radgs.networks.layers import ResidualBlock, convolution, normalization
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Units of the pose head's outputs: about one degree of rotation moves the surface by half a millimetre.
 ROTATION_UNIT_RAD, TRANSLATION_UNIT_MM = 0.1, 4.0
@@ -41,7 +45,9 @@ class RegM(nn.Module):
         nn.init.normal_(last.weight, std=1e-3)
         nn.init.zeros_(last.bias)
 
-    def forward(self, reconstruction: Tensor, vertebra: Tensor) -> Tensor:
+    def forward(
+        self, reconstruction: Float[Tensor, "B N N N"], vertebra: Float[Tensor, "B N N N"]
+    ) -> Float[Tensor, "B 6"]:
         """The motion that brings the CT's vertebra onto the reconstruction.
 
         Args:
@@ -57,7 +63,9 @@ class RegM(nn.Module):
         return torch.cat([values[:, :3] * ROTATION_UNIT_RAD, values[:, 3:] * TRANSLATION_UNIT_MM], dim=1)
 
 
-def moved(rotations: Tensor, translations: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+def moved(
+    rotations: Float[Tensor, "B 3 3"], translations: Float[Tensor, "B 3"], motion: Float[Tensor, "B 6"]
+) -> tuple[Float[Tensor, "B 3 3"], Float[Tensor, "B 3"]]:
     """Poses of the anatomical frame after RegM's motion: turned about its origin, the body's centre, then shifted.
 
     Args:
