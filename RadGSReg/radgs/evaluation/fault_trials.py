@@ -167,8 +167,8 @@ def _registered(
         if not fault.labels_mm:
             models[key] = model
         registration = register(faulty.case, device=device, models={planned.level: model})
-    except RadgsError as error:
-        return FaultTrial(planned, "reject", str(error), ("refused",), math.nan, math.nan)
+    except RadgsError as refusal:
+        return FaultTrial(planned, "reject", str(refusal), ("refused",), math.nan, math.nan)
     result = registration.result.levels[planned.level]
     error = _error(result, faulty.case, model, planned.level) if fault.has_right_pose else math.inf
     return FaultTrial(
