@@ -120,7 +120,7 @@ def _away_from_vertebra(model: VertebraModel, pose: RigidTransform, one: Observa
     vertebra = (model.vertebra_body.render(pose, geometry).abs() > SILHOUETTE_THRESHOLD).float()[None]
     away = 1.0 - functional.max_pool2d(vertebra, 3, 1, 1)
     if model.doubt_body is not None:
-        away = away * (model.doubt_body.render(pose, geometry) < MOST_DOUBT)
+        away = away * (model.doubt_body.sampled_every(8.0).render(pose, geometry) < MOST_DOUBT)
     return away
 
 

@@ -31,7 +31,7 @@ REJECT_P95_MM = 5.0
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
 #: Where a CT is cut or scatter is strong, the best pose explains less of the images, and yet nothing near it explains
 #: as much. From this distinction on, a lower similarity is enough.
-SINGLED_OUT, SINGLED_OUT_SIMILARITY = 1.2, 0.6
+SINGLED_OUT, SINGLED_OUT_SIMILARITY = 0.9, 0.6
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.

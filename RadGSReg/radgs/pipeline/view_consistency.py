@@ -32,9 +32,9 @@ STEPS, SETTLED_MM = 4, 0.05
 AROUND = 0.1
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 2.0
-#: What the views want of a pose, together, from which on it is not accepted, mm. Right poses were seen to leave 0.5 at
+#: What the views want of a pose, together, from which on it is not accepted, mm. Right poses were seen to leave 0.6 at
 #: most, another patient's CT 1.4 and more.
-CHECK_MM = 0.8
+CHECK_MM = 0.7
 #: What they surely want, from which on it is rejected, mm.
 REJECT_MM = 1.5
 #: Further than this a view is not followed, mm.
