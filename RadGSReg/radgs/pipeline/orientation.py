@@ -120,7 +120,7 @@ def _away_from_vertebra(vertebra: VertebraAnatomy, pose: RigidTransform, one: Ob
     silhouette = (vertebra.vertebra_part.render(pose, geometry).abs() > SILHOUETTE_THRESHOLD).float()[None]
     away = 1.0 - functional.max_pool2d(silhouette, 3, 1, 1)
     if vertebra.doubt_part is not None:
-        away = away * (vertebra.doubt_part.render(pose, geometry) < MAX_DOUBT)
+        away = away * (vertebra.doubt_part.sampled_every(8.0).render(pose, geometry) < MAX_DOUBT)
     return away
 
 

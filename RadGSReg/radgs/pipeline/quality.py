@@ -29,6 +29,9 @@ from radgs.vertebra import VertebraAnatomy
 REJECT_P95_MM = 5.0
 #: Gradient correlation on the vertebra, worst view.
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
+#: Where a CT is cut or scatter is strong, the best pose explains less of the images, and yet nothing near it explains
+#: as much. From this distinction on, a lower similarity is enough.
+SINGLED_OUT, SINGLED_OUT_SIMILARITY = 0.9, 0.6
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
@@ -208,6 +211,12 @@ def wrong_poses(
     return poses
 
 
+def similarity_needed(evidence: Evidence) -> float:
+    """The similarity from which on a pose can be accepted, read against how far the images single it out."""
+    singled_out = evidence.distinction >= SINGLED_OUT and evidence.beaten_by == 0.0
+    return SINGLED_OUT_SIMILARITY if singled_out else ACCEPT_SIMILARITY
+
+
 def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict, and a reason for every ground on which it is not "accept"."""
     findings: list[tuple[Verdict, Reason]] = []
@@ -228,7 +237,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
     lowest = float(evidence.similarity_result[worst])
     weigh(
         -lowest,
-        -ACCEPT_SIMILARITY,
+        -similarity_needed(evidence),
         -REJECT_SIMILARITY,
         "dissimilar",
         f"The model explains view {views[worst]} poorly: gradient correlation {lowest:.2f} on the vertebra.",

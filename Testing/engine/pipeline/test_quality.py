@@ -83,11 +83,20 @@ def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
     assert "view LAT wants the vertebra 1.0 mm further down" in views.message
     worse = (wishes[0], replace(wishes[1], down_mm=-2.0))
     assert judge(replace(GOOD, wishes=worse), ["AP", "LAT"])[0] == "reject"
-    noise = (wishes[0], replace(wishes[1], down_mm=1.0, sigma_mm=(0.6, 0.1, 0.1)))
-    assert judge(replace(GOOD, wishes=noise), ["AP", "LAT"])[0] == "accept"
+    unsure = (wishes[0], replace(wishes[1], down_mm=-2.0, sigma_mm=(1.5, 0.1, 0.1)))
+    assert judge(replace(GOOD, wishes=unsure), ["AP", "LAT"])[0] == "check"
     for flipped, expected in ((0.2, "accept"), (0.47, "check"), (0.6, "reject")):
         flips = (FlipTrial("AP", "left to right", 0.5, flipped), FlipTrial("AP", "upside down", 0.5, 0.1))
         assert judge(replace(GOOD, flips=flips), ["AP", "LAT"])[0] == expected
+
+
+def test_less_similarity_is_enough_where_the_images_single_out_the_pose():
+    cut_ct = {"similarity_result": np.array([0.95, 0.7])}
+    assert judge(replace(GOOD, **cut_ct), ["AP", "LAT"])[0] == "check"
+    assert judge(replace(GOOD, **cut_ct, distinction=1.9), ["AP", "LAT"])[0] == "accept"
+    assert judge(replace(GOOD, **cut_ct, distinction=1.9, beaten_by=0.05), ["AP", "LAT"])[0] == "check"
+    poor = {"similarity_result": np.array([0.95, 0.55]), "distinction": 1.9}
+    assert judge(replace(GOOD, **poor), ["AP", "LAT"])[0] == "check"
 
 
 def test_the_view_that_matches_worst_is_named():
