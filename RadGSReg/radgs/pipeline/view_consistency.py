@@ -31,7 +31,7 @@ STEPS, SETTLED_MM = 4, 0.05
 #: Weight of what lies around the vertebra.
 AROUND = 0.1
 #: A wish within so many of its standard deviations is none.
-DOUBTFUL_SIGMA = 2.0
+DOUBTFUL_SIGMA = 3.0
 #: What the views want of a pose, together, from which on it is not accepted, mm. Right poses were seen to leave 0.6 at
 #: most, another patient's CT 1.4 and more.
 CHECK_MM = 0.7
