@@ -204,6 +204,7 @@ print(sorted(name for name in ("numpy", "scipy", "pydicom", "torch", "radgs") if
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.slow
 def test_from_dicom_to_a_verdict(the_browser: Any, a_panel: Any, user: Any, host: Any, tmp_path: Path) -> None:
     """The demo's X-rays as a C-arm writes them, CT and segmentation at hand: loaded, clicked, registered."""
     from RadGSRegLib.scene.xray_nodes import click_pixel, geometry_of, set_click_pixel, view_name

@@ -48,6 +48,7 @@ def pose_of(level: str) -> Any:
     return slicer.util.arrayFromTransformMatrix(slicer.util.getNode(f"{level}CTToWorld"))
 
 
+@pytest.mark.slow
 def test_from_the_demo_case_to_an_accepted_transform_and_back(
     a_panel: Any, user: Any, host: Any, a_scene: Any, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_from_the_demo_case_to_an_accepted_transform_and_back(
     assert cells(a_panel, 0)[-1] == "not accepted"
 
 
+@pytest.mark.slow
 def test_cancel_in_the_middle_changes_nothing(a_panel: Any, user: Any, host: Any) -> None:
     ui = a_panel.ui
     apply(a_panel, user, host, until="reading the case")

@@ -188,6 +188,7 @@ def spine_of(labels: dict[int, float]) -> Volume:
     return grid
 
 
+@pytest.mark.slow
 def test_the_level_spacing_is_the_distance_to_the_nearest_labelled_neighbour():
     spine = spine_of({21: 34.0, 22: 0.0, 23: -38.0})
     assert level_spacing_mm(spine, 22) == pytest.approx(34.0, abs=0.6)

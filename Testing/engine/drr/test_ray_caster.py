@@ -235,6 +235,7 @@ def bone() -> Volume:
     ("turn", "direction"),
     [([0.0, 0.0, 0.0], (0.0, 1.0, 0.0)), ([0.1, 0.3, -0.2], (1.0, 0.0, 0.0)), ([-0.6, 0.4, 0.9], (0.5, -0.7, 0.4))],
 )
+@pytest.mark.slow
 def test_nanodrr_renders_the_phantom_alike(turn: list[float], direction: tuple[float, float, float]) -> None:
     spine = make_spine(5, spacing_mm=(2.0, 1.5, 3.0))
     assert_nanodrr_agrees(Volume(attenuation_from_hu(spine.ct.array), spine.ct.index_to_ras), turn, direction)

@@ -24,6 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("experiments")
 
 
+@pytest.mark.slow
 def test_recm_alone_is_held_against_the_bar_and_an_empty_volume(folder: Path) -> None:
     report = reconstruction_experiment(folder, **SMALL).read_text(encoding="utf-8")
     assert "an empty volume" in report

@@ -47,6 +47,7 @@ def test_every_voxel_holds_the_sum_of_the_gaussians_that_reach_it(
     torch.testing.assert_close(voxelize(gaussians, index_to_ras, SHAPE, cutoff), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_are_right_in_every_parameter(make_gaussians: MakeGaussians) -> None:
     parameters = [tensor.requires_grad_() for tensor in make_gaussians(5, extent=6.0).tensors()]
 

@@ -72,6 +72,7 @@ print("\\n".join(sorted(noticed)))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is POSIX's")
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_earlier_file_and_is_said(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not here")
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT)}

@@ -66,6 +66,7 @@ def test_every_lumbar_vertebra_is_one_whole_piece(seed: int) -> None:
         assert 30_000 < mask.sum() * np.prod(spine.labels.spacing) < 110_000, name
 
 
+@pytest.mark.slow
 def test_neighbouring_vertebrae_do_not_touch() -> None:
     spine = make_spine(1, spacing_mm=1.0, soft_tissue=False, noise_hu=0.0)
     for label in range(19, 24):
@@ -106,6 +107,7 @@ def test_the_canal_behind_the_body_is_free_of_bone(spine: PhantomSpine) -> None:
         assert spine.ct.sample(middle) < 110
 
 
+@pytest.mark.slow
 def test_the_true_frame_is_the_one_found_from_the_labels(spine: PhantomSpine) -> None:
     for level, label in spine.levels.items():
         found = vertebra_frame(spine.labels, label)
@@ -188,6 +190,7 @@ def test_screws_are_metal_through_both_pedicles(spine: PhantomSpine) -> None:
     assert not (metal & (spine.labels.array == spine.levels["L1"])).any()
 
 
+@pytest.mark.slow
 def test_anatomy_does_not_depend_on_the_spacing(spine: PhantomSpine) -> None:
     thick = make_spine(7, spacing_mm=(1.2, 1.2, 3.0))
     assert np.allclose(thick.ct.spacing, [1.2, 1.2, 3.0])

@@ -16,6 +16,8 @@ from radgs.io.volumes import write_volume
 from radgs.pipeline.case_cache import MAX_VERTEBRAE, CaseCache
 from radgs.vertebra import VertebraAnatomy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def a_case_file(small_case: RegistrationCase, tmp_path: Path) -> Path:

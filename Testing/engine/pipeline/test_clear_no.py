@@ -24,6 +24,8 @@ from radgs.simulation.faults import mirrored_image
 from radgs.simulation.revealable import absorb
 from radgs.vertebra import VertebraAnatomy
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = SimulationSettings(detector_pixels=192, joint_rotation_deg=0.5, joint_shift_mm=0.3, rotation_deg=5.0)
 Views = tuple[XRayView, ...]
 

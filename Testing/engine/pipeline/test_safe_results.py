@@ -137,6 +137,7 @@ def test_a_full_disk_ends_with_one_sentence_and_the_pose(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
 @pytest.mark.parametrize("asked", ["SIGTERM", "SIGHUP"])
+@pytest.mark.slow
 def test_a_run_that_is_asked_to_end_takes_back_what_is_half_done(
     asked: str, small_case: RegistrationCase, earlier: Path, tmp_path: Path
 ) -> None:

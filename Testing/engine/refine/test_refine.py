@@ -15,6 +15,8 @@ from radgs.refine.schedule import POOR_START, align_whole
 from radgs.simulation import XRayPhysics
 from radgs.vertebra import VertebraAnatomy
 
+pytestmark = pytest.mark.slow
+
 Poses = dict[str, RigidTransform]
 TakeXRays = Callable[..., tuple[XRayView, ...]]
 OffBy = Callable[[float, float], RigidTransform]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from radgs.networks import Accuracy, Networks, load_generic, load_networks, new_networks, save_networks
@@ -13,6 +14,8 @@ from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank
 from radgs.training.session import TrainingSession
 from radgs.training.trainer import TrainingProgress, TrainingSettings
+
+pytestmark = pytest.mark.slow
 
 CLAIMED = Accuracy(
     pairs=6,

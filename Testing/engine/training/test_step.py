@@ -12,6 +12,8 @@ from radgs.training.batches import PairSource, TrainingBatch
 from radgs.training.pairs import PairBank
 from radgs.training.step import Phase, StepSettings, losses
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = StepSettings(counterfactual_share=1.0, projection_share=1.0, registration_share=1.0)
 
 

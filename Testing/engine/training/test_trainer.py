@@ -16,6 +16,8 @@ from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.pairs import PairBank
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = TrainingSettings(batch=2, warm_up_steps=3, validate_every_seconds=1e9, validation_pairs=2)
 
 

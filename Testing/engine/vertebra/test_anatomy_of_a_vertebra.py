@@ -186,6 +186,7 @@ def test_a_bodys_image_and_its_jacobian_agree(phantom_model: VertebraAnatomy) ->
     assert jacobian.shape == (6, 128, 128)
 
 
+@pytest.mark.slow
 def test_of_a_long_ct_only_the_vertebras_surroundings_are_looked_at(
     phantom_spine: PhantomSpine, phantom_model: VertebraAnatomy
 ) -> None:

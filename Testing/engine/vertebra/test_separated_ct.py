@@ -60,6 +60,7 @@ def test_a_vertebra_that_is_not_there_is_told(phantom_spine: PhantomSpine) -> No
         build_vertebra_anatomy(phantom_spine.ct, phantom_spine.labels, Level("L6", 99))
 
 
+@pytest.mark.slow
 def test_every_frame_is_fitted_once(fits: Counter[int], phantom_spine: PhantomSpine) -> None:
     level = Level("L3", phantom_spine.levels["L3"])
     three = {phantom_spine.levels[name]: 1 for name in ("L2", "L3", "L4")}

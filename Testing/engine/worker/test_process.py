@@ -167,6 +167,7 @@ def test_a_flood_of_requests_is_bounded(a_worker: RunningWorker) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGHUP", "stdin"])
+@pytest.mark.slow
 def test_it_ends_at_once_and_takes_back_what_is_half_done(
     way: str, a_worker: RunningWorker, a_case: Path, tmp_path: Path
 ) -> None:

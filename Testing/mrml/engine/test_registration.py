@@ -177,6 +177,7 @@ def test_when_the_engine_dies_it_is_said_and_another_can_be_started(a_logic: Any
     host.wait_until(lambda: again.ends, 10)
 
 
+@pytest.mark.slow
 def test_closing_the_scene_ends_the_registration(a_logic: Any, a_demo_case: Any, host: Any, a_scene: Any) -> None:
     outcome = start(a_logic, a_demo_case, host, until="reading the case")
     a_scene.Clear(0)
