@@ -36,7 +36,7 @@ MAX_DOUBT = 0.5
 #: By how much the image as it is must fit better than turned over; where it fits worse, the pose is rejected.
 CLEARLY_AS_GIVEN = 0.05
 #: Where neither way resembles the CT this much, the CT shows too little around the vertebra: the trial has no power.
-LEAST_LIKENESS = 0.25
+MIN_LIKENESS = 0.25
 
 Flip = Literal["left to right", "upside down"]
 #: Which axis of an image (rows, columns) each turns over.
@@ -100,7 +100,7 @@ def flip_findings(trials: Sequence[FlipTrial]) -> list[tuple[Verdict, Reason]]:
     if not trials:
         return []
     worst = max(trials, key=lambda trial: trial.advantage)
-    if max(worst.flipped, worst.as_given) < LEAST_LIKENESS:
+    if max(worst.flipped, worst.as_given) < MIN_LIKENESS:
         return []
     if worst.advantage < -CLEARLY_AS_GIVEN:
         return []

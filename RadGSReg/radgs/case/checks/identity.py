@@ -11,7 +11,7 @@ from radgs.errors import CaseError
 from radgs.io.dicom_identity import Identity
 
 #: Bones that grew, broke or were operated on since: an older CT may not show the vertebra as it is, days.
-OLDEST_CT_DAYS = 365
+MAX_CT_AGE_DAYS = 365
 
 #: What says who somebody is besides the number, as people call it.
 PARTICULARS = {"birth_date": "birth date", "sex": "sex", "name": "name"}
@@ -79,7 +79,7 @@ def _compare_days(ct: Identity | None, xrays: Mapping[str, Identity]) -> list[Re
     scanned = None if ct is None else _day(ct)
     if scanned is not None and days:
         name, taken = max(days.items(), key=lambda item: item[1])
-        if (taken - scanned).days > OLDEST_CT_DAYS:
+        if (taken - scanned).days > MAX_CT_AGE_DAYS:
             cautions.append(
                 Reason("dates", f"The CT is of {scanned} and view {name} of {taken}: bones may have changed since.")
             )
