@@ -372,8 +372,9 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
             RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
         """
         from radgs.export import ReleasePolicy
-        from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
+        from RadGSRegLib.export.files import FileExport, export_levels
         from RadGSRegLib.export.registered_levels import choose
+        from RadGSRegLib.scene.dicom_sources import dicom_files
 
         known = dicom_files(ct) if ctDicom is None else ctDicom
         paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]

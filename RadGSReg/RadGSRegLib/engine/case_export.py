@@ -19,6 +19,7 @@ from radgs.io.case_file import CaseFile, ViewEntry, write_case_file
 from radgs.io.nrrd_pieces import write_in_pieces
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.case_inputs import CaseInputs
+from RadGSRegLib.scene.dicom_sources import check_one_patient
 from RadGSRegLib.scene.levels import unmoved_parent
 from RadGSRegLib.scene.node_contract import start_role
 from RadGSRegLib.scene.placement import ijk_to_own_ras, pose_of, rigid_parent_to_world
@@ -46,11 +47,13 @@ class CaseExport:
             parameter_node: The module's vtkMRMLScriptedModuleNode, which refers to clicks and starting poses.
 
         Raises:
-            CaseError: Something is missing, or the segmentation does not stand where the CT stands.
+            CaseError: Something is missing, CT and X-rays are of different patients, or the segmentation does not stand
+                where the CT stands.
             GeometryError: A node stands under a transform that cannot be used, or an X-ray has no source.
             InputFileError: A volume is not what it should be.
         """
         inputs.check()
+        check_one_patient(inputs.ct, inputs.xrays)
         start = common_parent_pose(inputs)
         views = [view_entry(xray, self._folder / f"xray_{n}.npy") for n, xray in enumerate(inputs.xrays, 1)]
         yield None

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import slicer
 
 from radgs.errors import ExportError
 from radgs.export import (
@@ -21,7 +20,6 @@ from radgs.export import (
 )
 from radgs.io.dicom_series import DicomSeries, read_dicom_series
 from radgs.io.raster import LPS_TO_RAS
-from RadGSRegLib.export.references import instance_uids
 from RadGSRegLib.export.registered_levels import KeptLevel, release_levels
 from RadGSRegLib.scene.placement import ijk_to_own_ras
 
@@ -71,15 +69,6 @@ def export_levels(ct: Any, levels: Sequence[KeptLevel], export: FileExport) -> E
     return Exported(
         released, tuple(file for chosen in formats for file in export_files(released, chosen, export.folder))
     )
-
-
-def dicom_files(volume: Any) -> tuple[Path, ...]:
-    """The DICOM files that Slicer loaded a volume from, as its DICOM database knows them; none where one is missing."""
-    database = getattr(slicer, "dicomDatabase", None)
-    if database is None:
-        return ()
-    files = [database.fileForInstance(uid) for uid in instance_uids(volume)]
-    return tuple(map(Path, files)) if all(files) else ()
 
 
 def _format(name: str, ct: Any, export: FileExport) -> ExportFormat:

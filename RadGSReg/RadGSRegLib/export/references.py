@@ -13,8 +13,7 @@ from typing import Any
 
 import slicer
 
-#: On a volume: the SOP instance UIDs of its DICOM objects, separated by spaces. Slicer's DICOM module writes it.
-INSTANCES_ATTRIBUTE = "DICOM.instanceUIDs"
+from RadGSRegLib.scene.dicom_sources import instance_uids
 
 
 def refer_as_registration(transform: Any, ct: Any, xrays: Sequence[Any]) -> None:
@@ -47,8 +46,3 @@ def registered_xrays(transform: Any) -> list[Any]:
     role = transform.GetFixedNodeReferenceRole()
     nodes = [transform.GetNthNodeReference(role, n) for n in range(transform.GetNumberOfNodeReferences(role))]
     return [node for node in nodes if node is not None]
-
-
-def instance_uids(volume: Any) -> list[str]:
-    """The SOP instance UIDs of a volume that Slicer loaded from DICOM; none for another."""
-    return (volume.GetAttribute(INSTANCES_ATTRIBUTE) or "").split()

@@ -13,9 +13,10 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.export import ReleasePolicy
-from RadGSRegLib.export.files import FileExport, dicom_files, export_levels
+from RadGSRegLib.export.files import FileExport, export_levels
 from RadGSRegLib.export.registered_levels import KeptLevel, of_other_xrays
 from RadGSRegLib.review.verdicts import verdict_colour
+from RadGSRegLib.scene.dicom_sources import dicom_files
 from RadGSRegLib.sections.export_gate import ExportGate
 from RadGSRegLib.sections.export_live import LiveRows
 from RadGSRegLib.sections.export_texts import exported_text, format_titles, level_line, obstacle_lines
