@@ -21,6 +21,7 @@ from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.case_inputs import CaseInputs
 from RadGSRegLib.scene.dicom_sources import check_one_patient
 from RadGSRegLib.scene.levels import unmoved_parent
+from RadGSRegLib.scene.measured_field import field_of
 from RadGSRegLib.scene.node_contract import start_role
 from RadGSRegLib.scene.placement import ijk_to_own_ras, pose_of, rigid_parent_to_world
 from RadGSRegLib.scene.segments import label_map, label_numbers
@@ -169,6 +170,7 @@ def view_entry(xray: Any, image: Path) -> ViewEntry:
         detector_to_ras=geometry.detector_to_ras,
         conversion=xray_nodes.conversion(xray),
         geometry_sigma=sigma_of(xray),
+        field=field_of(xray),
     )
 
 

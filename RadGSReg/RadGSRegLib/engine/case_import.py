@@ -15,6 +15,7 @@ from radgs.io.case_file import CaseFile, ViewEntry, read_case_file
 from radgs.io.volumes import read_labels, read_volume
 from radgs.io.xray_images import read_xray
 from RadGSRegLib.scene.case_inputs import CaseInputs
+from RadGSRegLib.scene.measured_field import set_field
 from RadGSRegLib.scene.node_contract import start_role
 from RadGSRegLib.scene.placement import add_transform, remove
 from RadGSRegLib.scene.segments import LABEL_OF_LEVEL
@@ -54,6 +55,7 @@ def import_case(path: Path, parameter_node: Any) -> CaseInputs:
     )
     for view, xray in zip(file.views, xrays, strict=True):
         set_sigma(xray, view.geometry_sigma)
+        set_field(xray, view.field)
     for level, clicks in file.clicks.items():
         for view, xray in zip(file.views, xrays, strict=True):
             if view.name in clicks:

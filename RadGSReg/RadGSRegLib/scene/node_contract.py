@@ -21,6 +21,9 @@ GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 #: On an X-ray volume: how uncertain its geometry is (JSON, as case.json's geometry_sigma, in the volume's own axes).
 SIGMA_ATTRIBUTE = "RadGSReg.geometry_sigma"
 
+#: On an X-ray volume: where it was measured, if somebody said so (JSON, as case.json's field; a path is a full one).
+FIELD_ATTRIBUTE = "RadGSReg.field"
+
 #: On an X-ray volume that came from DICOM: its file with the frame from 0 ("path#0"), its study, where the table stood
 #: with the isocentre at the world's origin ("x y z" along the patient's LPS axes, mm; absent where unknown), and what
 #: its file does not say of its geometry (absent where nothing is missing).

@@ -15,6 +15,7 @@ from scene_parts import POSE, add_bent_transform, add_transform
 from radgs.case import RegistrationCase
 from radgs.errors import CaseError, GeometryError, InputFileError
 from radgs.geometry import RigidTransform
+from radgs.io.case_file import read_case_file
 
 
 def export(logic: Any, inputs: Any, folder: Path, exporter: Any = None) -> Path:
@@ -180,6 +181,30 @@ def test_loading_a_case_makes_it_the_modules_input(a_logic: Any, a_demo_case: An
     assert (again.ct, again.segmentation, again.xrays) == (a_demo_case.ct, a_demo_case.segmentation, a_demo_case.xrays)
     assert again.segments == a_demo_case.segments
     assert again.missing() == []
+
+
+@pytest.mark.parametrize("field", [[[10.0, 10.0], [200.0, 12.0], [190.0, 210.0], [8.0, 190.0]], "mask.png"])
+def test_a_field_that_somebody_named_goes_through_the_scene(
+    a_logic: Any, tmp_path: Path, field: str | list[list[float]]
+) -> None:
+    """A mask or a polygon overrides what is found in the image: lost on the way, blades would be searched again."""
+    import shutil
+
+    from RadGSRegLib.scene.measured_field import field_of
+
+    folder = Path(shutil.copytree(a_logic.demoCase().parent, tmp_path / "demo"))
+    values = json.loads((folder / "case.json").read_text("utf-8"))
+    values["views"][0]["field"] = field
+    (folder / "case.json").write_text(json.dumps(values), "utf-8")
+    inputs = a_logic.loadCase(folder)
+    first, second = read_case_file(export(a_logic, inputs, tmp_path / "out")).views
+    assert second.field is None
+    if isinstance(field, str):
+        assert first.field == folder / field
+    else:
+        np.testing.assert_allclose(first.field, field)
+    inputs.xrays[0].SetAttribute("RadGSReg.field", "no JSON")
+    assert field_of(inputs.xrays[0]) is None
 
 
 def test_how_uncertain_a_geometry_is_goes_through_the_scene(a_logic: Any, tmp_path: Path) -> None:
