@@ -47,7 +47,7 @@ def run_number(registration: Registration, number: int) -> Registration:
         registration,
         result=replace(
             registration.result,
-            levels={n: replace(level, ct_to_world=pose) for n in names},
+            levels={n: replace(level, ct_to_world=pose, stages={**level.stages, "refined": pose}) for n in names},
             models=dict.fromkeys(names, "kills"),
         ),
         vertebrae=dict.fromkeys(names, registration.vertebrae[name]),
