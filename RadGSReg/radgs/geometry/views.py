@@ -23,6 +23,8 @@ from radgs.geometry.sigma import GeometrySigma
 MIN_VIEW_ANGLE_DEG = 20.0
 #: Points along a crop's side at which the image is looked up, at most.
 MAX_FINE_PIXELS = 4096
+#: Samples along a crop pixel's side that are enough; a finer image is halved before it is resampled.
+ENOUGH_SAMPLES = 3
 #: An interpolated value counts where at least this share of its weight lies on measured pixels.
 MIN_MEASURED = 0.5
 
@@ -184,6 +186,24 @@ class XRayView:
         """(H, W) True where the X-ray was measured: as given, else as ``find_field`` finds it."""
         return find_field(self.image) if self.field is None else self.field
 
+    @cached_property
+    def _halved(self) -> XRayView:
+        """The same X-ray with pixels twice as large; those that were not measured whole count as not measured."""
+        rows, columns = (size // 2 for size in self.image.shape)
+
+        def blocks(array: NDArray) -> NDArray:
+            return array[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2)
+
+        larger = np.diag([2.0, 2.0, 1.0, 1.0])
+        larger[:2, 3] = 0.5
+        return XRayView(
+            self.name,
+            blocks(self.image).mean(axis=(1, 3)),
+            ViewGeometry(self.geometry.source_ras, self.geometry.detector_to_ras @ larger, (rows, columns)),
+            self.conversion,
+            np.asarray(blocks(self.measured).all(axis=(1, 3))),
+        )
+
     def crop(self, centre_ras: ArrayLike, size_mm: float, pixels: int) -> tuple[XRayView, NDArray[np.float32]]:
         """Resamples the image onto the virtual detector of ``ViewGeometry.crop_geometry``.
 
@@ -199,6 +219,8 @@ class XRayView:
         wanted = np.ceil(np.linalg.norm(corners[1:] - corners[0], axis=1).max() - 1e-6)
         # Next to the source a pixel's footprint is the whole image: there is nothing to see, and no memory for it.
         oversampling = int(np.clip(np.nan_to_num(wanted, nan=1.0), 1, max(1, MAX_FINE_PIXELS // pixels)))
+        if oversampling >= 2 * ENOUGH_SAMPLES and min(self.image.shape) >= 4:
+            return self._halved.crop(centre_ras, size_mm, pixels)
 
         fine = (np.arange(pixels * oversampling) + 0.5) / oversampling - 0.5
         columns, rows = np.meshgrid(fine, fine)

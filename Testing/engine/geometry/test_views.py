@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from radgs.errors import GeometryError
 from radgs.geometry import RigidTransform, ViewGeometry, XRayView, triangulate, unit
@@ -185,3 +188,35 @@ def test_nearly_parallel_rays_are_refused(degrees: float) -> None:
     views = [orbit(0.0), orbit(degrees)]
     with pytest.raises(GeometryError, match="parallel"):
         triangulate(views, [view.project([0.0, 0.0, 0.0]) for view in views])
+
+
+def test_a_crop_of_a_fine_image_is_that_of_a_coarse_one_and_looks_at_few_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A detector of 4096 pixels has the crop of one of 256: each crop pixel looks at a few samples, not at hundreds."""
+    fine_pixels, centre = 2048, np.array([3.0, -2.0, 5.0])
+    geometry = ViewGeometry(
+        np.array([0.0, 600.0, 0.0]),
+        np.array([[0.15, 0, 0, -150.0], [0, 0, 1.0, -400.0], [0, -0.15, 0, 150.0], [0, 0, 0, 1.0]]),
+        (fine_pixels, fine_pixels),
+    )
+    rows, columns = np.mgrid[:fine_pixels, :fine_pixels] / fine_pixels
+    image = (2.0 + np.sin(20 * rows) * np.cos(15 * columns)).astype(np.float32)
+    field = columns > 0.42
+    view = XRayView("AP", image, geometry, field=field)
+    asked: list[int] = []
+    resample = ndimage.map_coordinates
+
+    def counted(array: Any, at: Any, **rest: Any) -> Any:
+        asked.append(at[0].size)
+        return resample(array, at, **rest)
+
+    monkeypatch.setattr(ndimage, "map_coordinates", counted)
+    crop, valid = view.crop(centre, 128.0, 32)
+    assert max(asked) <= (32 * 6) ** 2
+    monkeypatch.setattr("radgs.geometry.views.ENOUGH_SAMPLES", 10**6)
+    exact, exactly_valid = XRayView("AP", image, geometry, field=field).crop(centre, 128.0, 32)
+    whole = (valid > 0.999) & (exactly_valid > 0.999)
+    assert whole.sum() > 300
+    np.testing.assert_allclose(crop.image[whole], exact.image[whole], atol=0.01)
+    np.testing.assert_allclose(valid, exactly_valid, atol=0.35)  # the field ends within a sample of where it did
