@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -74,8 +73,10 @@ def write_ct_series(
 def load_into_database(monkeypatch: Any, ct: Any, files: list[Path]) -> None:
     """Says of a CT what Slicer's DICOM module says when it has loaded it: its objects, and where their files are."""
     import slicer
+    from slicerhost.dicom_library import Database
 
-    by_uid = {str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID): str(file) for file in files}
-    ct.SetAttribute("DICOM.instanceUIDs", " ".join(by_uid))
-    database = type("Database", (), {"fileForInstance": staticmethod(lambda uid: by_uid.get(uid, ""))})
-    monkeypatch.setattr(slicer, "dicomDatabase", database(), raising=False)
+    database = Database()
+    for file in files:
+        database.insert(str(file))
+    ct.SetAttribute("DICOM.instanceUIDs", " ".join(database.fileValue(str(file), "0008,0018") for file in files))
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)

@@ -2,7 +2,8 @@
 
 Read from Modules/Scripted/DICOMLib/DICOMPlugin.py and DICOMUtils.py (getLoadablesFromFileLists,
 selectHighestConfidenceLoadables, loadLoadables) and from Widgets/qSlicerDICOMLoadable.h of Slicer 5.10; main agrees in
-what is used here. The database is ctkDICOMDatabase's ``fileValue``, which gives texts, empty where there is no value.
+what is used here. The database is ctkDICOMDatabase's ``fileValue`` and ``fileForInstance``: texts, empty where there is
+nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +77,16 @@ class DICOMPlugin:
 
 
 class Database:
-    """The part of ctkDICOMDatabase that plugins ask; it knows every file there is."""
+    """The part of ctkDICOMDatabase that is asked here: values of every file there is, places of the inserted ones."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}
+
+    def insert(self, file: str) -> None:
+        self._files[self.fileValue(file, "0008,0018")] = file
+
+    def fileForInstance(self, uid: str) -> str:  # noqa: N802
+        return self._files.get(uid, "")
 
     def fileValue(self, file: str, tag: str) -> str:  # noqa: N802
         group, element = (int(part, 16) for part in tag.split(","))
@@ -91,6 +101,8 @@ class Database:
 def examine(file_lists: Sequence[Sequence[Path]]) -> dict[Any, list[Any]]:
     """What every plugin offers for the series that the user marked, by plugin, the most confident selected."""
     lists = [[str(file) for file in files] for files in file_lists]
+    for file in (file for files in lists for file in files):  # the browser shows what was imported
+        slicer.dicomDatabase.insert(file)
     offered = {}
     for make in slicer.modules.dicomPlugins.values():
         plugin = make()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from functools import cache
 from typing import Any
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
@@ -14,6 +13,20 @@ from slicerhost.pythonqt import find_signal
 
 class FormError(Exception):
     """A form names a class, a property, an object or a signal that does not exist."""
+
+
+def _properties(cls: type) -> frozenset[str]:
+    """The names of a class's Qt properties."""
+    meta: QtCore.QMetaObject = cls.staticMetaObject  # type: ignore[attr-defined]
+    return frozenset(meta.property(index).name() for index in range(meta.propertyCount()))
+
+
+#: By class; asked before there is an instance, because PySide6 may lose a class's meta object along with one.
+PROPERTIES = {
+    cls: _properties(cls)
+    for cls in (*(getattr(QtWidgets, name) for name in dir(QtWidgets)), *widgets.CTK, *widgets.QMRML)
+    if isinstance(cls, type) and issubclass(cls, QtWidgets.QWidget)
+}
 
 
 class StrictUiLoader(QtUiTools.QUiLoader):
@@ -44,22 +57,15 @@ class StrictUiLoader(QtUiTools.QUiLoader):
     def _check(self, element: ElementTree.Element) -> None:
         name = element.attrib["class"]
         cls = self._stand_ins.get(name) or getattr(QtWidgets, name, None)
-        if cls is None:
+        if cls not in PROPERTIES:
             raise FormError(f"There is no widget class {name}.")
         for prop in element.findall("property"):
             name_of_property = prop.attrib["name"]
-            known = name_of_property in _properties(cls) or (
+            known = name_of_property in PROPERTIES[cls] or (
                 issubclass(cls, QtWidgets.QLabel) and name_of_property == "buddy"
             )  # the loader's own
             if not known and prop.attrib.get("stdset") != "0":
                 raise FormError(f"{name} has no property {name_of_property}.")
-
-
-@cache
-def _properties(cls: type) -> frozenset[str]:
-    """A class's Qt properties; asked once, because PySide6 may lose a class's meta object along with an instance."""
-    meta = cls.staticMetaObject
-    return frozenset(meta.property(index).name() for index in range(meta.propertyCount()))
 
 
 def _connect(form: QtWidgets.QWidget, link: ElementTree.Element) -> None:
