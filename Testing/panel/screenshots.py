@@ -232,6 +232,35 @@ def take_doubts(photo: Photographer) -> None:
     ui.deviceComboBox.setCurrentText("auto")
 
 
+def take_a_lack(photo: Photographer) -> None:
+    """What a panel says whose engine lacks a library."""
+    from RadGSRegLib.engine.dependencies import Dependencies
+
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder) / "requirements.txt"
+        requirements.write_text("a-library-that-is-missing>=1.0\n", "utf-8")
+        whole = photo.panel.logic.dependencies
+        photo.panel.logic.dependencies = Dependencies(requirements)
+        photo.user.press(photo.ui.applyButton)
+        photo.panel.panel.refresh()
+        photo.take("18_library_missing", "dependenciesFrame", "inputsCollapsibleButton")
+    photo.panel.logic.dependencies = whole
+    photo.panel.panel.refresh()
+
+
+def take_what_is_needed(photo: Photographer) -> None:
+    """A CT without its segmentation, where an application has a module that makes one."""
+    import slicer
+
+    slicer.mrmlScene.Clear(0)
+    logic = photo.panel.logic
+    logic.loadCase(logic.demoCase())
+    slicer.modules.totalsegmentator = type("Module", (), {"name": "TotalSegmentator"})
+    logic.getParameterNode().segmentation = None
+    photo.settle()
+    photo.take("19_segmentation_missing", "inputsCollapsibleButton", "confirmLevelsCheckBox")
+
+
 def take_the_geometry(photo: Photographer) -> None:
     """An exposure typed in, with its sketch; a calibration whose conventions are asked; what a DICOM file lacks."""
     import slicer
@@ -277,32 +306,6 @@ def take_the_geometry(photo: Photographer) -> None:
         photo.take_dialog("24_dicom_lacks", edit)
 
 
-def take_a_lack(photo: Photographer) -> None:
-    """What a panel says whose engine lacks a library."""
-    from RadGSRegLib.engine.dependencies import Dependencies
-
-    with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder) / "requirements.txt"
-        requirements.write_text("a-library-that-is-missing>=1.0\n", "utf-8")
-        photo.panel.logic.dependencies = Dependencies(requirements)
-        photo.user.press(photo.ui.applyButton)
-        photo.panel.panel.refresh()
-        photo.take("18_library_missing", "dependenciesFrame", "inputsCollapsibleButton")
-
-
-def take_what_is_needed(photo: Photographer) -> None:
-    """A CT without its segmentation, where an application has a module that makes one."""
-    import slicer
-
-    slicer.mrmlScene.Clear(0)
-    logic = photo.panel.logic
-    logic.loadCase(logic.demoCase())
-    slicer.modules.totalsegmentator = type("Module", (), {"name": "TotalSegmentator"})
-    logic.getParameterNode().segmentation = None
-    photo.settle()
-    photo.take("19_segmentation_missing", "inputsCollapsibleButton", "confirmLevelsCheckBox")
-
-
 def main(folder: Path) -> None:
     """Takes all pictures into a folder."""
     (folder / "dark").mkdir(parents=True, exist_ok=True)
@@ -317,9 +320,9 @@ def main(folder: Path) -> None:
                 take_the_views,
                 take_doubts,
                 take_a_preparation,
-                take_the_geometry,
                 take_a_lack,
                 take_what_is_needed,
+                take_the_geometry,
             ):
                 states(photo)
         finally:
