@@ -9,7 +9,7 @@ import numpy as np
 
 from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance
 from radgs.geometry.roi import ROI_SIZE_MM
-from radgs.refine.candidates import CLICK_SIGMA_MM, best_candidate, support
+from radgs.refine.candidates import CLICK_SIGMA_MM, TRIAL, best_candidate, support
 from radgs.refine.observation import Observation
 from radgs.refine.parts import HalfResolution, LinearisedPart, linearised
 from radgs.refine.solver import Estimate, Part, Refiner, Resolution
@@ -55,7 +55,7 @@ class OtherLevel:
     """The better of two starts, one level above and one below, against the pose found.
 
     Attributes:
-        advantage: How much higher its gradient correlation (mean over views, whole CT aligned); 0 if it came back.
+        advantage: How much higher its gradient correlation (mean over views); 0 if it came back or fits worse.
         name: "above" or "below".
     """
 
@@ -132,7 +132,9 @@ def refine(
     centre = begin.apply(vertebra.centre)
 
     progress(0.3, "trying the levels above and below")
-    other_level = try_other_levels(views, vertebra, whole.poses[0]) if vertebra.neighbours else OtherLevel(0.0, "above")
+    other_level = OtherLevel(0.0, "above")
+    if vertebra.neighbours:
+        other_level = try_other_levels(views, vertebra, parts, begin, in_intensity)
 
     progress(0.4, "refining vertebra, neighbours and the rest together")
     fine = _seen(views, vertebra, centre, FINE_PIXELS).seen_in_intensity(in_intensity)
@@ -198,22 +200,51 @@ def intensity_tells_more(views: Sequence[XRayView], vertebra: VertebraAnatomy, w
     return support(refiner.run(whole, COMPARE)) > in_lines + CLEARLY_MORE
 
 
-def try_other_levels(views: Sequence[XRayView], vertebra: VertebraAnatomy, found: RigidTransform) -> OtherLevel:
-    """Starts where the neighbouring vertebrae appear: they look alike, and a click may be on the wrong one."""
+def try_other_levels(
+    views: Sequence[XRayView],
+    vertebra: VertebraAnatomy,
+    parts: Sequence[Part],
+    found: RigidTransform,
+    in_intensity: bool = False,
+) -> OtherLevel:
+    """Starts where the neighbouring vertebrae appear: they look alike, and a click may be on the wrong one.
 
-    def aligned(offset: FloatArray) -> Estimate:
-        start = RigidTransform(found.rotation, found.translation + found.rotation @ offset)
+    Args:
+        views: The X-rays.
+        vertebra: The vertebra.
+        parts: It and what moves beside it.
+        found: The pose that the level above and the level below are compared with.
+        in_intensity: How X-rays and parts are compared.
+    """
+
+    def whole(start: RigidTransform) -> Estimate:
         centre = start.apply(vertebra.centre)
         refiner = _whole_refiner(_seen(views, vertebra, centre, COARSEST_PIXELS), vertebra, centre)
         return refiner.run(Estimate([start]), WHOLE_COARSEST)
 
-    here = aligned(np.zeros(3))
+    def apart(start: RigidTransform) -> Estimate:
+        centre = start.apply(vertebra.centre)
+        seen = _seen(views, vertebra, centre, COARSE_PIXELS).seen_in_intensity(in_intensity)
+        refiner = Refiner(seen, linearised(parts), centre, doubt=vertebra.doubt_part)
+        return refiner.run(Estimate([start] * len(parts)), TRIAL)
+
+    def is_elsewhere(estimate: Estimate) -> bool:
+        moved = estimate.poses[0].apply(vertebra.centre) - found.apply(vertebra.centre)
+        return float(np.linalg.norm(moved)) > vertebra.level_spacing_mm / 2
+
+    here = whole(found)
+    # The whole of a CT that is cut, or that moved in itself, fits anywhere: then it cannot say what is worth a trial.
+    telling = here.correlation.min() >= POOR_START
     best = OtherLevel(0.0, "above")
     for name, offset in zip(("above", "below"), vertebra.level_offsets, strict=True):
-        there = aligned(offset)
-        moved = np.linalg.norm(there.poses[0].apply(vertebra.centre) - here.poses[0].apply(vertebra.centre))
-        advantage = float(there.correlation.mean() - here.correlation.mean())
-        if moved > vertebra.level_spacing_mm / 2 and advantage > best.advantage:
+        start = RigidTransform(found.rotation, found.translation + found.rotation @ offset)
+        there = whole(start)
+        if telling and not (is_elsewhere(there) and support(there) > support(here)):
+            continue
+        ends = [apart(pose) for pose in ((there.poses[0],) if telling else (start, there.poses[0]))]
+        highest = max((support(end) for end in ends if is_elsewhere(end)), default=0.0)
+        advantage = highest - support(apart(found))
+        if advantage > best.advantage:
             best = OtherLevel(advantage, name)
     return best
 

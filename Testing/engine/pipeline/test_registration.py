@@ -8,11 +8,13 @@ import pytest
 from radgs.case import InitialPose, RegistrationCase
 from radgs.errors import CaseError, RadgsError
 from radgs.evaluation.metrics import mtre
-from radgs.geometry import Volume
+from radgs.geometry import RigidTransform, Volume
 from radgs.phantom import make_spine
 from radgs.pipeline import Progress, Registration, choose_device, register
+from radgs.pipeline.quality import ACCEPT_OTHER_LEVEL
+from radgs.refine import refine
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
-from radgs.vertebra import VertebraAnatomy
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +105,21 @@ def test_a_click_on_the_next_level_is_never_accepted_and_the_level_is_asked_for(
     level = register(moved, device="cpu", vertebrae=registration.vertebrae).result.levels[LEVEL]
     assert level.verdict != "accept"
     assert {reason.code for reason in level.reasons} & {"level", "other_level"}
+
+
+@pytest.mark.parametrize("level", ["right", "above", "below"])
+def test_the_level_is_known_where_the_ct_shows_little_around_the_vertebra(case, level):
+    """The whole of such a CT resembles the X-rays as much one level away; its bones, apart, do not."""
+    rows, columns = np.indices(case.ct.array.shape[1:])
+    middle = np.argwhere(case.labels.array == case.level(LEVEL).label).mean(axis=0)[1:]
+    outside = np.hypot(rows - middle[0], columns - middle[1]) * case.ct.spacing[0] > 45.0
+    cut = Volume(np.where(outside, np.float32(np.nan), case.ct.array), case.ct.index_to_ras)
+    vertebra = build_vertebra_anatomy(cut, case.labels, case.level(LEVEL))
+    offset = dict(zip(("above", "below"), vertebra.level_offsets, strict=True)).get(level, np.zeros(3))
+    truth = case.truth[LEVEL]
+    start = RigidTransform(truth.rotation, truth.translation + truth.rotation @ offset)
+    found = refine(case.views, vertebra, start)
+    assert (found.other_level.advantage > ACCEPT_OTHER_LEVEL) == (level != "right")
 
 
 def test_a_case_without_a_start_is_refused(case):
