@@ -11,7 +11,8 @@ import pytest
 
 from radgs.evaluation.benchmark import benchmark_dict, score_verdicts, summarise
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, read_trials, run_trials
+from radgs.evaluation.run import run_trials
+from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, read_trials
 from radgs.phantom import make_spine
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 
