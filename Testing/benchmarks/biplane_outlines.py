@@ -1,21 +1,28 @@
-"""How far a bone's projected outline lies from edges that Canny's detector finds in the film."""
+"""How far a bone's outline lies from edges that Canny's detector finds in the film.
+
+The outline is traced by the same detector in the bone's DRR: where a bone begins, its image is steepest somewhat inside
+the edge of its label, in film and DRR alike.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage import feature
 
 from radgs.geometry import FloatArray, RigidTransform, XRayView
-from radgs.overlay.arrays import crop_size_mm, silhouette
+from radgs.overlay.arrays import crop_size_mm, drr, silhouette
 from radgs.vertebra import VertebraAnatomy
 
 PIXEL_MM = 0.25
 EDGE_SIGMA_MM = 0.6
-#: Of the gradients in the film's crop, the share that starts no edge, and that continues none.
+#: Share of an image's gradients that start no edge, and that continue none.
 STARTS, CONTINUES = 0.9, 0.8
-#: Edges run along the outline to within this angle.
+#: The DRR's edges belong to the outline so near to that of the label, mm.
+OUTLINE_MM = 2.0
+#: Edges run along the outline, bone on the same side, to within this angle.
 ALONG = np.cos(np.radians(30.0))
 #: Edges are looked for so far, mm, and points without one count as this far.
 REACH_MM = 5.0
@@ -36,38 +43,29 @@ def outline_distances(
     """
     size_mm = crop_size_mm(vertebra) + 4 * REACH_MM
     cropped, valid = view.crop(pose.apply(vertebra.centre), size_mm, round(size_mm / PIXEL_MM))
+    geometry = cropped.geometry
     inside = ndimage.binary_erosion(valid > 0.5, iterations=round(3 * EDGE_SIGMA_MM / PIXEL_MM))
-    sigma = EDGE_SIGMA_MM / PIXEL_MM
-    edges = feature.canny(
-        cropped.image, sigma, mask=inside, low_threshold=CONTINUES, high_threshold=STARTS, use_quantiles=True
-    )
-    across = np.stack([ndimage.gaussian_filter(cropped.image, sigma, order=order)[edges] for order in ((0, 1), (1, 0))])
-    across = (across / np.maximum(np.linalg.norm(across, axis=0), 1e-12)).T
-    at = np.argwhere(edges)[:, ::-1] * PIXEL_MM
-    points, normals = _resampled(silhouette(vertebra, pose, cropped.geometry))
-    cut = KDTree(cropped.geometry.project(pose.apply(cut_face)) * PIXEL_MM)
-    kept = cut.query(points)[0] > CUT_MM
-    kept &= ndimage.map_coordinates(inside.astype(float), points[:, ::-1].T / PIXEL_MM, order=0, cval=0.0) > 0
-    found = KDTree(at).query_ball_point(points[kept], REACH_MM)
+    outline = KDTree(np.concatenate(silhouette(vertebra, pose, geometry)) * PIXEL_MM)
+    pixels = np.stack(np.meshgrid(*(np.arange(n) for n in geometry.shape[::-1])), axis=-1) * PIXEL_MM
+    near_outline = outline.query(pixels, distance_upper_bound=OUTLINE_MM)[0] < OUTLINE_MM
+    points, inwards = _edges(drr(vertebra, pose, geometry), near_outline)
+    cut = KDTree(geometry.project(pose.apply(cut_face)) * PIXEL_MM)
+    row, column = np.round(points.T[::-1] / PIXEL_MM).astype(int)
+    kept = (cut.query(points)[0] > CUT_MM) & inside[row, column]
+    edges, across = _edges(cropped.image, inside)
+    found = KDTree(edges).query_ball_point(points[kept], REACH_MM)
     distances = np.full(len(found), REACH_MM)
-    for number, (near, point, normal) in enumerate(zip(found, points[kept], normals[kept], strict=True)):
-        along = [index for index in near if abs(across[index] @ normal) > ALONG]
+    for number, (near, point, inward) in enumerate(zip(found, points[kept], inwards[kept], strict=True)):
+        along = [index for index in near if across[index] @ inward > ALONG]
         if along:
-            distances[number] = np.linalg.norm(at[along] - point, axis=1).min()
+            distances[number] = np.linalg.norm(edges[along] - point, axis=1).min()
     return distances
 
 
-def _resampled(outlines: tuple[FloatArray, ...]) -> tuple[FloatArray, FloatArray]:
-    """Points every half millimetre, and unit normals there; (N, 2) each, mm in the crop."""
-    points, normals = [], []
-    for outline in outlines:
-        line = outline * PIXEL_MM
-        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-        smooth = ndimage.gaussian_filter1d(line, 3, axis=0, mode="wrap")
-        at = np.arange(0.0, length[-1], 0.5)
-        there = np.stack([np.interp(at, length, smooth[:, axis]) for axis in (0, 1)], axis=1)
-        tangent = np.gradient(there, axis=0)
-        tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-12)
-        points.append(there)
-        normals.append(np.stack([-tangent[:, 1], tangent[:, 0]], axis=1))
-    return np.concatenate(points), np.concatenate(normals)
+def _edges(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Points (N, 2) on edges, mm, and unit vectors (N, 2) towards where the image is higher."""
+    sigma = EDGE_SIGMA_MM / PIXEL_MM
+    edges = where & feature.canny(image, sigma, CONTINUES, STARTS, use_quantiles=True)
+    gradient = np.stack([ndimage.gaussian_filter(image, sigma, order=order)[edges] for order in ((0, 1), (1, 0))])
+    across = gradient / np.maximum(np.linalg.norm(gradient, axis=0), 1e-12)
+    return np.argwhere(edges)[:, ::-1] * PIXEL_MM, across.T
