@@ -17,6 +17,7 @@ from scipy import ndimage
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 from radgs.case import Level
+from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.line_integrals import to_line_integrals
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
@@ -117,3 +118,9 @@ class Forearm:
         end = max((slices[0], slices[-1]), key=lambda k: int(labels.array[k].sum()))
         rows_columns = np.argwhere(labels.array[end])
         return labels.to_ras(np.column_stack([rows_columns[:, ::-1], np.full(len(rows_columns), end)]))
+
+    def renderer(self, name: str) -> VolumeRenderer:
+        """The bone's attenuation above soft tissue, in the CT's own voxels."""
+        ct, labels, _ = self.bone(name)
+        excess = np.where(labels.array > 0, attenuation_from_hu(ct.array) - SOFT_TISSUE, 0.0)
+        return VolumeRenderer(Volume(excess.astype(np.float32), ct.index_to_ras))

@@ -120,23 +120,22 @@ def _consistency(forearm: Forearm, records: Sequence[dict[str, Any]], middles: d
 def _outlines(forearm: Forearm, middles: dict[Place, RigidTransform]) -> str:
     rows = []
     for place, pose in middles.items():
-        vertebra = forearm.bone(place[0])[2]
-        for number, view in zip(CAMERAS, forearm.views(place[1]), strict=True):
+        name, frame = place
+        vertebra, bone, cut_face = forearm.bone(name)[2], forearm.renderer(name), forearm.cut_face(name)
+        for number, view in zip(CAMERAS, forearm.views(frame), strict=True):
             centre = pose.apply(vertebra.centre)
             axes = view.geometry.crop_geometry(centre, 1.0, 1).detector_to_ras[:3, :2].T
-            moved = [
-                pose.rotated_about(centre, np.zeros(3), sign * DISPLACED_MM * axis) for axis in axes for sign in (-1, 1)
-            ]
+            shifts = [sign * DISPLACED_MM * axis for axis in axes for sign in (-1.0, 1.0)]
+            displaced = [pose.rotated_about(centre, np.zeros(3), shift) for shift in shifts]
             cells = [
-                _cell([outline_distances(view, vertebra, forearm.cut_face(place[0]), one)])
-                for one in (forearm.reference(*place), pose)
+                _cell([outline_distances(view, vertebra, bone, cut_face, one) for one in poses])
+                for poses in ([forearm.reference(*place)], [pose], displaced)
             ]
-            displaced = [outline_distances(view, vertebra, forearm.cut_face(place[0]), one) for one in moved]
-            rows.append([f"{BONES[place[0]]}, {place[1]}, camera {number}", *cells, _cell(displaced)])
+            rows.append([f"{BONES[name]}, {frame}, camera {number}", *cells])
     headings = ["bone, frame, camera", "reference", "result", f"result displaced by {DISPLACED_MM:.0f} mm"]
     note = (
-        "Canny's edges of the film, and the outline of the bone's label: median distance along the outline, mm, and "
-        "share of the outline with an edge of its direction within 1 mm; the displaced ones, mean of four directions."
+        "The outline of the bone's DRR against Canny's edges of the film: median distance along the outline, mm, and "
+        "share of it with an edge of its direction within 1 mm; displaced: mean of four directions in the film."
     )
     return table(headings, rows) + "\n\n" + note
 

@@ -12,8 +12,9 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage import feature
 
+from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, XRayView
-from radgs.overlay.arrays import crop_size_mm, drr, silhouette
+from radgs.overlay.arrays import crop_size_mm, silhouette
 from radgs.vertebra import VertebraAnatomy
 
 PIXEL_MM = 0.25
@@ -31,13 +32,14 @@ CUT_MM = 4.0
 
 
 def outline_distances(
-    view: XRayView, vertebra: VertebraAnatomy, cut_face: FloatArray, pose: RigidTransform
+    view: XRayView, vertebra: VertebraAnatomy, bone: VolumeRenderer, cut_face: FloatArray, pose: RigidTransform
 ) -> FloatArray:
     """(N,) distances of the outline's points from the nearest edge that runs along it, mm at the bone's depth.
 
     Args:
         view: The film.
-        vertebra: The bone.
+        vertebra: The bone as it is registered, for its label's outline.
+        bone: Its attenuation in the CT's own voxels; what is registered was fitted and resampled.
         cut_face: (K, 3) points on the face where it was cut off, CT's RAS; no film shows that face.
         pose: Where the bone is, ct_to_world.
     """
@@ -48,7 +50,7 @@ def outline_distances(
     outline = KDTree(np.concatenate(silhouette(vertebra, pose, geometry)) * PIXEL_MM)
     pixels = np.stack(np.meshgrid(*(np.arange(n) for n in geometry.shape[::-1])), axis=-1) * PIXEL_MM
     near_outline = outline.query(pixels, distance_upper_bound=OUTLINE_MM)[0] < OUTLINE_MM
-    points, inwards = _edges(drr(vertebra, pose, geometry), near_outline)
+    points, inwards = _edges(bone.render(pose, geometry).numpy(), near_outline)
     cut = KDTree(geometry.project(pose.apply(cut_face)) * PIXEL_MM)
     row, column = np.round(points.T[::-1] / PIXEL_MM).astype(int)
     kept = (cut.query(points)[0] > CUT_MM) & inside[row, column]
