@@ -1,7 +1,11 @@
-"""Registers T10, T11 and T12 of a real CT to X-rays simulated from it, and reports how well.
+"""Registers T10, T11 and T12 of a real CT, and L3 of a phantom, to X-rays simulated from them, and reports how well.
 
     python Testing/benchmarks/real_ct_data.py                      # fetches the CT, once
     python Testing/benchmarks/real_ct.py --out real-ct-result      # 20 poses per vertebra
+
+The images are clean, or as a world has them (``radgs.simulation.worlds``), each reported apart:
+
+    python Testing/benchmarks/real_ct.py --out worlds --levels T10 T11 T12 demo --world ct-150 blades   # or: all
 
 T10 to L1 move against each other in every trial; L1 touches the CT's edge and is not registered itself. Each trial is
 written to trials.jsonl as it ends: the same command takes up where an interrupted one stopped. The folder then holds
@@ -19,28 +23,37 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
+import make_demo_case
 import real_ct_data
 
 from radgs.anatomy import body_centre
 from radgs.case import Level
 from radgs.cli.console import ProgressBar, people_console
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import BenchmarkSubject, append_trial, read_trials, run_trials, trial_case
+from radgs.evaluation.run import run_trials
+from radgs.evaluation.trials import BenchmarkSubject, append_trial, read_trials, trial_case
 from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, load_networks
+from radgs.phantom import make_spine
 from radgs.pipeline import register
 from radgs.pipeline.result_folder import write_result_folder
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
+from radgs.simulation.worlds import CLEAN_NAME, WORLDS, world_named
 from radgs.training.base import starting_networks
 from radgs.training.prepare import PreparationProgress, prepare
 
 #: Moves with its neighbours, but is not whole in the CT.
 MOVING_NEIGHBOUR = {"L1": 31}
+#: What L3 of the demo's phantom is called among the levels.
+DEMO = "demo"
+#: Four vertebrae, as each of five kinds of CT shows them.
+VERTEBRAE_KEPT = 20
 
 
 def real_subject(
@@ -53,6 +66,17 @@ def real_subject(
         return ArticulatedAnatomy(ct, labels, {**real_ct_data.LEVEL_LABELS, **MOVING_NEIGHBOUR})
 
     return BenchmarkSubject("LIDC-IDRI thorax", "real CT", levels, load, networks or {})
+
+
+def demo_subject() -> BenchmarkSubject:
+    """The phantom that ``radgs demo`` registers, its CT whole."""
+
+    def load() -> ArticulatedAnatomy:
+        seed, voxel_mm, noise_hu = make_demo_case.PATIENT_SEED, make_demo_case.VOXEL_MM, make_demo_case.NOISE_HU
+        spine = make_spine(seed, spacing_mm=voxel_mm, noise_hu=noise_hu)
+        return ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
+
+    return BenchmarkSubject("demo", "phantom", (make_demo_case.LEVEL,), load)
 
 
 def prepared_networks(
@@ -91,8 +115,14 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=20, help="poses per vertebra (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="chooses poses, views, clicks and noise (default 0)")
     parser.add_argument(
-        "--levels", nargs="+", default=list(real_ct_data.LEVEL_LABELS), choices=real_ct_data.LEVEL_LABELS
+        "--levels",
+        nargs="+",
+        default=list(real_ct_data.LEVEL_LABELS),
+        choices=[*real_ct_data.LEVEL_LABELS, DEMO],
+        help=f"vertebrae of the real CT; {DEMO}: L3 of the demo's phantom",
     )
+    parser.add_argument("--world", nargs="+", default=[CLEAN_NAME], help="worlds that images come from, or all")
+    parser.add_argument("--start", default="clicks", choices=("clicks", "truth"), help="what registration begins with")
     parser.add_argument("--rotation", type=float, default=15.0, help="largest rotation of the CT, degrees (default 15)")
     parser.add_argument("--prepare", type=float, metavar="MINUTES", help="prepare networks for each vertebra first")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
@@ -104,29 +134,39 @@ def main() -> int:
         return 1
     arguments.out.mkdir(parents=True, exist_ok=True)
     settings = SimulationSettings(rotation_deg=arguments.rotation)
-    levels = tuple(arguments.levels)
+    worlds = tuple(WORLDS) if arguments.world == ["all"] else tuple(arguments.world)
+    levels = tuple(name for name in arguments.levels if name != DEMO)
     networks = {}
     if arguments.prepare:
         with ProgressBar(people_console(), "Preparation") as progress:
             networks = prepared_networks(folder, levels, arguments.prepare, arguments.out, progress)
     subject = real_subject(folder, levels, networks)
+    subjects = [*([subject] if levels else []), *([demo_subject()] if DEMO in arguments.levels else [])]
     if arguments.look:
         level, index = arguments.look
-        print(*look_at(subject, level, int(index), arguments.seed, settings, arguments.out), sep="\n")
+        shown, level = (subjects[-1], make_demo_case.LEVEL) if level == DEMO else (subject, level)
+        (world,) = worlds
+        of_world = replace(settings, world=world_named(world))
+        print(*look_at(shown, level, int(index), arguments.seed, of_world, arguments.out / world), sep="\n")
         return 0
     log = arguments.out / "trials.jsonl"
     with ProgressBar(people_console(), "Real CT") as progress:
         trials = run_trials(
-            [subject],
+            subjects,
             arguments.trials,
             arguments.seed,
             settings,
             progress,
+            worlds=worlds,
+            order="in turn",
+            vertebrae_kept=VERTEBRAE_KEPT,
+            start=arguments.start,
             device=arguments.device,
             finished=read_trials(log),
             on_trial=lambda trial: append_trial(log, trial),
         )
-    print(write_report(trials, arguments.out, "Registration of a real CT", settings).read_text(encoding="utf-8"))
+    title = "Registration of a real CT" if levels else "Registration of the demo's phantom"
+    print(write_report(trials, arguments.out, title, settings).read_text(encoding="utf-8"))
     return 0
 
 

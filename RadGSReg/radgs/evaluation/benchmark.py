@@ -14,6 +14,7 @@ from radgs.case import STAGES
 from radgs.evaluation.statistics import Proportion, summarise_trials
 from radgs.evaluation.trials import Trial
 from radgs.io.json_fields import null_for_nan
+from radgs.simulation.worlds import CLEAN_NAME
 from radgs.versions import versions
 
 #: A pose is good up to here, and harmful when accepted beyond there (mTRE, mm).
@@ -66,9 +67,11 @@ def score_verdicts(trials: Sequence[Trial]) -> VerdictScores:
 
 
 def cohorts_of(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
-    """Trials by cohort, the headline's first."""
-    names = sorted({trial.cohort for trial in trials}, key=_headline_rank)
-    return {name: [trial for trial in trials if trial.cohort == name] for name in names}
+    """Trials by cohort and world, the headline's first."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in sorted(trials, key=_headline_rank):
+        groups.setdefault(trial.group, []).append(trial)
+    return groups
 
 
 def summarise(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -135,9 +138,10 @@ def _preparation_median(trials: Sequence[Trial]) -> float | None:
     return float(np.median(list(by_vertebra.values()))) if by_vertebra else None
 
 
-def _headline_rank(cohort: str) -> tuple[int, str]:
+def _headline_rank(trial: Trial) -> tuple[int, str, bool, str]:
+    cohort = trial.cohort
     rank = HEADLINE_ORDER.index(cohort) if cohort in HEADLINE_ORDER else len(HEADLINE_ORDER)
-    return rank, cohort
+    return rank, cohort, trial.world != CLEAN_NAME, trial.world
 
 
 def _fraction(share: Proportion) -> float | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, run_trials
+from radgs.evaluation.run import run_trials
+from radgs.evaluation.trials import BenchmarkSubject, append_trial
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LABELS
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
-from radgs.simulation.worlds import world_named
+from radgs.simulation.worlds import CLEAN_NAME
 
 #: Patients of one seed are these many seeds apart from those of the next.
 SEEDS_APART = 1000
@@ -24,7 +24,7 @@ def run_phantom_benchmark(
     *,
     seed: int = 0,
     quick: bool = False,
-    worlds: Sequence[str] = ("clean",),
+    worlds: Sequence[str] = (CLEAN_NAME,),
     trials_per_vertebra: int | None = None,
     device: str = "auto",
     progress: Callable[[float, str], None] | None = None,
@@ -35,7 +35,7 @@ def run_phantom_benchmark(
         folder: Where report.md, benchmark.json, trials.jsonl and the plots go; it must exist.
         seed: Chooses subjects, poses and noise.
         quick: Two patients with two vertebrae each instead of three with five.
-        worlds: Names of the worlds that images come from; each is a cohort of its own.
+        worlds: Names of the worlds that images come from; each is reported apart.
         trials_per_vertebra: 2 when quick, otherwise 10, unless given.
         device: Where to register.
         progress: Called with the fraction done and what is being done.
@@ -46,29 +46,18 @@ def run_phantom_benchmark(
     settings = SimulationSettings(detector_pixels=384)
     log = folder / "trials.jsonl"
     log.unlink(missing_ok=True)
-    trials: list[Trial] = []
-    for number, world in enumerate(worlds):
-
-        def tell(done: float, message: str, number: int = number, world: str = world) -> None:
-            if progress is not None:
-                progress((number + done) / len(worlds), message if len(worlds) == 1 else f"{world}: {message}")
-
-        trials += run_trials(
-            [replace(subject, cohort=cohort_of(world)) for subject in phantom_subjects(seed, quick)],
-            trials_per_vertebra or (2 if quick else 10),
-            seed,
-            replace(settings, world=world_named(world)),
-            tell,
-            device=device,
-            on_trial=lambda trial: append_trial(log, trial),
-        )
+    trials = run_trials(
+        phantom_subjects(seed, quick),
+        trials_per_vertebra or (2 if quick else 10),
+        seed,
+        settings,
+        progress,
+        worlds=worlds,
+        device=device,
+        on_trial=lambda trial: append_trial(log, trial),
+    )
     title = "Registration of phantoms, quick look" if quick else "Registration of phantoms"
     return write_report(trials, folder, title, settings)
-
-
-def cohort_of(world: str) -> str:
-    """What trials on phantoms in a world are reported as."""
-    return "phantom" if world == "clean" else f"phantom, {world}"
 
 
 def phantom_subjects(seed: int, quick: bool = False) -> list[BenchmarkSubject]:

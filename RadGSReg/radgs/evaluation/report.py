@@ -25,7 +25,9 @@ from radgs.evaluation.benchmark import (
 from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
+from radgs.evaluation.tables import table
 from radgs.evaluation.trials import Trial
+from radgs.evaluation.world_summary import worlds_section
 from radgs.io.atomic import write_text
 from radgs.simulation import SimulationSettings
 from radgs.versions import versions
@@ -56,6 +58,7 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         f"# {title}",
         _setting(trials),
         _accuracy(trials),
+        worlds_section(trials),
         _vertebrae(trials),
         _stages(trials),
         _reconstructions(trials),
@@ -68,12 +71,6 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
     report = folder / "report.md"
     write_text(report, "\n\n".join(part for part in parts if part) + "\n", private=False)
     return report
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _setting(trials: Sequence[Trial]) -> str:
@@ -202,7 +199,7 @@ def _failures(trials: Sequence[Trial]) -> str:
         return "## Failures\n\nNone: every result is within 2 mm."
     rows = [
         [
-            trial.cohort,
+            trial.group,
             trial.vertebra,
             str(trial.index),
             _number(trial.mtre_mm),
@@ -218,7 +215,7 @@ def _failures(trials: Sequence[Trial]) -> str:
 
 
 def _settings(settings: SimulationSettings) -> str:
-    rows = [[field.name, str(getattr(settings, field.name))] for field in fields(settings)]
+    rows = [[field.name, str(getattr(settings, field.name))] for field in fields(settings) if field.name != "world"]
     return "## What varied\n\n" + table(["setting", "value"], rows)
 
 

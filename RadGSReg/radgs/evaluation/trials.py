@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ from radgs.networks import Networks, Reconstruction
 from radgs.networks.recm.loss import OCCUPIED
 from radgs.pipeline import Registration, register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
+from radgs.simulation.worlds import CLEAN_NAME
 from radgs.vertebra import PosedVertebra, VertebraAnatomy, build_vertebra_anatomy
+
+TrialKey = tuple[str, str, str, int, int, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Trial:
     """One registration and its score; lengths in mm, angles in degrees, NaN where there is none.
 
     Attributes:
-        cohort, patient, level, index, seed: Which trial it is; the same five always mean the same images.
+        cohort, patient, level, index, seed: Which trial it is; with the world, they always mean the same images.
         mtre_mm: Of the result; NaN without a pose.
         surface_p95_mm: 95th percentile of the surface's true error.
         predicted_p95_mm: What the registration said that would be.
@@ -65,6 +68,7 @@ class Trial:
         reasons: Codes of its grounds.
         seconds: Registration, the vertebra's anatomy at hand.
         preparation_seconds: Separating the vertebra from the CT, and fitting Gaussians to it.
+        world: Where the images come from; patient, poses and views of one index are the same in every world.
     """
 
     cohort: str
@@ -84,6 +88,12 @@ class Trial:
     reasons: tuple[str, ...]
     seconds: float
     preparation_seconds: float
+    world: str = CLEAN_NAME
+
+    @property
+    def group(self) -> str:
+        """Cohort and world, as reported: what is measured in different worlds is never pooled."""
+        return self.cohort if self.world == CLEAN_NAME else f"{self.cohort}, {self.world}"
 
     @property
     def vertebra(self) -> str:
@@ -91,9 +101,9 @@ class Trial:
         return f"{self.patient} {self.level}"
 
     @property
-    def key(self) -> tuple[str, str, str, int, int]:
+    def key(self) -> TrialKey:
         """Which trial it is."""
-        return self.cohort, self.patient, self.level, self.index, self.seed
+        return self.cohort, self.patient, self.level, self.index, self.seed, self.world
 
     @property
     def start_mm(self) -> float:
@@ -108,56 +118,10 @@ class Trial:
     @classmethod
     def from_json_dict(cls, values: dict[str, Any]) -> Trial:
         """Reads what ``to_json_dict`` wrote."""
-        given = {field.name: values[field.name] for field in fields(cls)}
+        given = {"world": CLEAN_NAME, **values}  # logs older than worlds do not name one
+        given = {field.name: given[field.name] for field in fields(cls)}
         given = {name: math.nan if value is None else value for name, value in given.items()}
         return cls(**{**given, "reasons": tuple(given["reasons"])})
-
-
-def run_trials(
-    subjects: Sequence[BenchmarkSubject],
-    trials_per_vertebra: int,
-    seed: int,
-    settings: SimulationSettings,
-    progress: Callable[[float, str], None] | None = None,
-    *,
-    device: str = "auto",
-    finished: Sequence[Trial] = (),
-    on_trial: Callable[[Trial], None] | None = None,
-) -> list[Trial]:
-    """Simulates, registers and scores.
-
-    Every trial draws from a generator of its own, seeded by the seed, the vertebra and the trial's number: trials are
-    the same in whatever order, number or company they run.
-
-    Args:
-        subjects: Whom to register.
-        trials_per_vertebra: Trials on each level of each subject.
-        seed: Chooses poses, views, clicks and noise.
-        settings: What varies.
-        progress: Called with the fraction done and what is being done.
-        device: Where to register.
-        finished: Trials of an earlier run; those due again are taken over instead of run.
-        on_trial: Called with every new trial as it ends.
-    """
-    known = {trial.key: trial for trial in finished}
-    total = sum(len(subject.levels) for subject in subjects) * trials_per_vertebra
-    trials: list[Trial] = []
-    for subject in subjects:
-        anatomy: ArticulatedAnatomy | None = None
-        for level in subject.levels:
-            keys = [(subject.cohort, subject.name, level, index, seed) for index in range(trials_per_vertebra)]
-            trials += [known[key] for key in keys if key in known]
-            due = [key[3] for key in keys if key not in known]
-            if not due:
-                continue
-            _tell(progress, len(trials) / total, f"{subject.name} {level}: separating it from the CT")
-            anatomy = anatomy or subject.load()
-            for trial in _run_vertebra(subject, anatomy, level, due, seed, settings, device):
-                trials.append(trial)
-                if on_trial is not None:
-                    on_trial(trial)
-                _tell(progress, len(trials) / total, f"{trial.vertebra}: {len(trials)} of {total} trials")
-    return trials
 
 
 def trial_case(
@@ -202,22 +166,6 @@ def read_trials(path: Path) -> list[Trial]:
     return trials
 
 
-def _run_vertebra(
-    subject: BenchmarkSubject,
-    anatomy: ArticulatedAnatomy,
-    level: str,
-    indices: Sequence[int],
-    seed: int,
-    settings: SimulationSettings,
-    device: str,
-) -> Iterator[Trial]:
-    prepared: TimedAnatomy | None = None
-    for index in indices:
-        case = trial_case(subject, anatomy, level, index, seed, settings)
-        prepared = prepared or TimedAnatomy.of(case, level)
-        yield run_trial(subject, anatomy, case, prepared, index, seed, device)
-
-
 @dataclass(frozen=True, eq=False)
 class TimedAnatomy:
     """A vertebra's anatomy, and how long it took to build, s."""
@@ -243,6 +191,7 @@ def run_trial(
     index: int,
     seed: int,
     device: str = "auto",
+    world: str = CLEAN_NAME,
 ) -> Trial:
     """Registers one case and scores it.
 
@@ -254,6 +203,7 @@ def run_trial(
         index: The trial's number.
         seed: The run's seed.
         device: Where to register.
+        world: Name of the one that the case comes from.
     """
     level = prepared.vertebra.level.name
     begin = time.perf_counter()
@@ -262,6 +212,7 @@ def run_trial(
     trial = _scored(
         subject, index, seed, case, outcome.result.levels[level], prepared.vertebra, (seconds, prepared.seconds)
     )
+    trial = replace(trial, world=world)
     seen = outcome.reconstructions.get(level)
     if seen is None:
         return trial
@@ -336,8 +287,3 @@ def _scored(
 def _stage_errors(result: LevelResult, truth: RigidTransform, vertebra: VertebraAnatomy) -> dict[str, float]:
     poses = {stage: result.stages.get(stage) for stage in STAGES}
     return {stage: mtre(vertebra.surface, truth, pose) for stage, pose in poses.items() if pose is not None}
-
-
-def _tell(progress: Callable[[float, str], None] | None, fraction: float, message: str) -> None:
-    if progress is not None:
-        progress(fraction, message)

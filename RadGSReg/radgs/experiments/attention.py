@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from radgs.evaluation.report import table
 from radgs.evaluation.statistics import Interval
+from radgs.evaluation.tables import table
 from radgs.experiments.figures import save_attention_maps, save_learning_curves
 from radgs.experiments.setting import RECM_ALONE, Progress, Setting
 from radgs.io.atomic import write_text

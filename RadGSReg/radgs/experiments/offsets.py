@@ -10,8 +10,8 @@ import numpy as np
 
 from radgs.case import InitialPose, RegistrationCase
 from radgs.evaluation.benchmark import is_silent_failure
-from radgs.evaluation.report import table
 from radgs.evaluation.statistics import Proportion
+from radgs.evaluation.tables import table
 from radgs.evaluation.trials import BenchmarkSubject, TimedAnatomy, Trial, append_trial, run_trial, trial_case
 from radgs.experiments.figures import save_offsets
 from radgs.experiments.setting import FIRST_SEED, LEVEL, Progress

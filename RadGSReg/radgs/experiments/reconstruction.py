@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from radgs.evaluation.report import table
+from radgs.evaluation.tables import table
 from radgs.experiments.figures import save_learning_curves
 from radgs.experiments.setting import RECM_ALONE, Progress, Setting
 from radgs.io.atomic import write_text

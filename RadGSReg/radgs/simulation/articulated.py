@@ -22,6 +22,9 @@ from radgs.simulation.worlds import CLEAN, World, shown_ct, take_xray
 from radgs.simulation.xray_physics import XRayPhysics
 from radgs.vertebra import SeparatedCT
 
+#: One a view.
+RENDERINGS_KEPT = 2
+
 
 @dataclass(frozen=True)
 class SimulationSettings:
@@ -74,6 +77,7 @@ class ArticulatedAnatomy:
         self.excess = {name: separated.excess[label] for name, label in levels.items()}
         self._vertebrae = {name: VolumeRenderer(volume) for name, volume in self.excess.items()}
         self._shown: dict[tuple[str, World], tuple[Volume, Volume]] = {}
+        self._rendered: dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def shown(self, target: str, world: World) -> tuple[Volume, Volume]:
         """The CT and the labels as a world's scan shows them, the same at every call."""
@@ -109,11 +113,26 @@ class ArticulatedAnatomy:
         vertebrae, rest = self.parts(poses, geometry)
         return rest + vertebrae
 
-    @torch.no_grad()
     def parts(
         self, poses: dict[str, RigidTransform], geometry: ViewGeometry
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(H, W) line integrals of the posed vertebrae, and of the rest."""
+        """(H, W) line integrals of the posed vertebrae, and of the rest.
+
+        The last ones are kept: the same anatomy is often exposed in several worlds, one after the other.
+        """
+        numbers = [geometry.source_ras, geometry.detector_to_ras, geometry.shape]
+        key = b"".join(np.asarray(values, float).tobytes() for values in numbers)
+        key += b"".join(name.encode() + pose.matrix.tobytes() for name, pose in poses.items())
+        if key not in self._rendered:
+            while len(self._rendered) >= RENDERINGS_KEPT:
+                del self._rendered[next(iter(self._rendered))]
+            self._rendered[key] = self._render_parts(poses, geometry)
+        return self._rendered[key]
+
+    @torch.no_grad()
+    def _render_parts(
+        self, poses: dict[str, RigidTransform], geometry: ViewGeometry
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         images = [renderer.render(poses[name], geometry) for name, renderer in self._vertebrae.items()]
         return torch.stack(images).sum(dim=0).numpy(), self._rest.render(poses[""], geometry).numpy()
 

@@ -65,6 +65,8 @@ class World:
     extent_mm: float = 150.0
 
 
+#: The world that nothing is different in.
+CLEAN_NAME = "clean"
 CLEAN = World()
 _MIXTURE = World(
     fields=("blades", "rotated blades", "round"),
@@ -74,7 +76,7 @@ _MIXTURE = World(
     warp_mm=5.0,
 )
 WORLDS: dict[str, World] = {
-    "clean": CLEAN,
+    CLEAN_NAME: CLEAN,
     "ct-150": World(extent="square", extent_mm=150.0),
     "ct-120": World(extent="square", extent_mm=120.0),
     "ct-circle-150": World(extent="circle", extent_mm=150.0),

@@ -117,8 +117,12 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
         attenuation: 1/mm, on the CT's own grid.
         unknown: (D, H, W) voxels that were never reconstructed.
         spacing_mm: Voxel size of the result.
-        alone: Whether it shows segmented bones alone: nothing of them goes on.
+        alone: Whether it shows segmented bones alone: they are known to their edge, and nothing of them goes on.
     """
+    if alone:
+        excess = np.where(unknown, np.float32(0.0), attenuation.array - np.float32(SOFT_TISSUE))
+        resampled = resampled_isotropic(Volume(excess, attenuation.index_to_ras), spacing_mm)
+        return Completed(resampled, None, SOFT_TISSUE)
     fine = resampled_isotropic(attenuation, spacing_mm)
     factor = max(1, round(COARSE_MM / spacing_mm))
     seen = _seen(attenuation, unknown, fine, factor)
@@ -127,7 +131,7 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
         layers = np.moveaxis(values, axis, 0)
         layers[0], layers[-1] = layers[1], layers[-2]
 
-    cut = alone or _is_cut(*_coarse(values, seen, factor))
+    cut = _is_cut(*_coarse(values, seen, factor))
     # Where a whole patient's skin touches the side of a CT nothing goes on; along the spine all of it does.
     depth, most = (int(np.ceil(mm / spacing_mm)) for mm in (WALL_MM, FADING_MM))
     margins = _margins(values, seen, most, depth)
@@ -137,7 +141,7 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
     index_to_ras[:3, 3] -= index_to_ras[:3, :3] @ [margin[0] for margin in reversed(margins)]
     means, inside = _coarse(values, seen, factor)
     background = SOFT_TISSUE if cut else 0.0
-    beyond = _beyond(means, inside, factor * spacing_mm, alone)
+    beyond = _beyond(means, inside, factor * spacing_mm)
     target = np.where(beyond < AIR_SHARE * SOFT_TISSUE, np.float32(0.0), np.float32(SOFT_TISSUE))
     invented = np.where(inside, np.float32(0.0), np.abs(beyond - (background if background else target)))
     if not background:  # past the last slice we do not even know whether there is a patient
@@ -195,17 +199,15 @@ def _is_cut(means: NDArray[np.float32], inside: BoolArray) -> bool:
     return bool(wall.any() and (means[wall] > AIR_SHARE * SOFT_TISSUE).mean() > CUT_SHARE)
 
 
-def _beyond(means: NDArray[np.float32], inside: BoolArray, voxel_mm: float, alone: bool) -> NDArray[np.float32]:
+def _beyond(means: NDArray[np.float32], inside: BoolArray, voxel_mm: float) -> NDArray[np.float32]:
     """What goes on beyond the known voxels: their nearest values, fading to soft tissue; air stays air."""
     if inside.all():
         return means
     distance, nearest = ndimage.distance_transform_edt(~inside, return_indices=True)
     edge = means[tuple(nearest)]
     fading = 0.5 + 0.5 * np.cos(np.pi * np.clip(distance * voxel_mm / FADING_MM, 0.0, 1.0))
-    faded = SOFT_TISSUE + (edge - SOFT_TISSUE) * (0.0 if alone else fading)
-    return np.where(inside, means, np.where((edge < AIR_SHARE * SOFT_TISSUE) & (not alone), edge, faded)).astype(
-        np.float32
-    )
+    faded = SOFT_TISSUE + (edge - SOFT_TISSUE) * fading
+    return np.where(inside, means, np.where(edge < AIR_SHARE * SOFT_TISSUE, edge, faded)).astype(np.float32)
 
 
 def _block_mean(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

@@ -6,12 +6,15 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from radgs.evaluation import run
 from radgs.evaluation.benchmark import benchmark_dict, score_verdicts, summarise
 from radgs.evaluation.report import write_report
-from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, read_trials, run_trials
+from radgs.evaluation.run import run_trials
+from radgs.evaluation.trials import BenchmarkSubject, Trial, append_trial, read_trials
 from radgs.phantom import make_spine
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 
@@ -186,3 +189,85 @@ def test_a_report_names_the_failure_signatures(trials: list[Trial], tmp_path: Pa
     assert "ghosted" not in write_report(trials, tmp_path, "Healthy").read_text(encoding="utf-8")
     ghosted = [replace(one, reconstruction={**RECONSTRUCTION, "ghost_share": 0.4}) for one in trials]
     assert "attention fails" in write_report(ghosted, tmp_path, "Ghosted").read_text(encoding="utf-8")
+
+
+def test_worlds_are_reported_apart_with_exact_intervals(trials: list[Trial], tmp_path: Path) -> None:
+    in_blades = [replace(one, world="blades") for one in trials[:5]]
+    text = write_report([*in_blades, *trials], tmp_path, "Worlds").read_text(encoding="utf-8")
+    rows = text.split("## Worlds")[1].split("\n\n")[1].splitlines()[2:]
+    assert [row.split(" | ")[:3] for row in rows] == [["| clean", "phantom", "8"], ["| blades", "phantom", "5"]]
+    assert "5 (48% to 100%)" in rows[1]  # 1 - 0.025^(1/5): Clopper and Pearson's; Wilson's begins at 57 %
+    assert rows[0].split(" | ")[6] == "inf"  # the trial without a pose
+    failures = text.split("## Failures")[1]
+    assert "phantom, blades" not in failures
+    assert "## Worlds" not in write_report(trials, tmp_path, "Clean").read_text(encoding="utf-8")
+    assert set(benchmark_dict([*in_blades, *trials])["cohorts"]) == {"phantom", "phantom, blades"}
+
+
+def test_a_log_older_than_worlds_is_of_the_clean_one(trials: list[Trial], tmp_path: Path) -> None:
+    log = tmp_path / "trials.jsonl"
+    append_trial(log, replace(trials[0], world="blades"))
+    old = {name: value for name, value in trials[0].to_json_dict().items() if name != "world"}
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(old) + "\n")
+    assert [one.world for one in read_trials(log)] == ["blades", "clean"]
+
+
+def test_in_turn_every_world_has_its_share_whenever_a_run_is_stopped(
+    trials: list[Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, int, str]] = []
+
+    class StopError(Exception):
+        pass
+
+    def refuse(*case: object) -> None:
+        raise StopError
+
+    monkeypatch.setattr(run, "trial_case", refuse)
+    subjects = [
+        BenchmarkSubject(name, "phantom", ("L2",), lambda: cast("ArticulatedAnatomy", None)) for name in ("a", "b")
+    ]
+    worlds = ("clean", "blades")
+    while len(ran) < 5:  # each round stops at the next trial that is due
+        done = [trial(i, 0.1, patient=name, world=world) for name, i, world in ran]
+        told: list[str] = []
+        with pytest.raises(StopError):
+            run_trials(
+                subjects,
+                2,
+                5,
+                SimulationSettings(),
+                lambda fraction, message, told=told: told.append(message),
+                worlds=worlds,
+                order="in turn",
+                finished=done,
+            )
+        who, world = told[-1].split(":")[0].split(", ")
+        ran.append((who.split()[0], len(ran) // 4, world))
+    assert ran == [("a", 0, "clean"), ("a", 0, "blades"), ("b", 0, "clean"), ("b", 0, "blades"), ("a", 1, "clean")]
+
+
+@pytest.mark.slow
+def test_trials_share_poses_over_worlds_and_vertebrae_over_trials() -> None:
+    def load() -> ArticulatedAnatomy:
+        spine = make_spine(3, spacing_mm=2.0)
+        return ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
+
+    subject = BenchmarkSubject("phantom 3", "phantom", ("L3",), load)
+    settings = SimulationSettings(rotation_deg=5.0, click_error_mm=4.0, detector_pixels=256)
+    clean, blades, cut = run_trials(
+        [subject],
+        1,
+        0,
+        settings,
+        worlds=("clean", "blades", "ct-150"),
+        order="in turn",
+        vertebrae_kept=2,
+        start="truth",
+    )
+    assert [one.world for one in (clean, blades, cut)] == ["clean", "blades", "ct-150"]
+    assert clean.stages_mm["start"] == blades.stages_mm["start"] == pytest.approx(0.0, abs=1e-9)
+    assert clean.start_rotation_deg == pytest.approx(0.0, abs=1e-5)
+    assert clean.preparation_seconds == blades.preparation_seconds != cut.preparation_seconds
+    assert max(one.mtre_mm for one in (clean, blades, cut)) < 1.0

@@ -79,6 +79,12 @@ def test_a_masked_bone_stands_in_soft_tissue() -> None:
     assert (unknown == ~bone).all()
     found = completed(Volume(attenuation_from_hu(masked.array), ct.index_to_ras), unknown, 2.0, alone=True)
     assert found.excess.array.min() > -0.05 * SOFT_TISSUE
+    assert np.abs(found.excess.array[[0, -1]]).max() < 0.05 * SOFT_TISSUE
+    # All of the bone is there, its outermost voxels too.
+    shown = found.excess.sample(masked.to_ras(np.argwhere(bone)[:, ::-1])) / (
+        attenuation_from_hu(masked.array[bone]) - SOFT_TISSUE
+    )
+    assert np.quantile(shown, 0.05) > 0.95
 
 
 def test_air_of_one_constant_value_is_air() -> None:
