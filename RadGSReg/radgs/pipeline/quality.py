@@ -21,6 +21,7 @@ from radgs.pipeline.orientation import FlipTrial, flip_findings, try_flips
 from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
+from radgs.refine.schedule import POOR_START
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraAnatomy
@@ -66,6 +67,7 @@ class Evidence:
         distinction: Mean rise of the unexplained gradient energy at wrong poses, as a fraction of the result's.
         beaten_by: Fraction of wrong poses that leave no more unexplained.
         articulation_mm: Mean surface distance between the pose and that of the CT as scanned.
+        whole_similarity: Gradient correlation of the CT as scanned, worst view: how far its pose can be believed.
         from_click_mm: Distance of the body's centre from where the user placed it.
         level_spacing_mm: Distance between neighbouring levels.
         other_level: What a start one level above or below leads to.
@@ -85,6 +87,7 @@ class Evidence:
     from_click_mm: float
     level_spacing_mm: float
     other_level: OtherLevel
+    whole_similarity: float = 1.0
     network_mm: float = float("nan")
     network_usual_mm: float = float("inf")
     stray_mm: float = 0.0
@@ -163,6 +166,7 @@ def gather_evidence(
         from_click_mm=float(np.linalg.norm(centre - refinement.start.apply(vertebra.centre))),
         level_spacing_mm=vertebra.level_spacing_mm,
         other_level=refinement.other_level,
+        whole_similarity=float(refinement.whole.correlation.min()),
         network_mm=float("nan") if network is None else mean_distance(vertebra.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
         stray_mm=refinement.stray_mm,
@@ -260,7 +264,8 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
     weigh(
         evidence.articulation_mm,
         ACCEPT_ARTICULATION_MM,
-        REJECT_ARTICULATION_MM,
+        # Where the whole CT, cut or a bone alone, hardly resembles the X-rays, it may be its pose that is wrong.
+        REJECT_ARTICULATION_MM if evidence.whole_similarity >= POOR_START else np.inf,
         "articulation",
         f"The vertebra moved {evidence.articulation_mm:.1f} mm against the rest of the CT.",
     )

@@ -85,9 +85,17 @@ def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
     assert judge(replace(GOOD, wishes=worse), ["AP", "LAT"])[0] == "reject"
     unsure = (wishes[0], replace(wishes[1], down_mm=-2.0, sigma_mm=(1.5, 0.1, 0.1)))
     assert judge(replace(GOOD, wishes=unsure), ["AP", "LAT"])[0] == "check"
+    within_noise = (wishes[0], replace(wishes[1], sigma_mm=(0.4, 0.4, 0.4)))
+    assert judge(replace(GOOD, wishes=within_noise), ["AP", "LAT"]) == ("accept", ())
     for flipped, expected in ((0.2, "accept"), (0.47, "check"), (0.6, "reject")):
         flips = (FlipTrial("AP", "left to right", 0.5, flipped), FlipTrial("AP", "upside down", 0.5, 0.1))
         assert judge(replace(GOOD, flips=flips), ["AP", "LAT"])[0] == expected
+
+
+def test_a_whole_ct_that_does_not_resemble_the_xrays_rejects_no_pose():
+    """A bone alone, from a start that is far off: the bone is right, and the whole CT lies elsewhere."""
+    found, (reason,) = judge(replace(GOOD, articulation_mm=24.0, whole_similarity=0.4), ["AP", "LAT"])
+    assert (found, reason.code) == ("check", "articulation")
 
 
 def test_less_similarity_is_enough_where_the_images_single_out_the_pose():

@@ -1,11 +1,12 @@
 """From a case to a judged pose: the whole chain on a small phantom."""
 
 from dataclasses import replace
+from importlib.resources import as_file, files
 
 import numpy as np
 import pytest
 
-from radgs.case import InitialPose, RegistrationCase
+from radgs.case import InitialPose, RegistrationCase, load_case
 from radgs.errors import CaseError, RadgsError
 from radgs.evaluation.metrics import mtre
 from radgs.geometry import RigidTransform, Volume
@@ -107,19 +108,20 @@ def test_a_click_on_the_next_level_is_never_accepted_and_the_level_is_asked_for(
     assert {reason.code for reason in level.reasons} & {"level", "other_level"}
 
 
-@pytest.mark.parametrize("level", ["right", "above", "below"])
-def test_the_level_is_known_where_the_ct_shows_little_around_the_vertebra(case, level):
+@pytest.mark.parametrize("level", ["right", "above"])
+def test_the_level_is_known_where_the_ct_shows_little_around_the_vertebra(level):
     """The whole of such a CT resembles the X-rays as much one level away; its bones, apart, do not."""
-    rows, columns = np.indices(case.ct.array.shape[1:])
-    middle = np.argwhere(case.labels.array == case.level(LEVEL).label).mean(axis=0)[1:]
-    outside = np.hypot(rows - middle[0], columns - middle[1]) * case.ct.spacing[0] > 45.0
-    cut = Volume(np.where(outside, np.float32(np.nan), case.ct.array), case.ct.index_to_ras)
-    vertebra = build_vertebra_anatomy(cut, case.labels, case.level(LEVEL))
-    offset = dict(zip(("above", "below"), vertebra.level_offsets, strict=True)).get(level, np.zeros(3))
-    truth = case.truth[LEVEL]
+    with as_file(files("radgs").joinpath("data", "demo", "case.json")) as path:
+        demo = load_case(path)
+    side = min(demo.ct.array.shape[1:])
+    rows, columns = np.indices(demo.ct.array.shape[1:]) - np.array(demo.ct.array.shape[1:])[:, None, None] / 2
+    round_field = np.where(np.hypot(rows, columns) > 0.48 * side, np.float32(np.nan), demo.ct.array)
+    vertebra = build_vertebra_anatomy(Volume(round_field, demo.ct.index_to_ras), demo.labels, demo.level(LEVEL))
+    truth = demo.truth[LEVEL]
+    offset = vertebra.level_offsets[0] if level == "above" else np.zeros(3)
     start = RigidTransform(truth.rotation, truth.translation + truth.rotation @ offset)
-    found = refine(case.views, vertebra, start)
-    assert (found.other_level.advantage > ACCEPT_OTHER_LEVEL) == (level != "right")
+    found = refine(demo.views, vertebra, start)
+    assert (found.other_level.advantage > ACCEPT_OTHER_LEVEL) == (level == "above")
 
 
 def test_a_case_without_a_start_is_refused(case):
