@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +61,12 @@ def result_folder(folder: Path) -> AbstractContextManager[FolderToBe]:
 
 
 def write_result_folder(
-    to_be: FolderToBe, case: RegistrationCase, registration: Registration, *, overlays: bool = True
+    to_be: FolderToBe,
+    case: RegistrationCase,
+    registration: Registration,
+    *,
+    overlays: bool = True,
+    case_path: Path | None = None,
 ) -> list[Path]:
     """Writes result.json and, per level, pose (.tfm), overlays (.png), the CT's Gaussians, and what was reconstructed.
 
@@ -70,6 +77,7 @@ def write_result_folder(
         case: What was registered.
         registration: What came out.
         overlays: Whether to draw the pictures, which takes longer than everything else.
+        case_path: The case.json, for result.json to name; None where it will not stay.
 
     Returns:
         The files written, pictures first.
@@ -77,6 +85,10 @@ def write_result_folder(
     Raises:
         UnwrittenResultError: A file cannot be written; the folder is as it was.
     """
+    if case_path is not None:
+        file = case_path / "case.json" if case_path.is_dir() else case_path
+        named = replace(registration.result, case=_path_from(to_be.folder, file))
+        registration = replace(registration, result=named)
     try:
         written = _write_aside(to_be.aside, case, registration, overlays)
         to_be.swap_in()
@@ -84,6 +96,14 @@ def write_result_folder(
         result = registration.result.to_json_dict()
         raise UnwrittenResultError(error.problem, error.remedy, result) from error
     return [to_be.named / path.name for path in written]
+
+
+def _path_from(folder: Path, path: Path) -> str:
+    """A path from a folder on, so that both can move; whole where there is no way, as between Windows' drives."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder)).as_posix()
+    except ValueError:
+        return str(path.resolve())
 
 
 def _write_aside(folder: Path, case: RegistrationCase, registration: Registration, overlays: bool) -> list[Path]:
