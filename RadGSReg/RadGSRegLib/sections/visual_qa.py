@@ -50,7 +50,7 @@ class VisualQaSection(Section):
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
         ui.blendSlider.connect("valueChanged(int)", self._blend)
         ui.startRadioButton.connect("toggled(bool)", self._choose_pose)
-        ui.outlineCheckBox.connect("toggled(bool)", self._show_pictures)
+        ui.contourCheckBox.connect("toggled(bool)", self._show_pictures)
         ui.xraysIn3DCheckBox.connect("clicked(bool)", self._show_xrays_in_3d)
         ui.reconstructionCheckBox.connect("clicked(bool)", self._show_reconstruction)
         self._shortcuts = Shortcuts(
@@ -234,7 +234,7 @@ class VisualQaSection(Section):
         if drawing:
             label.text = _("Drawing {level}...").format(level=wanted[0])
         elif self._pictures is not None:
-            label.text = _("{level}: the outline should follow the bone in both views").format(
+            label.text = _("{level}: the contour should follow the bone in both views").format(
                 level=self._pictures.level
             )
         elif missing:
@@ -244,7 +244,7 @@ class VisualQaSection(Section):
             label.text = self._why if failed else _("Press Draw to compare")
         pictures = self._pictures
         shown = pictures is not None
-        for widget in (ui.blendSlider, ui.startRadioButton, ui.outlineCheckBox, ui.pictureLabel1, ui.pictureLabel2):
+        for widget in (ui.blendSlider, ui.startRadioButton, ui.contourCheckBox, ui.pictureLabel1, ui.pictureLabel2):
             widget.enabled = shown
         ui.resultRadioButton.enabled = pictures is not None and pictures.has("result")
 
@@ -259,7 +259,7 @@ class VisualQaSection(Section):
         for label, xray in zip(labels, xrays, strict=False):
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
-                picture = pictures.mixed(view, self._pose(), self._share, ui.outlineCheckBox.checked, PICTURE_SIZE)
+                picture = pictures.mixed(view, self._pose(), self._share, ui.contourCheckBox.checked, PICTURE_SIZE)
                 label.setPixmap(picture)
                 label.toolTip = view
 

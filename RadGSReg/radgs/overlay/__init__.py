@@ -10,12 +10,16 @@ from radgs.overlay.arrays import (
     display_window,
     drr,
     for_display,
-    silhouette,
+    shadow,
     windowed,
 )
+from radgs.overlay.contours import Contours, ContourSurface, ProjectedLine, projected_lines
 from radgs.overlay.marks import edge_labels
 
 __all__ = [
+    "ContourSurface",
+    "Contours",
+    "ProjectedLine",
     "ViewCrop",
     "blend",
     "crop_view",
@@ -23,6 +27,7 @@ __all__ = [
     "drr",
     "edge_labels",
     "for_display",
-    "silhouette",
+    "projected_lines",
+    "shadow",
     "windowed",
 ]

@@ -21,6 +21,7 @@ from radgs.io.folder_swap import FolderToBe, folder_to_be
 from radgs.io.json_fields import json_text
 from radgs.io.volumes import write_volume
 from radgs.networks import Reconstruction
+from radgs.overlay import Contours
 from radgs.overlay.figures import save_overlays
 from radgs.overlay.picture_names import reconstruction_name, view_names
 from radgs.overlay.reconstruction_figure import ViewOfReconstruction, save_reconstruction_figure
@@ -115,7 +116,8 @@ def _write_aside(folder: Path, case: RegistrationCase, registration: Registratio
         if anatomy is None:
             continue
         if overlays:
-            pictures += save_overlays(folder, name, level, anatomy, case.views, names[name])
+            contours = Contours.of(case.labels, anatomy.level.label, anatomy.frame_to_ct)
+            pictures += save_overlays(folder, name, level, anatomy, contours, case.views, names[name])
         comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
         files.append(save_ply(anatomy.gaussians, folder / f"{name}_gaussians.ply", comment))
         if reconstruction is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from radgs.case import LevelResult
-from radgs.geometry import FloatArray, XRayView
-from radgs.overlay.arrays import Pictured, crop_view, drr, for_display, in_the_middle, in_view, silhouette
+from radgs.geometry import XRayView
+from radgs.overlay.arrays import Pictured, crop_view, drr, for_display, in_the_middle, in_view
+from radgs.overlay.contours import Contours, ProjectedLine, projected_lines
 from radgs.overlay.marks import edge_labels
 from radgs.report.markup import Markup, element, grey_picture
 
@@ -19,13 +20,14 @@ SCALE_BAR_MM = 20.0
 POSES = (("start", "Before"), ("result", "After"))
 
 
-def film(identifier: str, level: LevelResult, anatomy: Pictured, view: XRayView) -> Markup:
+def film(identifier: str, level: LevelResult, anatomy: Pictured, contours: Contours, view: XRayView) -> Markup:
     """The figure of one view of a level.
 
     Args:
         identifier: Unique on the page.
         level: The level's result.
         anatomy: The vertebra.
+        contours: Its surface and its neighbours'.
         view: The X-ray.
     """
     wanted = {"start": level.stages.get("start"), "result": level.ct_to_world}
@@ -39,8 +41,8 @@ def film(identifier: str, level: LevelResult, anatomy: Pictured, view: XRayView)
         image = drr(anatomy, pose, crop.geometry)
         shown = grey_picture(for_display(image, crop.pixel_mm, image > 0))
         layers.append(element("img", class_="drr", data_pose=name, src=shown, alt=f"DRR of the CT, {name}"))
-        lines = silhouette(anatomy, pose, crop.geometry)
-        drawings.append(element("g", *(_path(line, "silhouette") for line in lines), class_="contour", data_pose=name))
+        lines = projected_lines(contours, pose, crop.geometry)
+        drawings.append(element("g", *map(_path, lines), class_="contour", data_pose=name))
     pixels = FILM_PIXELS
     drawings.append(_scale_bar(crop.pixel_mm, pixels))
     over = element("svg", *drawings, class_="lines", viewBox=f"-0.5 -0.5 {pixels} {pixels}", aria_hidden="true")
@@ -74,10 +76,11 @@ def _similarity(values: object) -> list[Markup]:
     return [element("span", text, class_="faint", title="Gradient correlation on the vertebra; not an accuracy")]
 
 
-def _path(line: FloatArray, kind: str) -> Markup:
-    """A polyline (K, 2) of (column, row); it stays as thin at any zoom."""
-    points = " L".join(f"{column:.2f} {row:.2f}" for column, row in line)
-    return element("path", d=f"M{points}", class_=kind)
+def _path(line: ProjectedLine) -> Markup:
+    """A line that stays as thin at any zoom, and says what it is of when it is pointed at."""
+    points = " L".join(f"{column:.2f} {row:.2f}" for column, row in line.points)
+    said = "a neighbour, as the CT has it" if line.kind == "neighbour" else line.part
+    return element("path", element("title", said), d=f"M{points}", class_=line.kind, data_part=line.part)
 
 
 def _scale_bar(pixel_mm: float, pixels: int) -> Markup:

@@ -12,6 +12,7 @@ from pathlib import Path
 from radgs.case import VERDICT_SIGNS, LevelResult, RegistrationCase, RegistrationResult
 from radgs.colours import NEIGHBOUR, POSES
 from radgs.overlay.arrays import Pictured
+from radgs.overlay.contours import Contours
 from radgs.overlay.figures import VERDICT_COLOURS
 from radgs.report.films import film
 from radgs.report.markup import Markup, element, json_block, picture_address
@@ -38,12 +39,14 @@ class ReportedLevel:
     Attributes:
         result: Its result.
         anatomy: The vertebra.
+        contours: Its surface and its neighbours', in the CT.
         vertebra: Its surface where it was found; None without a pose.
         pictures: Other pictures of it (title, PNG file), where there are any.
     """
 
     result: LevelResult
     anatomy: Pictured
+    contours: Contours
     vertebra: ShownVertebra | None
     pictures: Sequence[tuple[str, Path]] = ()
 
@@ -103,7 +106,7 @@ def _verdict(name: str, level: LevelResult) -> Markup:
 
 def _level_section(identifier: str, name: str, level: ReportedLevel, case: RegistrationCase) -> Markup:
     films = [
-        film(f"{identifier}-view{number}", level.result, level.anatomy, view)
+        film(f"{identifier}-view{number}", level.result, level.anatomy, level.contours, view)
         for number, view in enumerate(case.views, 1)
     ]
     pose = level.result.ct_to_world
@@ -133,6 +136,7 @@ def _legend() -> Markup:
         "p",
         element("span", "contour at the start", class_="key start"),
         element("span", "contour at the result", class_="key result"),
+        element("span", "neighbours, as the CT has them", class_="key neighbour"),
         class_="legend",
     )
 

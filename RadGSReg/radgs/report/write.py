@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radgs.anatomy import surface_mesh
 from radgs.case import LevelResult, RegistrationCase, RegistrationResult
 from radgs.errors import InputFileError
 from radgs.io.atomic import write_text
 from radgs.io.case_file import read_case_file
+from radgs.overlay.contours import Contours
 from radgs.overlay.picture_names import reconstruction_name
 from radgs.overlay.pictures import drawn_anatomy
 from radgs.report.page import ReportedLevel, page
@@ -73,14 +73,16 @@ def write_report(
 
 def _reported(name: str, level: LevelResult, case: RegistrationCase, pictures: Path | None) -> ReportedLevel:
     labelled = case.level(name)
-    vertebra = None
+    anatomy = drawn_anatomy(case.ct, case.labels, labelled)
+    contours = Contours.of(case.labels, labelled.label, anatomy.frame_to_ct)
+    surface, vertebra = contours.vertebra, None
     if level.ct_to_world is not None:
-        vertices, triangles = surface_mesh(case.labels, labelled.label)
-        vertebra = ShownVertebra(name, level.ct_to_world.apply(vertices), triangles)
+        vertebra = ShownVertebra(name, level.ct_to_world.apply(surface.vertices), surface.triangles)
     found = None if pictures is None else pictures / reconstruction_name(name)
     return ReportedLevel(
         level,
-        drawn_anatomy(case.ct, case.labels, labelled),
+        anatomy,
+        contours,
         vertebra,
         [("What the networks saw", found)] if found is not None and found.is_file() else [],
     )

@@ -100,7 +100,8 @@ class Commands:
             job.report(name, "draw", 0.2, "drawing the CT as X-rays")
             anatomy, centre = self._cache.anatomy(case, level)
             start = shown.pop("start", None) or case.start_pose(name, centre)
-            files = save_pictures(out, name, anatomy, case.views, {"start": start, **shown})
+            contours = self._cache.contours(case, level, anatomy.frame_to_ct)
+            files = save_pictures(out, name, anatomy, contours, case.views, {"start": start, **shown})
         return {"folder": str(out), "files": [str(file) for file in files]}
 
     def _report(self, request: JsonObject, job: Job) -> Message:

@@ -56,6 +56,17 @@ class _Read(HTMLParser):
         else:
             self.data[self._script] = data
 
+    def lines(self) -> list[tuple[str, FloatArray]]:
+        """Per contour, the pose that it is of and all its points (column, row)."""
+        found: list[tuple[str, list[FloatArray]]] = []
+        for tag, values in self.elements:
+            if tag == "g" and values.get("class") == "contour":
+                found.append((str(values["data-pose"]), []))
+            if tag == "path" and values.get("class") in ("silhouette", "crest"):
+                points = re.findall(r"[-\d.]+", str(values["d"]))
+                found[-1][1].append(np.array(points, dtype=float).reshape(-1, 2))
+        return [(pose, np.concatenate(lines)) for pose, lines in found]
+
     def all(self, tag: str, kind: str = "") -> Iterator[dict[str, str | None]]:
         return (values for name, values in self.elements if name == tag and kind in str(values.get("class", "")))
 
@@ -108,16 +119,17 @@ def test_contours_lie_where_the_pose_puts_the_bone(
     read: _Read, loaded_case: RegistrationCase, result: RegistrationResult
 ) -> None:
     anatomy = drawn_anatomy(loaded_case.ct, loaded_case.labels, loaded_case.levels[0])
-    level, paths = result.levels["L3"], list(read.all("path", "silhouette"))
-    poses = [pose for pose in (level.stages["start"], level.ct_to_world) if pose is not None]
-    assert len(paths) == 4
-    for view, drawn in zip(loaded_case.views, (paths[:2], paths[2:]), strict=True):
-        crop = crop_view(view, anatomy, poses[-1], FILM_PIXELS)
-        for pose, path in zip(poses, drawn, strict=True):
-            line = np.array(re.findall(r"[-\d.]+", str(path["d"])), dtype=float).reshape(-1, 2)
-            bone = crop.geometry.project(pose.apply(anatomy.surface))
-            for end in (np.min, np.max):
-                np.testing.assert_allclose(end(line, axis=0), end(bone, axis=0), atol=1.0 / crop.pixel_mm)
+    level, groups = result.levels["L3"], read.lines()
+    poses = {"start": level.stages["start"], "result": level.ct_to_world}
+    assert len(groups) == 4
+    for number, (when, line) in enumerate(groups):
+        view, pose = loaded_case.views[number // 2], poses[when]
+        assert pose is not None
+        assert level.ct_to_world is not None
+        crop = crop_view(view, anatomy, level.ct_to_world, FILM_PIXELS)
+        bone = crop.geometry.project(pose.apply(anatomy.surface))
+        for end in (np.min, np.max):
+            np.testing.assert_allclose(end(line, axis=0), end(bone, axis=0), atol=1.0 / crop.pixel_mm)
 
 
 def test_the_scene_holds_surface_sources_and_films_where_they_are(

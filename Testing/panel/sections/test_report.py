@@ -62,7 +62,8 @@ def test_a_transform_moved_by_hand_is_not_reported(
     a_registered_panel: Any, user: Any, opened: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ui = a_registered_panel.ui
-    monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", staticmethod(lambda *given: str(tmp_path / "L3.html")))
+    chosen = str(tmp_path / "L3.html")
+    monkeypatch.setattr(QtWidgets.QFileDialog, "getSaveFileName", staticmethod(lambda *given: chosen))
     transform = slicer.util.getNode("L3CTToWorld")
     matrix = slicer.util.arrayFromTransformMatrix(transform)
     matrix[0, 3] += 3.0
