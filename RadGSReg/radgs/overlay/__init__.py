@@ -3,6 +3,7 @@
 The functions here return plain arrays, for any viewer; ``radgs.overlay.figures`` draws them with matplotlib.
 """
 
+from radgs.overlay.agreement import AgreementMap, local_agreement
 from radgs.overlay.arrays import (
     ViewCrop,
     blend,
@@ -17,6 +18,7 @@ from radgs.overlay.contours import Contours, ContourSurface, ProjectedLine, proj
 from radgs.overlay.marks import edge_labels
 
 __all__ = [
+    "AgreementMap",
     "ContourSurface",
     "Contours",
     "ProjectedLine",
@@ -27,6 +29,7 @@ __all__ = [
     "drr",
     "edge_labels",
     "for_display",
+    "local_agreement",
     "projected_lines",
     "shadow",
     "windowed",

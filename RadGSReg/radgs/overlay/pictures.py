@@ -16,8 +16,9 @@ from radgs.drr import VolumeRenderer
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.atomic import cannot_write, write_atomically, write_text
-from radgs.io.json_fields import json_text
-from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, in_view
+from radgs.io.json_fields import json_text, null_for_nan
+from radgs.overlay.agreement import local_agreement
+from radgs.overlay.arrays import FloatImage, Pictured, crop_view, drr, for_display, in_view
 from radgs.overlay.contours import Contours, projected_lines
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra import SeparatedCT
@@ -88,8 +89,9 @@ def save_pictures(
     """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
 
     Per view: ``xray`` (PNG), ``edges`` (the patient's directions at its borders), and per pose ``drr`` (PNG of the same
-    part), ``contour`` (lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels) and
-    ``whole`` (.npy, line integrals over all of the X-ray, ``binned`` pixels by pixels into one).
+    part), ``contour`` (lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels),
+    ``agreement`` (a PNG to lay over, with the ``mean`` over the vertebra's edges) and ``whole`` (.npy, line integrals
+    over all of the X-ray, ``binned`` pixels by pixels into one).
 
     Args:
         folder: Where to write; made where it is missing.
@@ -153,20 +155,21 @@ def _save_view(
         with write_atomically(whole, durable=False) as aside:
             np.save(aside, drr(anatomy, pose, whole_geometry))
         files.append(whole)
+        image, lines = drr(anatomy, pose, crop.geometry), projected_lines(contours, pose, crop.geometry)
+        agreement = local_agreement(crop, image, lines)
+        grey = for_display(image, crop.pixel_mm, image > 0)
         described["poses"][name] = {
-            "drr": _save_picture(folder / f"{stem}_drr_{name}.png", _drr_picture(anatomy, pose, crop), files),
+            "drr": _save_picture(folder / f"{stem}_drr_{name}.png", grey, files),
             "contour": [
-                {"kind": line.kind, "part": line.part, "points": line.points.round(2).tolist()}
-                for line in projected_lines(contours, pose, crop.geometry)
+                {"kind": line.kind, "part": line.part, "points": line.points.round(2).tolist()} for line in lines
             ],
+            "agreement": {
+                "picture": _save_picture(folder / f"{stem}_agreement_{name}.png", agreement.picture(), files),
+                "mean": null_for_nan(round(agreement.mean, 3)),
+            },
             "whole": whole.name,
         }
     return described
-
-
-def _drr_picture(anatomy: Pictured, pose: RigidTransform, crop: ViewCrop) -> FloatImage:
-    image = drr(anatomy, pose, crop.geometry)
-    return for_display(image, crop.pixel_mm, image > 0)
 
 
 def _save_picture(path: Path, image: FloatImage, files: list[Path]) -> str:

@@ -65,8 +65,8 @@ def json_block(identifier: str, values: Any) -> Markup:
     return Markup(f'<script type="application/json" id="{escape(identifier)}">{text}</script>')
 
 
-def grey_picture(image: FloatImage) -> str:
-    """The address of an image (H, W) of greys 0..1, which holds the picture itself."""
+def image_address(image: FloatImage) -> str:
+    """The address of an image (H, W) of greys 0..1, or (H, W, 4) of colours, which holds the picture itself."""
     buffer = BytesIO()
     imsave(buffer, image, cmap="gray", vmin=0.0, vmax=1.0, format="png", pil_kwargs={"optimize": True})
     return picture_address(buffer.getvalue())

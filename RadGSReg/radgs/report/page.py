@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from radgs.case import VERDICT_SIGNS, LevelResult, RegistrationCase, RegistrationResult
-from radgs.colours import NEIGHBOUR, POSES
+from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, POSES
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.contours import Contours
 from radgs.overlay.figures import VERDICT_COLOURS
@@ -137,6 +137,8 @@ def _legend() -> Markup:
         element("span", "contour at the start", class_="key start"),
         element("span", "contour at the result", class_="key result"),
         element("span", "neighbours, as the CT has them", class_="key neighbour"),
+        element("span", "agreement: edges that X-ray and DRR agree on", class_="key agreeing"),
+        element("span", "and those that they do not", class_="key doubtful"),
         class_="legend",
     )
 
@@ -167,7 +169,7 @@ def _scene_section() -> Markup:
 
 def _colours() -> str:
     """Colours that the engine's pictures have too, as variables."""
-    named: dict[str, str] = {"neighbour": NEIGHBOUR, **POSES}
+    named: dict[str, str] = {"neighbour": NEIGHBOUR, "agreeing": AGREEING, "doubtful": DOUBTFUL, **POSES}
     named |= {str(verdict): colour for verdict, colour in VERDICT_COLOURS.items()}
     return ":root {" + " ".join(f"--{name}: {colour};" for name, colour in named.items()) + "}\n"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from radgs.geometry import FloatArray, XRayView
 from radgs.overlay.arrays import display_window, windowed
-from radgs.report.markup import grey_picture
+from radgs.report.markup import image_address
 
 #: Vertices nearer to each other than this are one in the 3D view, mm.
 CELL_MM = 2.0
@@ -103,5 +103,5 @@ def _view_values(view: XRayView) -> dict[str, Any]:
         "name": view.name,
         "source": view.geometry.source_ras.round(2).tolist(),
         "corners": corners.round(2).tolist(),
-        "image": grey_picture(shown.astype(np.float32)),
+        "image": image_address(shown.astype(np.float32)),
     }

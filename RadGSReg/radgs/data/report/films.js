@@ -10,6 +10,7 @@ for (const film of document.querySelectorAll(".film")) {
     film.dataset.mode = mode;
     film.dataset.pose = pose;
     film.style.setProperty("--mix", slider.value + "%");
+    film.classList.toggle("with-agreement", film.querySelector(".show-agreement").checked);
     film.classList.toggle("without-contour", !film.querySelector(".show-contour").checked);
     for (const part of film.querySelectorAll("[data-pose]")) part.classList.toggle("chosen", part.dataset.pose === pose);
   };
