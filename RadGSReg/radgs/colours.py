@@ -21,3 +21,9 @@ AGREEING, DOUBTFUL = "#0072B2", "#F0E442"
 
 #: What was planned in the CT, such as a screw.
 PLAN = "#FFFFFF"
+
+
+def rgb(colour: str) -> tuple[float, float, float]:
+    """Red, green and blue, 0..1, of a "#rrggbb"."""
+    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return red, green, blue

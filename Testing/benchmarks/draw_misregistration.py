@@ -47,7 +47,7 @@ def draw() -> None:
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     figure.canvas.draw()
     picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-    picture.quantize(96).save(PICTURE, optimize=True)
+    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(PICTURE, optimize=True)
 
 
 def draw_column(

@@ -39,7 +39,7 @@ def main() -> None:
             shot = page.screenshot(Path(folder) / "report.png")
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.open(shot).convert("RGB").crop((0, 0, 1000, 1270))
-        picture.resize((800, 1016)).quantize(96).save(PICTURE, optimize=True)
+        picture.resize((800, 1016)).quantize(256, method=Image.Quantize.FASTOCTREE).save(PICTURE, optimize=True)
     print(f"Pictured: {PICTURE}")
 
 

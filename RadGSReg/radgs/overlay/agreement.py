@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radgs.colours import AGREEING, DOUBTFUL
+from radgs.colours import AGREEING, DOUBTFUL, rgb
 from radgs.geometry import FloatArray
 from radgs.overlay.arrays import FloatImage, ViewCrop
 from radgs.overlay.contours import ProjectedLine
@@ -53,7 +53,7 @@ class AgreementMap:
         """(H, W, 4) RGBA 0..1: from ``colours.DOUBTFUL`` to ``colours.AGREEING``, clear where there is no edge."""
         low, high = SHOWN_RANGE
         share = np.clip((self.value - low) / (high - low), 0.0, 1.0)[..., None]
-        colour = (1 - share) * _rgb(DOUBTFUL) + share * _rgb(AGREEING)
+        colour = (1 - share) * np.array(rgb(DOUBTFUL)) + share * np.array(rgb(AGREEING))
         return np.concatenate([colour, OPACITY * np.sqrt(self.weight)[..., None]], axis=-1).astype(np.float32)
 
 
@@ -69,7 +69,7 @@ def local_agreement(crop: ViewCrop, drr: FloatImage, lines: Sequence[ProjectedLi
         lines: The contour at the same pose, in the crop's pixels; neighbours' lines do not count.
     """
     measured = (crop.valid > 0.5).astype(np.float32)
-    seen, expected = (_edges(image, measured, crop.pixel_mm) for image in (crop.image, drr))
+    seen, expected = (edge_gradient(image, measured, crop.pixel_mm) for image in (crop.image, drr))
     reach = NEIGHBOURHOOD_MM / crop.pixel_mm
 
     def around(image: FloatImage) -> FloatImage:
@@ -84,7 +84,7 @@ def local_agreement(crop: ViewCrop, drr: FloatImage, lines: Sequence[ProjectedLi
     return AgreementMap(value, np.clip(strength / max(float(strong), 1e-12), 0.0, 1.0).astype(np.float32))
 
 
-def _edges(image: FloatImage, measured: FloatImage, pixel_mm: float) -> NDArray[np.float32]:
+def edge_gradient(image: FloatImage, measured: FloatImage, pixel_mm: float) -> NDArray[np.float32]:
     """(2, H, W) the gradient, down and across, less its local mean; the unmeasured is as if its neighbours went on."""
     sigma, slow = EDGE_SIGMA_MM / pixel_mm, SLOPE_SIGMA_MM / pixel_mm
     mean = ndimage.gaussian_filter(image * measured, slow) / np.maximum(ndimage.gaussian_filter(measured, slow), 1e-3)
@@ -112,7 +112,3 @@ def _densely(points: FloatArray) -> FloatArray:
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     wanted = np.arange(0.0, along[-1] + LINE_STEP, LINE_STEP)
     return np.stack([np.interp(wanted, along, axis) for axis in points.T], axis=1)
-
-
-def _rgb(colour: str) -> FloatArray:
-    return np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])

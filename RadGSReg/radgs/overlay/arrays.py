@@ -135,7 +135,7 @@ def for_display(image: ArrayLike, pixel_mm: float, where: NDArray[np.bool_] | No
     sigma = TRUNK_SCALE_MM / pixel_mm
     slow = ndimage.gaussian_filter(values * weight, sigma) / np.maximum(ndimage.gaussian_filter(weight, sigma), 1e-3)
     flat = values - TRUNK_SHARE * slow
-    counted = _middle_square(values.shape) & measured
+    counted = middle_square(values.shape) & measured
     return windowed(flat, display_window(flat, counted)) * weight
 
 
@@ -177,7 +177,7 @@ def _mirrored(geometry: ViewGeometry) -> ViewGeometry:
     return ViewGeometry(geometry.source_ras, detector_to_ras, geometry.shape)
 
 
-def _middle_square(shape: tuple[int, ...], share: float = 0.6) -> NDArray[np.bool_]:
+def middle_square(shape: tuple[int, ...], share: float = 0.6) -> NDArray[np.bool_]:
     """(H, W) true in the middle of a crop."""
     inside = np.zeros(shape, dtype=bool)
     row, column = (round((1 - share) / 2 * count) for count in shape)

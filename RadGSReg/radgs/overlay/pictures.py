@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.image import imsave
 
 from radgs.case import Level
+from radgs.colours import POSES, RESULT
 from radgs.drr import VolumeRenderer
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
@@ -19,6 +20,7 @@ from radgs.io.atomic import cannot_write, write_atomically, write_text
 from radgs.io.json_fields import json_text, null_for_nan
 from radgs.overlay.agreement import local_agreement
 from radgs.overlay.arrays import FloatImage, Pictured, crop_view, drr, for_display, in_view
+from radgs.overlay.comparisons import difference_picture, edge_picture, unmeasured_picture
 from radgs.overlay.contours import Contours, projected_lines
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra import SeparatedCT
@@ -88,10 +90,13 @@ def save_pictures(
 ) -> list[Path]:
     """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
 
-    Per view: ``xray`` (PNG), ``edges`` (the patient's directions at its borders), and per pose ``drr`` (PNG of the same
-    part), ``contour`` (lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels),
-    ``agreement`` (a PNG to lay over, with the ``mean`` over the vertebra's edges) and ``whole`` (.npy, line integrals
-    over all of the X-ray, ``binned`` pixels by pixels into one).
+    Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there), and per
+    pose
+
+    * ``drr``, a PNG of the same part, and ``difference``, one of X-ray against DRR;
+    * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
+    * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
+    * ``whole``, .npy, line integrals over all of the X-ray, ``binned`` pixels by pixels into one.
 
     Args:
         folder: Where to write; made where it is missing.
@@ -146,7 +151,8 @@ def _save_view(
     binned, whole_geometry = _binned(view.geometry)
     described: dict[str, Any] = {
         "xray": _save_picture(folder / f"{stem}_xray.png", xray, files),
-        "edges": edge_labels(crop.geometry),
+        "unmeasured": _save_picture(folder / f"{stem}_unmeasured.png", unmeasured_picture(crop), files),
+        "borders": edge_labels(crop.geometry),
         "binned": binned,
         "poses": {},
     }
@@ -163,6 +169,12 @@ def _save_view(
             "contour": [
                 {"kind": line.kind, "part": line.part, "points": line.points.round(2).tolist()} for line in lines
             ],
+            "edges": _save_picture(
+                folder / f"{stem}_edges_{name}.png", edge_picture(crop, image, POSES.get(name, RESULT)), files
+            ),
+            "difference": _save_picture(
+                folder / f"{stem}_difference_{name}.png", difference_picture(crop, image), files
+            ),
             "agreement": {
                 "picture": _save_picture(folder / f"{stem}_agreement_{name}.png", agreement.picture(), files),
                 "mean": null_for_nan(round(agreement.mean, 3)),

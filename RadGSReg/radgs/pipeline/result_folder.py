@@ -21,7 +21,7 @@ from radgs.io.folder_swap import FolderToBe, folder_to_be
 from radgs.io.json_fields import json_text
 from radgs.io.volumes import write_volume
 from radgs.networks import Reconstruction
-from radgs.overlay import Contours
+from radgs.overlay import Contours, projected_lines, shadow
 from radgs.overlay.figures import save_overlays
 from radgs.overlay.picture_names import reconstruction_name, view_names
 from radgs.overlay.reconstruction_figure import ViewOfReconstruction, save_reconstruction_figure
@@ -124,7 +124,7 @@ def _write_aside(folder: Path, case: RegistrationCase, registration: Registratio
             files += _write_reconstruction(folder, name, reconstruction)
             if overlays:
                 pose = level.ct_to_world or RigidTransform.identity()
-                shown = _views_of(reconstruction, anatomy, pose, case)
+                shown = _views_of(reconstruction, anatomy, contours, pose, case)
                 title = f"{name}: {result.models[name]}"
                 pictures.append(save_reconstruction_figure(folder / reconstruction_name(name), title, shown))
     saved = result.save(folder)
@@ -167,7 +167,11 @@ def _write_reconstruction(folder: Path, name: str, reconstruction: Reconstructio
 
 @torch.no_grad()
 def _views_of(
-    reconstruction: Reconstruction, anatomy: VertebraAnatomy, ct_to_world: RigidTransform, case: RegistrationCase
+    reconstruction: Reconstruction,
+    anatomy: VertebraAnatomy,
+    contours: Contours,
+    ct_to_world: RigidTransform,
+    case: RegistrationCase,
 ) -> list[ViewOfReconstruction]:
     """Every view with what was reconstructed from it, and the CT's vertebra where the result puts it."""
     ct_to_roi = roi_to_world(reconstruction.roi_centre).inverse() @ ct_to_world
@@ -186,6 +190,8 @@ def _views_of(
                 attention=None if attention is None else attention[number].cpu().numpy(),
                 reconstruction=splat(reconstructed, geometry).numpy(),
                 vertebra=splat(vertebra, geometry).numpy(),
+                inside=shadow(anatomy, ct_to_roi, geometry),
+                contour=projected_lines(contours, ct_to_roi, geometry),
             )
         )
     return shown

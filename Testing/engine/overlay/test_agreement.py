@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import c_arm
 
 from radgs.anatomy import vertebra_frame
 from radgs.case import Level
-from radgs.geometry import FloatArray, RigidTransform, XRayView, unit
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView, unit
 from radgs.overlay import AgreementMap, Contours, ViewCrop, crop_view, drr, local_agreement, projected_lines
 from radgs.overlay.agreement import SHOWN_RANGE
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
@@ -31,9 +31,9 @@ def contours(phantom_spine: PhantomSpine) -> Contours:
 
 
 @pytest.fixture(scope="module", params=[[0.1, -1.0, 0.05], [-1.0, 0.1, -0.1]], ids=["AP", "LAT"])
-def view(request: pytest.FixtureRequest, l3: DrawnAnatomy) -> XRayView:
+def view(request: pytest.FixtureRequest, l3: DrawnAnatomy, film: Callable[..., ViewGeometry]) -> XRayView:
     """A DRR at the truth with noise: the X-ray."""
-    geometry = c_arm(request.param, TRUTH.apply(l3.centre), pixels=320, pixel_mm=0.9)
+    geometry = film(request.param, TRUTH.apply(l3.centre), 0.9, 320)
     image = drr(l3, TRUTH, geometry)
     noise = np.random.default_rng(0).normal(0, 0.02, image.shape)
     return XRayView("view", (image + noise).astype(np.float32), geometry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -9,7 +11,7 @@ from skimage.draw import polygon
 from skimage.measure import find_contours
 
 from radgs.anatomy import sample_triangles, vertebra_frame
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, isotropic_grid, unit
+from radgs.geometry import RigidTransform, ViewGeometry, Volume, isotropic_grid, unit
 from radgs.overlay import Contours, ContourSurface, projected_lines
 from radgs.phantom import PhantomSpine
 
@@ -17,15 +19,7 @@ POSE = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [4.0, -7.0, 12.0])
 CENTRE, RADIUS = np.array([10.0, 20.0, 30.0]), 20.0
 
 
-def film(direction: list[float], middle: FloatArray, pixel_mm: float = 0.5) -> ViewGeometry:
-    """A film of 0.5 mm pixels, 400 mm behind a point that the source is 600 mm before."""
-    forward = unit(np.asarray(direction, dtype=float))
-    right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
-    to_ras = np.eye(4)
-    to_ras[:3, 0], to_ras[:3, 1], to_ras[:3, 2] = right * pixel_mm, np.cross(forward, right) * pixel_mm, forward
-    pixels = 600
-    to_ras[:3, 3] = middle + 400.0 * forward - to_ras[:3, :2] @ np.full(2, (pixels - 1) / 2)
-    return ViewGeometry(middle - 600.0 * forward, to_ras, (pixels, pixels))
+Film = Callable[..., ViewGeometry]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +38,7 @@ def l3(phantom_spine: PhantomSpine) -> Contours:
 
 
 @pytest.mark.parametrize("direction", [[0.1, -1.0, 0.05], [-1.0, 0.1, -0.1], [-0.7, -0.7, 0.3]])
-def test_a_balls_contour_is_the_cone_that_touches_it(ball: ContourSurface, direction: list[float]) -> None:
+def test_a_balls_contour_is_the_cone_that_touches_it(ball: ContourSurface, film: Film, direction: list[float]) -> None:
     middle = POSE.apply(CENTRE)
     geometry = film(direction, middle)
     lines = ball.contour(POSE, geometry)
@@ -63,7 +57,7 @@ def test_a_balls_contour_is_the_cone_that_touches_it(ball: ContourSurface, direc
     assert np.diff(around).max() < 0.2
 
 
-def test_contour_points_are_projected_surface_points_that_rays_graze(l3: Contours) -> None:
+def test_contour_points_are_projected_surface_points_that_rays_graze(l3: Contours, film: Film) -> None:
     surface, geometry = l3.vertebra, film([0.1, -1.0, 0.05], POSE.apply(l3.vertebra.vertices.mean(axis=0)))
     source = POSE.inverse().apply(geometry.source_ras)
     dense = cKDTree(sample_triangles(surface.vertices, surface.triangles, 1_500_000))
@@ -79,13 +73,11 @@ def test_contour_points_are_projected_surface_points_that_rays_graze(l3: Contour
         assert np.median(grazing) < 0.15
 
 
-def test_the_silhouette_is_the_edge_of_the_shadow(l3: Contours) -> None:
+def test_the_silhouette_is_the_edge_of_the_shadow(l3: Contours, film: Film) -> None:
     """Filled triangles on a raster of 0.1 mm at the vertebra; medians over both directions, mm."""
     surface = l3.vertebra
     for direction in ([0.1, -1.0, 0.05], [-1.0, 0.1, -0.1]):
-        geometry = film(direction, POSE.apply(surface.vertices.mean(axis=0)), pixel_mm=0.1 * 1000 / 600)
-        # Three times the pixels would not hold the vertebra: the film is larger.
-        large = ViewGeometry(geometry.source_ras, geometry.detector_to_ras @ _shifted(-500), (1600, 1600))
+        large = film(direction, POSE.apply(surface.vertices.mean(axis=0)), 0.1 * 1000 / 600, 1600)
         corners = large.project(POSE.apply(surface.vertices))
         shadow = np.zeros(large.shape, dtype=bool)
         for triangle in surface.triangles:
@@ -99,13 +91,9 @@ def test_the_silhouette_is_the_edge_of_the_shadow(l3: Contours) -> None:
         assert np.percentile(away, 90) * 0.1 < 0.8
 
 
-def _shifted(pixels: int) -> FloatArray:
-    shift = np.eye(4)
-    shift[:2, 3] = pixels
-    return shift
-
-
-def test_pedicles_and_spinous_process_are_seen_from_the_front(l3: Contours, phantom_spine: PhantomSpine) -> None:
+def test_pedicles_and_spinous_process_are_seen_from_the_front(
+    l3: Contours, film: Film, phantom_spine: PhantomSpine
+) -> None:
     frame = phantom_spine.frames["L3"]
     middle = frame.translation
     geometry = film(list(-frame.rotation[:, 1]), middle)
@@ -126,7 +114,7 @@ def test_pedicles_and_spinous_process_are_seen_from_the_front(l3: Contours, phan
             assert anterior > -20.0
 
 
-def test_a_contour_moves_with_the_pose_by_what_the_pose_moves(l3: Contours) -> None:
+def test_a_contour_moves_with_the_pose_by_what_the_pose_moves(l3: Contours, film: Film) -> None:
     middle = POSE.apply(l3.vertebra.vertices.mean(axis=0))
     geometry = film([0.1, -1.0, 0.05], middle)
     shift = np.array([0.0, 0.0, 5.0])
@@ -139,7 +127,7 @@ def test_a_contour_moves_with_the_pose_by_what_the_pose_moves(l3: Contours) -> N
     np.testing.assert_allclose(there.min(axis=0) - here.min(axis=0), expected, atol=0.7)
 
 
-def test_neighbours_are_drawn_as_neighbours_above_and_below(l3: Contours) -> None:
+def test_neighbours_are_drawn_as_neighbours_above_and_below(l3: Contours, film: Film) -> None:
     middle = POSE.apply(l3.vertebra.vertices.mean(axis=0))
     geometry = film([-1.0, 0.1, -0.1], middle)
     lines = projected_lines(l3, POSE, geometry)
@@ -150,6 +138,6 @@ def test_neighbours_are_drawn_as_neighbours_above_and_below(l3: Contours) -> Non
     assert beside[:, 1].max() > own[:, 1].max()
 
 
-def test_a_bone_without_a_canal_is_all_of_one_part(ball: ContourSurface) -> None:
+def test_a_bone_without_a_canal_is_all_of_one_part(ball: ContourSurface, film: Film) -> None:
     geometry = film([0.0, -1.0, 0.0], CENTRE)
     assert {line.part for line in ball.contour(RigidTransform.identity(), geometry)} == {"bone"}
