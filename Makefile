@@ -29,7 +29,7 @@ SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engin
 PACKAGES = $(patsubst RadGSReg/radgs/%/__init__.py,radgs.%,$(wildcard RadGSReg/radgs/*/__init__.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-panel test-slicer-5.10 golden lint format fuzz screenshots docs wheel install clean distclean
+.PHONY: help demo test test-slow test-panel test-slicer-5.10 golden lint format fuzz screenshots pictures docs wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ format: $(INSTALLED) ## let ruff format the code
 
 screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and dark, into docs/pictures/panel/
 	$(BIN)/python Testing/panel/screenshots.py
+
+pictures: $(INSTALLED) ## picture what results are judged by, and a report, into docs/pictures/judging/ (needs Chromium)
+	$(BIN)/python Testing/benchmarks/draw_misregistration.py
+	$(BIN)/python Testing/benchmarks/picture_report.py
 
 docs: $(INSTALLED) ## pages of the engine's packages, from their docstrings, into docs/api/
 	$(BIN)/pdoc --docformat google --no-show-source --output-directory docs/api $(PACKAGES)

@@ -324,6 +324,32 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         request = OverlayRequest(inputs, level, poses, done, failed)
         self._overlays.request(request, super().getParameterNode())
 
+    def report(
+        self,
+        inputs: CaseInputs,
+        path: str | Path,
+        done: Callable[[Path], None],
+        failed: Callable[[RadgsError], None],
+    ) -> None:
+        """Begins to write the registered levels of the inputs as a page for a browser, and returns at once.
+
+        Args:
+            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``; levels that have not been registered are left out.
+            path: The .html to write.
+            done: Called with it.
+            failed: Called instead, with a ``RadgsError``.
+
+        Raises:
+            RadgsError: Something else is under way, no level has been registered, or one is not as it was.
+        """
+        from RadGSRegLib.engine.report_run import ReportRun, reported_levels
+
+        self._refuseWhileAtWork()
+        self._overlays.drop()
+        result = reported_levels(inputs)
+        run = ReportRun(self.worker, self._export, self._folder / "report", done, failed)
+        run.start(inputs, result, Path(path).absolute(), super().getParameterNode())
+
     def setActiveLevel(self, inputs: CaseInputs, level: str) -> None:
         """Puts CT and segmentation under a registered level's transform.
 

@@ -24,6 +24,7 @@ from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
 from RadGSRegLib.sections.patient_model import PatientModelSection
+from RadGSRegLib.sections.report import ReportSection
 from RadGSRegLib.sections.results import ResultsSection
 from RadGSRegLib.sections.texts import error_text, without_long_words
 from RadGSRegLib.sections.visual_qa import VisualQaSection
@@ -39,6 +40,7 @@ SECTIONS = (
     ApplySection,
     ResultsSection,
     VisualQaSection,
+    ReportSection,
     ExportSection,
     AdvancedSection,
 )

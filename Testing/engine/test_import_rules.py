@@ -17,7 +17,7 @@ ENGINE = MODULE_FOLDER / "radgs"
 
 # The engine's packages, the lowest first. A package imports only from the rows below its own, for types too.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "filters", "ports", "threads", "versions"),
+    ("colours", "errors", "filters", "ports", "threads", "versions"),
     ("geometry",),
     ("anatomy", "io"),
     ("drr", "gaussians", "phantom"),
@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("vertebra",),
     ("simulation",),
     ("networks", "overlay", "refine"),
-    ("calibration", "export", "pipeline"),
+    ("calibration", "export", "pipeline", "report"),
     ("evaluation",),
     ("training",),
     ("experiments",),
@@ -34,7 +34,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 ROW_OF = {name: height for height, names in enumerate(ROWS) for name in names}
 # What the panel may use; Slicer's own process has no PyTorch.
-WITHOUT_TORCH = ("anatomy", "case", "errors", "export", "geometry", "io", "ports", "versions")
+WITHOUT_TORCH = ("anatomy", "case", "colours", "errors", "export", "geometry", "io", "ports", "versions")
 
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "PythonQt", "mrml", "RadGSReg", "RadGSRegLib"}
 # Where a distribution's import name is not its own name.

@@ -171,6 +171,7 @@ def view_entry(xray: Any, image: Path) -> ViewEntry:
         conversion=xray_nodes.conversion(xray),
         geometry_sigma=sigma_of(xray),
         field=field_of(xray),
+        geometry_from=xray_nodes.geometry_origin(xray),
     )
 
 

@@ -1,4 +1,4 @@
-"""The engine's pictures of one level, as the panel shows them: X-ray and DRR mixed, an outline over them."""
+"""The engine's pictures of one level, as the panel shows them: X-ray and DRR compared, the contour over them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 import qt
 
-#: Okabe and Ito's orange and sky blue, as in the engine's own pictures.
-OUTLINE_COLOURS = {"start": "#E69F00", "result": "#56B4E9"}
+from radgs.colours import NEIGHBOUR, POSES
+from RadGSRegLib.review.comparison import Comparison
+
+#: Of lines by their kind, pixels.
+LINE_WIDTHS = {"silhouette": 2.0, "crest": 1.0, "neighbour": 0.8}
 
 
 class OverlayPictures:
@@ -40,18 +43,28 @@ class OverlayPictures:
         described = self._views[view]
         return self._folder / described["poses"][pose]["whole"], described["binned"]
 
-    def mixed(self, view: str, pose: str, share: float, outline: bool, size: int) -> Any:
+    def edges_agree(self, view: str, pose: str) -> float | None:
+        """How far X-ray and DRR agree on the vertebra's edges, -1..1; None where none of them was measured."""
+        return self._views[view]["poses"][pose]["agreement"]["mean"]
+
+    def compared(self, view: str, pose: str, comparison: Comparison, contour: bool, size: int) -> Any:
         """A square QPixmap of one view.
 
         Args:
             view: The view's name.
             pose: "start" or "result".
-            share: How much of the DRR is mixed in, 0 to 1.
-            outline: Whether to draw the vertebra's outline.
+            comparison: How X-ray and DRR are compared.
+            contour: Whether to draw the vertebra's contour, and faintly its neighbours'.
             size: Side in pixels.
         """
         described = self._views[view]
         xray, drawn = self._pixmap(described["xray"]), described["poses"][pose]
+        others = {
+            "drr": drawn["drr"],
+            "edges": drawn["edges"],
+            "difference": drawn["difference"],
+            "agreement": drawn["agreement"]["picture"],
+        }
         canvas = qt.QPixmap(size, size)
         canvas.fill(qt.QColor("black"))
         painter = qt.QPainter()
@@ -60,12 +73,13 @@ class OverlayPictures:
         painter.setRenderHint(qt.QPainter.Antialiasing, True)
         whole = qt.QRect(0, 0, size, size)
         painter.drawPixmap(whole, xray)
-        painter.setOpacity(share)
-        painter.drawPixmap(whole, self._pixmap(drawn["drr"]))
-        painter.setOpacity(1.0)
-        if outline:
-            self._draw_outline(painter, drawn["outline"], OUTLINE_COLOURS[pose], size / xray.width())
-        _draw_edges(painter, described["edges"], size)
+        comparison.paint(painter, size, lambda kind: self._pixmap(others[kind]))
+        painter.drawPixmap(whole, self._pixmap(described["unmeasured"]))
+        if contour:
+            for line in drawn["contour"]:
+                colour = NEIGHBOUR if line["kind"] == "neighbour" else POSES[pose]
+                _draw_line(painter, line["points"], colour, LINE_WIDTHS[line["kind"]], size / xray.width())
+        _draw_borders(painter, described["borders"], size)
         painter.end()
         return canvas
 
@@ -74,22 +88,21 @@ class OverlayPictures:
             self._pixmaps[name] = qt.QPixmap(str(self._folder / name))
         return self._pixmaps[name]
 
-    @staticmethod
-    def _draw_outline(painter: Any, lines: list[list[list[float]]], colour: str, scale: float) -> None:
-        pen = qt.QPen(qt.QColor(colour))
-        pen.setWidthF(2.0)
-        painter.setPen(pen)
-        for line in lines:
-            path = qt.QPainterPath()
-            # A pixel's centre is a whole number in the outline, and half a pixel further for the painter.
-            points = [((column + 0.5) * scale, (row + 0.5) * scale) for column, row in line]
-            path.moveTo(*points[0])
-            for point in points[1:]:
-                path.lineTo(*point)
-            painter.drawPath(path)
+
+def _draw_line(painter: Any, line: list[list[float]], colour: str, width: float, scale: float) -> None:
+    pen = qt.QPen(qt.QColor(colour))
+    pen.setWidthF(width)
+    painter.setPen(pen)
+    path = qt.QPainterPath()
+    # A pixel's centre is a whole number in the line, and half a pixel further for the painter.
+    points = [((column + 0.5) * scale, (row + 0.5) * scale) for column, row in line]
+    path.moveTo(*points[0])
+    for point in points[1:]:
+        path.lineTo(*point)
+    painter.drawPath(path)
 
 
-def _draw_edges(painter: Any, edges: dict[str, str], size: int) -> None:
+def _draw_borders(painter: Any, borders: dict[str, str], size: int) -> None:
     """The patient's directions at the borders."""
     painter.setPen(qt.QPen(qt.QColor("white")))
     area = qt.QRect(4, 2, size - 8, size - 4)
@@ -99,5 +112,5 @@ def _draw_edges(painter: Any, edges: dict[str, str], size: int) -> None:
         "top": qt.Qt.AlignHCenter | qt.Qt.AlignTop,
         "bottom": qt.Qt.AlignHCenter | qt.Qt.AlignBottom,
     }
-    for side, text in edges.items():
+    for side, text in borders.items():
         painter.drawText(area, int(sides[side]), text)

@@ -19,14 +19,15 @@ from RadGSRegLib.scene.levels import active_level, level_transforms
 from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_shown, are_xrays_in_3d, blend, lay_over, show_xrays, show_xrays_in_3d
+from RadGSRegLib.sections.comparison_controls import ComparisonControls
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
 
 #: Side of a picture, pixels: two fit into Slicer's panel.
 PICTURE_SIZE = 208
 
-#: How far a key moves the slider between X-ray and DRR, per cent.
-BLEND_STEP = 10
+#: How far a key moves the slider between X-ray and DRR, a share of its way.
+SLIDER_STEP = 0.1
 
 #: How much of the reconstruction is mixed into the CT's slices.
 RECONSTRUCTION_OPACITY = 0.5
@@ -48,16 +49,16 @@ class VisualQaSection(Section):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
         ui.drawButton.connect("clicked(bool)", self._press_draw)
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
-        ui.blendSlider.connect("valueChanged(int)", self._blend)
+        self._controls = ComparisonControls(ui, self._follow_comparison)
         ui.startRadioButton.connect("toggled(bool)", self._choose_pose)
-        ui.outlineCheckBox.connect("toggled(bool)", self._show_pictures)
+        ui.contourCheckBox.connect("toggled(bool)", self._show_pictures)
         ui.xraysIn3DCheckBox.connect("clicked(bool)", self._show_xrays_in_3d)
         ui.reconstructionCheckBox.connect("clicked(bool)", self._show_reconstruction)
         self._shortcuts = Shortcuts(
             {
                 BEFORE_AFTER: self._swap_before_and_after,
-                MORE_XRAY: lambda: self._mix_in(-BLEND_STEP),
-                MORE_DRR: lambda: self._mix_in(BLEND_STEP),
+                MORE_XRAY: lambda: self._controls.step(-SLIDER_STEP),
+                MORE_DRR: lambda: self._controls.step(SLIDER_STEP),
             }
         )
         for button in (ui.startRadioButton, ui.resultRadioButton):
@@ -71,6 +72,7 @@ class VisualQaSection(Section):
     def let_go(self) -> None:
         """Forgets the pictures, which are of a scene that may go; the keys are free again."""
         self._shortcuts.remove()
+        self._controls.show(False)
         self._pictures = self._drawn = self._asked = self._failed = None
 
     def forget_patient(self) -> None:
@@ -193,10 +195,6 @@ class VisualQaSection(Section):
         if self._pictures is not None and other.enabled:
             other.checked = True
 
-    def _mix_in(self, step: int) -> None:
-        if self.ui.blendSlider.enabled:
-            self.ui.blendSlider.value = self.ui.blendSlider.value + step
-
     def _choose_pose(self) -> None:
         self._put_drrs()
         self._show_pictures()
@@ -212,11 +210,11 @@ class VisualQaSection(Section):
 
     @property
     def _share(self) -> float:
-        """How much of the DRR is mixed in, 0 to 1."""
-        return self.ui.blendSlider.value / self.ui.blendSlider.maximum
+        """How much of the DRR is mixed into the slice views, 0 to 1."""
+        return self._controls.comparison.share
 
-    def _blend(self) -> None:
-        """The slider moves the slice views along; nothing else sets their opacity once the DRRs lie there."""
+    def _follow_comparison(self) -> None:
+        """The slice views are moved along; nothing else sets their opacity once the DRRs lie there."""
         if self._pictures is not None and self.panel.parameters is not None:
             for xray in self.logic.inputs().xrays:
                 if (drr := drr_of(xray)) is not None:
@@ -234,7 +232,7 @@ class VisualQaSection(Section):
         if drawing:
             label.text = _("Drawing {level}...").format(level=wanted[0])
         elif self._pictures is not None:
-            label.text = _("{level}: the outline should follow the bone in both views").format(
+            label.text = _("{level}: the contour should follow the bone in both views").format(
                 level=self._pictures.level
             )
         elif missing:
@@ -244,7 +242,8 @@ class VisualQaSection(Section):
             label.text = self._why if failed else _("Press Draw to compare")
         pictures = self._pictures
         shown = pictures is not None
-        for widget in (ui.blendSlider, ui.startRadioButton, ui.outlineCheckBox, ui.pictureLabel1, ui.pictureLabel2):
+        self._controls.show(shown)
+        for widget in (ui.startRadioButton, ui.contourCheckBox, ui.pictureLabel1, ui.pictureLabel2):
             widget.enabled = shown
         ui.resultRadioButton.enabled = pictures is not None and pictures.has("result")
 
@@ -259,9 +258,11 @@ class VisualQaSection(Section):
         for label, xray in zip(labels, xrays, strict=False):
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
-                picture = pictures.mixed(view, self._pose(), self._share, ui.outlineCheckBox.checked, PICTURE_SIZE)
-                label.setPixmap(picture)
-                label.toolTip = view
+                contour = ui.contourCheckBox.checked
+                label.setPixmap(pictures.compared(view, self._pose(), self._controls.comparison, contour, PICTURE_SIZE))
+                agree = pictures.edges_agree(view, self._pose())
+                said = _("{view}: edges agree {agree:.2f}, of 1")
+                label.toolTip = view if agree is None else said.format(view=view, agree=agree)
 
     def _show_3d(self, parameters: Any) -> None:
         ui = self.ui

@@ -6,16 +6,20 @@ in that volume's RAS millimetres.
 
 from radgs.anatomy.frame import VertebraFrames, body_centre, level_spacing_mm, vertebra_frame
 from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
+from radgs.anatomy.parts import PARTS, PartsOfVertebra, parts_of_vertebra
 from radgs.anatomy.surface import label_extent, label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
 
 __all__ = [
     "LABEL_NUMBERINGS",
     "LEVELS",
+    "PARTS",
+    "PartsOfVertebra",
     "VertebraFrames",
     "body_centre",
     "label_extent",
     "label_mask",
     "level_spacing_mm",
+    "parts_of_vertebra",
     "sample_triangles",
     "suggest_numbering",
     "surface_mesh",

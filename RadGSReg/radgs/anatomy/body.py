@@ -46,8 +46,8 @@ def _largest_component(mask: BoolArray) -> BoolArray:
     return components == 1 + np.bincount(components.ravel())[1:].argmax()
 
 
-def posterior_wall(whole: BoolArray) -> int | None:
-    """First anterior index in front of the spinal canal near the midline, or None where no canal is enclosed."""
+def spinal_canal(whole: BoolArray) -> BoolArray | None:
+    """The canal of a vertebra (array axes superior, anterior, right) at ``SPACING_MM``; None where none is enclosed."""
     occupied = np.flatnonzero(whole.any(axis=(0, 2)))
     back, front = occupied[0], occupied[-1]
     first, last = (int(back + fraction * (front - back)) for fraction in CANAL_DEPTH_RANGE)
@@ -56,7 +56,13 @@ def posterior_wall(whole: BoolArray) -> int | None:
     holes[:, :first] = False
     holes[:, last + 1 :] = False
     canal = _largest_component(holes)
-    if canal.sum() * SPACING_MM**3 < MIN_CANAL_MM3:
+    return None if canal.sum() * SPACING_MM**3 < MIN_CANAL_MM3 else canal
+
+
+def posterior_wall(whole: BoolArray) -> int | None:
+    """First anterior index in front of the spinal canal near the midline, or None where no canal is enclosed."""
+    canal = spinal_canal(whole)
+    if canal is None:
         return None
     middle = round(float(np.argwhere(canal)[:, 2].mean()))
     strip = canal[:, :, max(middle - 3, 0) : middle + 4]

@@ -91,6 +91,15 @@ class VertebraFrames:
             )
         return frame
 
+    def frame_or_none(self, label: int) -> RigidTransform | None:
+        """The same; None for a label without posterior elements.
+
+        Raises:
+            CaseError: The label is not in the map, or is too thin to hold a body.
+        """
+        frame, has_arch = self._fit(label)
+        return frame if has_arch else None
+
     def body_centre(self, label: int) -> FloatArray:
         """See the function ``body_centre``."""
         return self._fit(label)[0].translation

@@ -110,6 +110,7 @@ class RegistrationResult:
         models: The models used, by level or by part.
         versions: Versions of the engine and its libraries.
         device: Where it ran, e.g. "cpu".
+        case: The case.json that was registered, relative to result.json where it can be; None where nobody says.
     """
 
     levels: Mapping[str, LevelResult]
@@ -117,6 +118,7 @@ class RegistrationResult:
     models: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    case: str | None = None
 
     @property
     def worst_verdict(self) -> Verdict:
@@ -127,11 +129,13 @@ class RegistrationResult:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The result as result.json holds it, schema radgs.result/1."""
+        named = {} if self.case is None else {"case": self.case}
         return {
             "schema": RESULT_SCHEMA,
             "frame": "RAS",
             "unit": "mm",
             "levels": {name: level.to_json_dict() for name, level in self.levels.items()},
+            **named,
             "case_sha256": self.case_sha256,
             "models": dict(self.models),
             "versions": dict(self.versions),
@@ -187,6 +191,7 @@ class RegistrationResult:
             models=top.object("models").values,
             versions=top.object("versions").values,
             device=top.text("device"),
+            case=top.text("case") if top.values.get("case") is not None else None,
         )
 
 

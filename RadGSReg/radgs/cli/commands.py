@@ -1,4 +1,4 @@
-"""The command line: demo, register, prepare, train, export, benchmark, experiment, cache.
+"""The command line: demo, register, prepare, train, export, report, benchmark, experiment, cache.
 
 Exit status of the worst level: 0 accept, 3 check, 4 reject; 2 bad input, 130 interrupted, 1 a failure of the program.
 An export that is done ends with 0; 3 and 4 say which verdict stood in its way.
@@ -263,6 +263,30 @@ def export(
 
 
 @app.command()
+def report(
+    result: Annotated[Path, typer.Argument(help="A result.json, or the folder that holds one.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write; by default report.html beside result.json.")
+    ] = None,
+    case: Annotated[
+        Path | None, typer.Option(help="The case.json that was registered, where the result does not say which.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a registration as one page to look at, print and keep: report.html."""
+    from radgs.cli.console import ending_well, print_json
+
+    with ending_well(as_json):
+        from radgs.cli.report_session import report_on
+
+        written = report_on(result, out, case)
+        if as_json:
+            print_json({"report": str(written)})
+        else:
+            typer.echo(f"Open in a browser: {written}")
+
+
+@app.command()
 def benchmark(
     out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
@@ -374,7 +398,7 @@ def _register_and_report(
             with redirect_stdout(sys.stderr):
                 to_be.refuse_inputs([*read_case_file(path).inputs, *models])
                 case, registration = _register(path, device, models)
-            files = write_result_folder(to_be, case, registration)
+            files = write_result_folder(to_be, case, registration, case_path=path)
         result, errors = registration.result, _true_errors(case, registration)
         if as_json:
             paths = {"folder": str(out), "files": [str(file) for file in files]}

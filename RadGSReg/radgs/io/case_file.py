@@ -38,6 +38,7 @@ class ViewEntry:
         field: Where the X-ray was measured, where the file says so: an image that is 0 elsewhere, or the (N, 2)
             corners (column, row) of a polygon.
         size: Columns and rows of the image that was calibrated, where the file says so.
+        geometry_from: Where source and detector come from, in a few words for people; None where nobody said.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ViewEntry:
     geometry_sigma: GeometrySigma | None = None
     field: Path | FloatArray | None = None
     size: tuple[int, int] | None = None
+    geometry_from: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +164,8 @@ def _view_values(view: ViewEntry, relative: Callable[[Path], str]) -> dict[str, 
         values["field"] = view.field.tolist()
     if view.size is not None:
         values["size"] = list(view.size)
+    if view.geometry_from is not None:
+        values["geometry_from"] = view.geometry_from
     values |= {"source_ras": view.source_ras.tolist(), "detector_to_ras": view.detector_to_ras.tolist()}
     return values if view.geometry_sigma is None else values | {"geometry_sigma": view.geometry_sigma.to_json_dict()}
 
@@ -177,6 +181,7 @@ def _read_view(entry: JsonObject, folder: Path) -> ViewEntry:
         geometry_sigma=read_sigma(entry),
         field=_read_field(entry, folder) if "field" in entry else None,
         size=_read_size(entry) if "size" in entry else None,
+        geometry_from=entry.text("geometry_from") if "geometry_from" in entry else None,
     )
 
 

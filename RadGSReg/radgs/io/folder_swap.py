@@ -124,6 +124,23 @@ def folder_to_be(
             _clear_away(aside, place)
 
 
+def add_to_run(folder: Path, path: Path) -> None:
+    """Counts a file that was made of a run's files among them, so that the next run clears it away with the others.
+
+    Nothing is done where the folder holds no run, or the file lies elsewhere.
+
+    Raises:
+        OutputError: The list cannot be written.
+    """
+    listed = listed_files(folder)
+    if listed is None or path.resolve().parent != folder.resolve():
+        return
+    try:
+        _write_list(folder, {**listed, path.name: _sha256(path)})
+    except OSError as problem:
+        raise cannot_write(folder, problem) from problem
+
+
 def is_outdated(folder: Path) -> bool:
     """Whether a later run into this folder has begun and not ended with a result."""
     return (folder / OUTDATED_NAME).exists()

@@ -3,6 +3,7 @@
 The functions here return plain arrays, for any viewer; ``radgs.overlay.figures`` draws them with matplotlib.
 """
 
+from radgs.overlay.agreement import AgreementMap, local_agreement
 from radgs.overlay.arrays import (
     ViewCrop,
     blend,
@@ -10,12 +11,17 @@ from radgs.overlay.arrays import (
     display_window,
     drr,
     for_display,
-    silhouette,
+    shadow,
     windowed,
 )
+from radgs.overlay.contours import Contours, ContourSurface, ProjectedLine, projected_lines
 from radgs.overlay.marks import edge_labels
 
 __all__ = [
+    "AgreementMap",
+    "ContourSurface",
+    "Contours",
+    "ProjectedLine",
     "ViewCrop",
     "blend",
     "crop_view",
@@ -23,6 +29,8 @@ __all__ = [
     "drr",
     "edge_labels",
     "for_display",
-    "silhouette",
+    "local_agreement",
+    "projected_lines",
+    "shadow",
     "windowed",
 ]

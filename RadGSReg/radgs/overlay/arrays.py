@@ -1,4 +1,4 @@
-"""DRRs, silhouettes and mixtures of two images, as plain arrays in the pixels of a view."""
+"""DRRs, shadows and mixtures of two images, as plain arrays in the pixels of a view."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from skimage import measure
 
 from radgs.drr import VolumeRenderer
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
 
 FloatImage = NDArray[np.float32]
 
-#: A ray belongs to the silhouette when it passes through this much bone, mm; less would follow the mask's noise.
-SILHOUETTE_THICKNESS_MM = 1.0
-#: Pixel size at the vertebra on which silhouettes are traced, mm.
-SILHOUETTE_PIXEL_MM = 0.5
-#: Crumbs of a label map below this area are not drawn, mm^2.
-MIN_OUTLINE_MM2 = 25.0
+#: A pixel lies in the vertebra's shadow when its ray passes through this much bone, mm: the mask reaches beyond it.
+SHADOW_THICKNESS_MM = 2.0
 #: Space around the vertebra in a crop, mm.
 CROP_MARGIN_MM = 18.0
 #: What a display window cuts off at its dark and at its bright end, per cent, and the room left below, in windows.
@@ -34,6 +29,10 @@ TRUNK_SHARE = 0.92
 
 class Pictured(Protocol):
     """What pictures need of a vertebra; ``radgs.vertebra.VertebraAnatomy`` has it."""
+
+    @property
+    def frame_to_ct(self) -> RigidTransform | None:
+        """The anatomical frame; None where there are no posterior elements to orient one by."""
 
     @property
     def surface(self) -> FloatArray:
@@ -111,22 +110,11 @@ def drr(vertebra: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry)
         return vertebra.whole_part.render(ct_to_world, geometry).cpu().numpy()
 
 
-def silhouette(vertebra: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
-    """The outer outline of the vertebra's projection, traced at half a millimetre whatever the view's own resolution.
-
-    Returns:
-        Closed polylines (K, 2), (column, row) in the pixels of ``geometry``; usually one. They may leave the image.
-    """
-    size_mm = crop_size_mm(vertebra)
-    pixels = round(size_mm / SILHOUETTE_PIXEL_MM)
-    fine = geometry.crop_geometry(ct_to_world.apply(_middle(vertebra)), size_mm, pixels)
+def shadow(vertebra: Pictured, ct_to_world: RigidTransform, geometry: ViewGeometry) -> NDArray[np.bool_]:
+    """(H, W) where the vertebra falls in a view."""
     with torch.no_grad():
-        thickness = vertebra.mask_part.render(ct_to_world, fine).cpu().numpy()
-    outlines = measure.find_contours(thickness, SILHOUETTE_THICKNESS_MM)
-    smallest = MIN_OUTLINE_MM2 / SILHOUETTE_PIXEL_MM**2
-    # Outlines run with the bone on one side: holes, such as the vertebral foramen, have areas of the other sign.
-    outer = [outline for outline in outlines if _enclosed_area(outline) > smallest]
-    return tuple(geometry.project(fine.pixel_to_ras(outline[:, ::-1])) for outline in outer)
+        thickness = vertebra.mask_part.render(ct_to_world, geometry).cpu().numpy()
+    return np.asarray(thickness > SHADOW_THICKNESS_MM)
 
 
 def for_display(image: ArrayLike, pixel_mm: float, where: NDArray[np.bool_] | None = None) -> FloatImage:
@@ -147,7 +135,7 @@ def for_display(image: ArrayLike, pixel_mm: float, where: NDArray[np.bool_] | No
     sigma = TRUNK_SCALE_MM / pixel_mm
     slow = ndimage.gaussian_filter(values * weight, sigma) / np.maximum(ndimage.gaussian_filter(weight, sigma), 1e-3)
     flat = values - TRUNK_SHARE * slow
-    counted = _middle_square(values.shape) & measured
+    counted = middle_square(values.shape) & measured
     return windowed(flat, display_window(flat, counted)) * weight
 
 
@@ -189,15 +177,9 @@ def _mirrored(geometry: ViewGeometry) -> ViewGeometry:
     return ViewGeometry(geometry.source_ras, detector_to_ras, geometry.shape)
 
 
-def _middle_square(shape: tuple[int, ...], share: float = 0.6) -> NDArray[np.bool_]:
+def middle_square(shape: tuple[int, ...], share: float = 0.6) -> NDArray[np.bool_]:
     """(H, W) true in the middle of a crop."""
     inside = np.zeros(shape, dtype=bool)
     row, column = (round((1 - share) / 2 * count) for count in shape)
     inside[row : shape[0] - row, column : shape[1] - column] = True
     return inside
-
-
-def _enclosed_area(outline: FloatArray) -> float:
-    """Area inside a closed polyline (K, 2) of (row, column), pixels: positive around a peak, negative around a hole."""
-    rows, columns = outline[:, 0], outline[:, 1]
-    return 0.5 * float(np.dot(rows[1:], columns[:-1]) - np.dot(rows[:-1], columns[1:]))

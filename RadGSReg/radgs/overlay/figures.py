@@ -16,40 +16,40 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 
 from radgs.case import VERDICT_SIGNS, LevelResult, Verdict
-from radgs.geometry import FloatArray, RigidTransform, XRayView
+from radgs.colours import NEIGHBOUR, RESULT, START
+from radgs.geometry import RigidTransform, XRayView
 from radgs.io.atomic import write_atomically
-from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view, silhouette
+from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view
+from radgs.overlay.contours import Contours, ProjectedLine, projected_lines
 from radgs.overlay.marks import edge_labels
 from radgs.overlay.picture_names import overlay_name, view_names
 from radgs.vertebra import VertebraAnatomy
 
-#: Okabe and Ito's colours, told apart with every kind of colour vision; light enough for grey pictures.
-START_COLOUR = "#E69F00"
-RESULT_COLOUR = "#56B4E9"
+#: Okabe and Ito's colours, told apart with every kind of colour vision.
 VERDICT_COLOURS: dict[Verdict, str] = {"accept": "#009E73", "check": "#E69F00", "reject": "#D55E00"}
 
 DASHES = (0, (4.0, 2.5))
+#: Of lines by their kind, points.
+WIDTHS = {"silhouette": 1.6, "crest": 0.8, "neighbour": 0.7}
 
-COLUMN_TITLES = ("X-ray", "DRR at the start", "DRR at the result", "X-ray with the outline")
+COLUMN_TITLES = ("X-ray", "DRR at the start", "DRR at the result", "X-ray with the contour")
 PANEL_INCHES = 3.3
 DPI = 110
 SCALE_BAR_MM = 20.0
 RESEARCH_ONLY = "Research use only, not a medical device."
 
-Outlines = tuple[FloatArray, ...]
-
 
 @dataclass(frozen=True, eq=False)
 class ViewPicture:
-    """Everything drawn of one view; images are windowed to 0..1, outlines are in the crop's pixels."""
+    """Everything drawn of one view; images are windowed to 0..1, lines are in the crop's pixels."""
 
     name: str
     crop: ViewCrop
     xray: FloatImage
     start_drr: FloatImage | None
     result_drr: FloatImage | None
-    start_outline: Outlines
-    result_outline: Outlines
+    start_lines: tuple[ProjectedLine, ...]
+    result_lines: tuple[ProjectedLine, ...]
     similarity: dict[str, float]
     conversion: str
     out_of_view: frozenset[str]
@@ -58,8 +58,9 @@ class ViewPicture:
 def level_overlay(name: str, level: LevelResult, pictures: Sequence[ViewPicture]) -> Figure:
     """One picture of a level's registration, a row per view.
 
-    Columns: the X-ray; the DRR at the start; the DRR at the result; the X-ray with the vertebra's outline at the start
-    (dashed) and at the result (solid). Each view is cropped around the vertebra where it was found.
+    Columns: the X-ray; the DRR at the start; the DRR at the result; the X-ray with the vertebra's silhouette at the
+    start (dashed) and its contour at the result: silhouette, inner crests, and faintly its neighbours'. Each view is
+    cropped around the vertebra where it was found.
 
     Args:
         name: The level, e.g. "L3".
@@ -83,7 +84,7 @@ def level_overlay(name: str, level: LevelResult, pictures: Sequence[ViewPicture]
 
 
 def view_overlay(name: str, level: LevelResult, picture: ViewPicture) -> Figure:
-    """One view of a level, large: the X-ray with the outline at the start (dashed) and at the result (solid)."""
+    """One view of a level, large: the X-ray with the silhouette at the start, dashed, and the contour at the result."""
     figure = Figure(figsize=(6.4, 7.5), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     axis = figure.add_axes((0.02, 0.05, 0.96, 0.82))
@@ -99,6 +100,7 @@ def save_overlays(
     name: str,
     level: LevelResult,
     vertebra: VertebraAnatomy,
+    contours: Contours,
     views: Sequence[XRayView],
     files: Sequence[str] | None = None,
 ) -> list[Path]:
@@ -109,13 +111,14 @@ def save_overlays(
         name: The level, e.g. "L3".
         level: Its result.
         vertebra: Its anatomy.
+        contours: Its surface and its neighbours'.
         views: The X-rays.
         files: What the views' pictures are called; by default as ``radgs.overlay.picture_names`` does for one level.
 
     Raises:
         OutputError: A file cannot be written.
     """
-    pictures = [picture_of(view, level, vertebra) for view in views]
+    pictures = [picture_of(view, level, vertebra, contours) for view in views]
     names = files or view_names([name], [view.name for view in views])[name]
     written = []
     figures = [level_overlay(name, level, pictures), *(view_overlay(name, level, picture) for picture in pictures)]
@@ -126,7 +129,7 @@ def save_overlays(
     return written
 
 
-def picture_of(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) -> ViewPicture:
+def picture_of(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy, contours: Contours) -> ViewPicture:
     """What the pictures show of one view: cropped around the vertebra where it was found."""
     poses = {"start": level.stages.get("start"), "result": level.ct_to_world}
     seen = {when: pose for when, pose in poses.items() if pose is not None and in_view(view.geometry, vertebra, pose)}
@@ -145,8 +148,8 @@ def picture_of(view: XRayView, level: LevelResult, vertebra: VertebraAnatomy) ->
         xray=for_display(crop.image, crop.pixel_mm, crop.valid > 0.5),
         start_drr=shown_drr(start),
         result_drr=shown_drr(result),
-        start_outline=() if start is None else silhouette(vertebra, start, crop.geometry),
-        result_outline=() if result is None else silhouette(vertebra, result, crop.geometry),
+        start_lines=() if start is None else projected_lines(contours, start, crop.geometry),
+        result_lines=() if result is None else projected_lines(contours, result, crop.geometry),
         similarity=dict(level.similarity.get(view.name, {})),
         conversion=view.conversion,
         out_of_view=frozenset(when for when, pose in poses.items() if pose is not None and when not in seen),
@@ -171,12 +174,12 @@ def _draw_row(row: Sequence[Axes], picture: ViewPicture) -> None:
 
 def _draw_outlined(axis: Axes, picture: ViewPicture) -> None:
     _draw_image(axis, picture.xray)
-    for outlines, colour, style in (
-        (picture.start_outline, START_COLOUR, DASHES),
-        (picture.result_outline, RESULT_COLOUR, "solid"),
-    ):
-        for outline in outlines:
-            axis.plot(*outline.T, color=colour, linestyle=style, linewidth=1.6)
+    for line in picture.start_lines:
+        if line.kind == "silhouette":
+            axis.plot(*line.points.T, color=START, linestyle=DASHES, linewidth=WIDTHS[line.kind])
+    for line in picture.result_lines:
+        colour = NEIGHBOUR if line.kind == "neighbour" else RESULT
+        axis.plot(*line.points.T, color=colour, linewidth=WIDTHS[line.kind])
     _draw_marks(axis, picture.crop)
 
 
@@ -253,13 +256,13 @@ def _footnote(pictures: Sequence[ViewPicture]) -> str:
 
 
 def _draw_legend(figure: Figure, level: LevelResult) -> None:
-    """What the two outlines are, at the top right; an outline that is not there is not named."""
+    """What the two contours are, at the top right; one that is not there is not named."""
     width, height = figure.get_size_inches()
     lines = []
     if level.stages.get("start") is not None:
-        lines.append(Line2D([], [], color=START_COLOUR, linestyle=DASHES, linewidth=2.2, label="outline at the start"))
+        lines.append(Line2D([], [], color=START, linestyle=DASHES, linewidth=2.2, label="silhouette at the start"))
     if level.ct_to_world is not None:
-        lines.append(Line2D([], [], color=RESULT_COLOUR, linewidth=2.2, label="outline at the result"))
+        lines.append(Line2D([], [], color=RESULT, linewidth=2.2, label="contour at the result"))
     if lines:
         # Beside the heading where there is room, otherwise under the picture.
         wide = width > 10

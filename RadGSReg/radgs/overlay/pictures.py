@@ -1,4 +1,4 @@
-"""A level's X-rays and DRRs as files that a panel can mix: grey pictures around the vertebra, outlines, whole DRRs."""
+"""A level's X-rays and DRRs as files that a panel can mix: grey pictures around the vertebra, contours, whole DRRs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import numpy as np
 from matplotlib.image import imsave
 
 from radgs.case import Level
+from radgs.colours import POSES, RESULT
 from radgs.drr import VolumeRenderer
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.atomic import cannot_write, write_atomically, write_text
-from radgs.io.json_fields import json_text
-from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop, crop_view, drr, for_display, in_view, silhouette
+from radgs.io.json_fields import json_text, null_for_nan
+from radgs.overlay.agreement import local_agreement
+from radgs.overlay.arrays import FloatImage, Pictured, crop_view, drr, for_display, in_view
+from radgs.overlay.comparisons import difference_picture, edge_picture, unmeasured_picture
+from radgs.overlay.contours import Contours, projected_lines
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra import SeparatedCT
 from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
 
-OVERLAY_SCHEMA = "radgs.overlay/1"
+OVERLAY_SCHEMA = "radgs.overlay/2"
 OVERLAY_FILE = "overlay.json"
 
 #: Pixels along a picture's side: a panel shows two side by side.
@@ -37,12 +41,14 @@ class DrawnAnatomy:
 
     Attributes:
         centre: (3,) centre of the vertebral body, the CT's RAS, mm.
+        frame_to_ct: The anatomical frame; None where the label has no posterior elements to orient one by.
         surface: (N, 3) surface points, the CT's RAS, mm.
         whole: The CT, 1/mm.
         mask: Membership 0..1 of the vertebra.
     """
 
     centre: FloatArray
+    frame_to_ct: RigidTransform | None
     surface: FloatArray
     whole: Volume
     mask: Volume
@@ -67,6 +73,7 @@ def drawn_anatomy(ct: Volume, labels: Volume, level: Level) -> DrawnAnatomy:
     separated = SeparatedCT(ct, labels, (level.label,))
     return DrawnAnatomy(
         centre=separated.frames.body_centre(level.label),
+        frame_to_ct=separated.frames.frame_or_none(level.label),
         surface=separated.surface(level.label),
         whole=separated.sampled_ct(WHOLE_VOXEL_MM),
         mask=separated.sampled_mask(level.label, VERTEBRA_VOXEL_MM),
@@ -74,18 +81,28 @@ def drawn_anatomy(ct: Volume, labels: Volume, level: Level) -> DrawnAnatomy:
 
 
 def save_pictures(
-    folder: Path, level: str, anatomy: Pictured, views: Sequence[XRayView], poses: Mapping[str, RigidTransform]
+    folder: Path,
+    level: str,
+    anatomy: Pictured,
+    contours: Contours,
+    views: Sequence[XRayView],
+    poses: Mapping[str, RigidTransform],
 ) -> list[Path]:
     """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
 
-    Per view: ``xray`` (PNG), ``edges`` (the patient's directions at its borders), and per pose ``drr`` (PNG of the same
-    part), ``outline`` (closed polylines in the PNG's pixels, column and row) and ``whole`` (.npy, line integrals over
-    all of the X-ray, ``binned`` pixels by pixels into one).
+    Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there), and per
+    pose
+
+    * ``drr``, a PNG of the same part, and ``difference``, one of X-ray against DRR;
+    * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
+    * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
+    * ``whole``, .npy, line integrals over all of the X-ray, ``binned`` pixels by pixels into one.
 
     Args:
         folder: Where to write; made where it is missing.
         level: The level's name.
         anatomy: The vertebra.
+        contours: Its surface and its neighbours'.
         views: The X-rays.
         poses: ``ct_to_world`` by name, such as "start" and "result".
 
@@ -108,7 +125,7 @@ def save_pictures(
         folder.mkdir(parents=True, exist_ok=True)
         files: list[Path] = []
         described = {
-            view.name: _save_view(folder, f"{level}_{number}", anatomy, view, poses, shown, files)
+            view.name: _save_view(folder, f"{level}_{number}", anatomy, contours, view, poses, shown, files)
             for number, view in enumerate(views, 1)
         }
         path = folder / OVERLAY_FILE
@@ -123,6 +140,7 @@ def _save_view(
     folder: Path,
     stem: str,
     anatomy: Pictured,
+    contours: Contours,
     view: XRayView,
     poses: Mapping[str, RigidTransform],
     shown: RigidTransform,
@@ -133,7 +151,8 @@ def _save_view(
     binned, whole_geometry = _binned(view.geometry)
     described: dict[str, Any] = {
         "xray": _save_picture(folder / f"{stem}_xray.png", xray, files),
-        "edges": edge_labels(crop.geometry),
+        "unmeasured": _save_picture(folder / f"{stem}_unmeasured.png", unmeasured_picture(crop), files),
+        "borders": edge_labels(crop.geometry),
         "binned": binned,
         "poses": {},
     }
@@ -142,17 +161,27 @@ def _save_view(
         with write_atomically(whole, durable=False) as aside:
             np.save(aside, drr(anatomy, pose, whole_geometry))
         files.append(whole)
+        image, lines = drr(anatomy, pose, crop.geometry), projected_lines(contours, pose, crop.geometry)
+        agreement = local_agreement(crop, image, lines)
+        grey = for_display(image, crop.pixel_mm, image > 0)
         described["poses"][name] = {
-            "drr": _save_picture(folder / f"{stem}_drr_{name}.png", _drr_picture(anatomy, pose, crop), files),
-            "outline": [line.round(2).tolist() for line in silhouette(anatomy, pose, crop.geometry)],
+            "drr": _save_picture(folder / f"{stem}_drr_{name}.png", grey, files),
+            "contour": [
+                {"kind": line.kind, "part": line.part, "points": line.points.round(2).tolist()} for line in lines
+            ],
+            "edges": _save_picture(
+                folder / f"{stem}_edges_{name}.png", edge_picture(crop, image, POSES.get(name, RESULT)), files
+            ),
+            "difference": _save_picture(
+                folder / f"{stem}_difference_{name}.png", difference_picture(crop, image), files
+            ),
+            "agreement": {
+                "picture": _save_picture(folder / f"{stem}_agreement_{name}.png", agreement.picture(), files),
+                "mean": null_for_nan(round(agreement.mean, 3)),
+            },
             "whole": whole.name,
         }
     return described
-
-
-def _drr_picture(anatomy: Pictured, pose: RigidTransform, crop: ViewCrop) -> FloatImage:
-    image = drr(anatomy, pose, crop.geometry)
-    return for_display(image, crop.pixel_mm, image > 0)
 
 
 def _save_picture(path: Path, image: FloatImage, files: list[Path]) -> str:

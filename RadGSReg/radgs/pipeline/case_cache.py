@@ -12,10 +12,11 @@ import numpy as np
 
 from radgs.case import Level, RegistrationCase
 from radgs.errors import InputFileError
-from radgs.geometry import FloatArray, Volume
+from radgs.geometry import FloatArray, RigidTransform, Volume
 from radgs.io.cache_folder import CacheFolder
 from radgs.io.content import ContentHashes
 from radgs.io.volumes import read_ct, read_labels
+from radgs.overlay import Contours
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
 from radgs.vertebra import VertebraAnatomy
@@ -47,6 +48,7 @@ class CaseCache:
         self._hashes = ContentHashes(cache)
         self._read: dict[str, _Read] = {}
         self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy] | None = None
+        self._surfaces: tuple[tuple[str, str, str, int], Contours] | None = None
         self._vertebrae: OrderedDict[tuple[str, str, str, int], VertebraAnatomy] = OrderedDict()
 
     def load(self, path: Path) -> RegistrationCase:
@@ -89,6 +91,13 @@ class CaseCache:
             self._drawn = key, drawn_anatomy(case.ct, case.labels, level)
         drawn = self._drawn[1]
         return drawn, drawn.centre
+
+    def contours(self, case: RegistrationCase, level: Level, frame_to_ct: RigidTransform | None) -> Contours:
+        """The surfaces of a level of the case loaded last, kept for the last vertebra."""
+        key = (*self._spine(), level.name, level.label)
+        if self._surfaces is None or self._surfaces[0] != key:
+            self._surfaces = key, Contours.of(case.labels, level.label, frame_to_ct)
+        return self._surfaces[1]
 
     def _spine(self) -> tuple[str, str]:
         return self._read["ct"].fingerprint, self._read["labels"].fingerprint

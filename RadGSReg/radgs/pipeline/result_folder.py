@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from radgs.io.folder_swap import FolderToBe, folder_to_be
 from radgs.io.json_fields import json_text
 from radgs.io.volumes import write_volume
 from radgs.networks import Reconstruction
+from radgs.overlay import Contours, projected_lines, shadow
 from radgs.overlay.figures import save_overlays
 from radgs.overlay.picture_names import reconstruction_name, view_names
 from radgs.overlay.reconstruction_figure import ViewOfReconstruction, save_reconstruction_figure
@@ -59,7 +62,12 @@ def result_folder(folder: Path) -> AbstractContextManager[FolderToBe]:
 
 
 def write_result_folder(
-    to_be: FolderToBe, case: RegistrationCase, registration: Registration, *, overlays: bool = True
+    to_be: FolderToBe,
+    case: RegistrationCase,
+    registration: Registration,
+    *,
+    overlays: bool = True,
+    case_path: Path | None = None,
 ) -> list[Path]:
     """Writes result.json and, per level, pose (.tfm), overlays (.png), the CT's Gaussians, and what was reconstructed.
 
@@ -70,6 +78,7 @@ def write_result_folder(
         case: What was registered.
         registration: What came out.
         overlays: Whether to draw the pictures, which takes longer than everything else.
+        case_path: The case.json, for result.json to name; None where it will not stay.
 
     Returns:
         The files written, pictures first.
@@ -77,6 +86,10 @@ def write_result_folder(
     Raises:
         UnwrittenResultError: A file cannot be written; the folder is as it was.
     """
+    if case_path is not None:
+        file = case_path / "case.json" if case_path.is_dir() else case_path
+        named = replace(registration.result, case=_path_from(to_be.folder, file))
+        registration = replace(registration, result=named)
     try:
         written = _write_aside(to_be.aside, case, registration, overlays)
         to_be.swap_in()
@@ -84,6 +97,14 @@ def write_result_folder(
         result = registration.result.to_json_dict()
         raise UnwrittenResultError(error.problem, error.remedy, result) from error
     return [to_be.named / path.name for path in written]
+
+
+def _path_from(folder: Path, path: Path) -> str:
+    """A path from a folder on, so that both can move; whole where there is no way, as between Windows' drives."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder)).as_posix()
+    except ValueError:
+        return str(path.resolve())
 
 
 def _write_aside(folder: Path, case: RegistrationCase, registration: Registration, overlays: bool) -> list[Path]:
@@ -95,14 +116,15 @@ def _write_aside(folder: Path, case: RegistrationCase, registration: Registratio
         if anatomy is None:
             continue
         if overlays:
-            pictures += save_overlays(folder, name, level, anatomy, case.views, names[name])
+            contours = Contours.of(case.labels, anatomy.level.label, anatomy.frame_to_ct)
+            pictures += save_overlays(folder, name, level, anatomy, contours, case.views, names[name])
         comment = f"{name}: excess over soft tissue, 1/mm; frame: the CT's RAS, mm"
         files.append(save_ply(anatomy.gaussians, folder / f"{name}_gaussians.ply", comment))
         if reconstruction is not None:
             files += _write_reconstruction(folder, name, reconstruction)
             if overlays:
                 pose = level.ct_to_world or RigidTransform.identity()
-                shown = _views_of(reconstruction, anatomy, pose, case)
+                shown = _views_of(reconstruction, anatomy, contours, pose, case)
                 title = f"{name}: {result.models[name]}"
                 pictures.append(save_reconstruction_figure(folder / reconstruction_name(name), title, shown))
     saved = result.save(folder)
@@ -145,7 +167,11 @@ def _write_reconstruction(folder: Path, name: str, reconstruction: Reconstructio
 
 @torch.no_grad()
 def _views_of(
-    reconstruction: Reconstruction, anatomy: VertebraAnatomy, ct_to_world: RigidTransform, case: RegistrationCase
+    reconstruction: Reconstruction,
+    anatomy: VertebraAnatomy,
+    contours: Contours,
+    ct_to_world: RigidTransform,
+    case: RegistrationCase,
 ) -> list[ViewOfReconstruction]:
     """Every view with what was reconstructed from it, and the CT's vertebra where the result puts it."""
     ct_to_roi = roi_to_world(reconstruction.roi_centre).inverse() @ ct_to_world
@@ -164,6 +190,8 @@ def _views_of(
                 attention=None if attention is None else attention[number].cpu().numpy(),
                 reconstruction=splat(reconstructed, geometry).numpy(),
                 vertebra=splat(vertebra, geometry).numpy(),
+                inside=shadow(anatomy, ct_to_roi, geometry),
+                contour=projected_lines(contours, ct_to_roi, geometry),
             )
         )
     return shown

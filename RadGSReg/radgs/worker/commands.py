@@ -1,4 +1,4 @@
-"""The worker's commands: register, overlay, prepare."""
+"""The worker's commands: register, overlay, prepare, report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Job(Protocol):
 
 
 #: What a command does, as people are told when it is cancelled.
-NOUNS = {"register": "registration", "overlay": "drawing", "prepare": "preparation"}
+NOUNS = {"register": "registration", "overlay": "drawing", "prepare": "preparation", "report": "report"}
 
 
 class Commands:
@@ -43,6 +43,7 @@ class Commands:
             "register": self._register,
             "overlay": self._overlay,
             "prepare": self._prepare,
+            "report": self._report,
         }
 
     @cached_property
@@ -99,8 +100,22 @@ class Commands:
             job.report(name, "draw", 0.2, "drawing the CT as X-rays")
             anatomy, centre = self._cache.anatomy(case, level)
             start = shown.pop("start", None) or case.start_pose(name, centre)
-            files = save_pictures(out, name, anatomy, case.views, {"start": start, **shown})
+            contours = self._cache.contours(case, level, anatomy.frame_to_ct)
+            files = save_pictures(out, name, anatomy, contours, case.views, {"start": start, **shown})
         return {"folder": str(out), "files": [str(file) for file in files]}
+
+    def _report(self, request: JsonObject, job: Job) -> Message:
+        from radgs.case import RegistrationResult
+        from radgs.report import write_report
+
+        case_path, out = request.path("case"), request.path("out")
+        with job.interruptible():
+            result = RegistrationResult.load(request.path("result"))
+            job.report("", "read", 0.0, "reading the case")
+            case = self._cache.load(case_path)
+            job.report("", "draw", 0.2, "drawing the CT as X-rays")
+            written = write_report(out, result, case, case_path)
+        return {"report": str(written)}
 
     def _prepare(self, request: JsonObject, job: Job) -> Message:
         from radgs.io.model_header import work_folder

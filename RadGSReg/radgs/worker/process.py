@@ -22,6 +22,10 @@
     {"id": 2, "command": "overlay", "case": "session/case.json", "level": "L3", "out": "session/overlay",
      "poses": {"result": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}}
 
+``report`` makes a page of a result and its case, as ``radgs.report`` writes it:
+
+    {"id": 4, "command": "report", "case": "session/case.json", "result": "session/report", "out": "L3_report.html"}
+
 The process stays warm: what was imported, read and prepared serves the next request. It ends when stdin ends.
 """
 

@@ -13,13 +13,12 @@ from scipy.spatial import ConvexHull
 
 from radgs.anatomy import surface_points
 from radgs.case import LevelResult, Reason, RegistrationCase
+from radgs.colours import RESULT, START
 from radgs.drr import attenuation_from_hu
 from radgs.gaussians import RadiativeGaussians
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
-from radgs.overlay import blend, crop_view, drr, edge_labels, for_display, silhouette
+from radgs.overlay import Contours, blend, crop_view, drr, edge_labels, for_display, projected_lines, shadow
 from radgs.overlay.figures import (
-    RESULT_COLOUR,
-    START_COLOUR,
     ViewPicture,
     level_overlay,
     picture_of,
@@ -56,6 +55,11 @@ def block_model(small_case: RegistrationCase) -> VertebraAnatomy:
 
 
 @pytest.fixture(scope="module")
+def block_contours(small_case: RegistrationCase) -> Contours:
+    return Contours.of(small_case.labels, small_case.levels[0].label, None)
+
+
+@pytest.fixture(scope="module")
 def level_result(small_case: RegistrationCase, block_model: VertebraAnatomy) -> LevelResult:
     start = small_case.start_pose("L3", block_model.centre)
     return LevelResult(
@@ -81,54 +85,39 @@ def distances_to_hull(points: FloatArray, corners: FloatArray) -> FloatArray:
     return (points @ equations[:, :2].T + equations[:, 2]).max(axis=1)
 
 
-def test_the_silhouette_of_a_block_is_the_hull_of_its_projected_corners(
-    small_case: RegistrationCase, block_model: VertebraAnatomy
+def test_the_contour_of_a_block_is_the_hull_of_its_projected_corners(
+    small_case: RegistrationCase, block_contours: Contours
 ) -> None:
     for view in small_case.views:
-        (outline,) = silhouette(block_model, TRUTH, view.geometry)
+        lines = [line for line in projected_lines(block_contours, TRUTH, view.geometry) if line.kind == "silhouette"]
         corners = view.geometry.project(TRUTH.apply(block_corners(small_case.labels)))
         # 2 mm pixels at the detector, 1.7 times magnified: one pixel is 1.2 mm at the block, whose voxels measure 2 mm.
-        away = distances_to_hull(outline, corners)
+        away = distances_to_hull(np.concatenate([line.points for line in lines]), corners)
         assert np.abs(away).max() < 1.7
         assert abs(float(np.median(away))) < 0.5
 
 
-def test_a_silhouette_is_closed_and_moves_with_the_pose(
-    small_case: RegistrationCase, block_model: VertebraAnatomy
-) -> None:
-    geometry = small_case.views[0].geometry
-    shift_mm = np.array([0.0, 0.0, 5.0])
-    (here,) = silhouette(block_model, TRUTH, geometry)
-    (there,) = silhouette(block_model, RigidTransform(TRUTH.rotation, TRUTH.translation + shift_mm), geometry)
-    np.testing.assert_array_equal(here[0], here[-1])
-    expected = geometry.project(TRUTH.apply(block_model.centre) + shift_mm) - geometry.project(
-        TRUTH.apply(block_model.centre)
-    )
-    np.testing.assert_allclose(there.mean(axis=0) - here.mean(axis=0), expected, atol=0.3)
-
-
-def test_a_silhouette_does_not_depend_on_the_views_resolution(
-    small_case: RegistrationCase, block_model: VertebraAnatomy
+def test_a_contour_does_not_depend_on_the_views_resolution(
+    small_case: RegistrationCase, block_contours: Contours
 ) -> None:
     fine = small_case.views[0].geometry
     detector_to_ras = fine.detector_to_ras @ np.diag([4.0, 4.0, 1.0, 1.0])
     coarse = ViewGeometry(fine.source_ras, detector_to_ras, (fine.shape[0] // 4, fine.shape[1] // 4))
-    (on_fine,), (on_coarse,) = (silhouette(block_model, TRUTH, geometry) for geometry in (fine, coarse))
-    np.testing.assert_allclose(on_coarse * 4, on_fine, atol=1e-6)
+    on_fine, on_coarse = (projected_lines(block_contours, TRUTH, geometry) for geometry in (fine, coarse))
+    for one, other in zip(on_fine, on_coarse, strict=True):
+        np.testing.assert_allclose(other.points * 4, one.points, atol=1e-6)
 
 
-def test_a_hole_through_the_bone_has_no_outline_of_its_own(
+def test_the_shadow_of_a_block_is_the_hull_of_its_projected_corners(
     small_case: RegistrationCase, block_model: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
-    pose = RigidTransform(np.eye(3), TRUTH.translation)
-    mask = block_model.mask
-    k, j, i = np.indices(mask.array.shape)
-    points = mask.to_ras(np.stack([i, j, k], axis=-1)) - block_model.centre
-    bored = np.where(np.hypot(points[..., 0], points[..., 2]) < 6.0, 0.0, mask.array)  # from front to back
-    with_hole = replace(block_model, mask=Volume(bored.astype(np.float32), mask.index_to_ras))
-    (plain,), (outer,) = silhouette(block_model, pose, geometry), silhouette(with_hole, pose, geometry)
-    np.testing.assert_allclose(outer, plain, atol=1e-6)
+    inside = shadow(block_model, TRUTH, geometry)
+    corners = geometry.project(TRUTH.apply(block_corners(small_case.labels)))
+    rows, columns = np.indices(inside.shape)
+    away = distances_to_hull(np.stack([columns, rows], axis=-1).reshape(-1, 2), corners).reshape(inside.shape)
+    assert inside[away < -1.0].all()
+    assert not inside[away > 1.5].any()
 
 
 def test_a_crop_shows_the_vertebra_in_its_middle_with_the_xrays_own_values(
@@ -160,9 +149,7 @@ def test_a_crop_is_not_mirrored_against_its_xray(small_case: RegistrationCase, b
     np.testing.assert_allclose(there, [plain.image.shape[1] - 1 - here[0], here[1]], atol=1e-6)
 
 
-def test_the_drr_shows_the_block_inside_its_silhouette(
-    small_case: RegistrationCase, block_model: VertebraAnatomy
-) -> None:
+def test_the_drr_shows_the_block(small_case: RegistrationCase, block_model: VertebraAnatomy) -> None:
     geometry = small_case.views[0].geometry
     image = drr(block_model, TRUTH, geometry)
     assert image.shape == geometry.shape
@@ -219,7 +206,8 @@ def test_blend_mixes_two_images() -> None:
 
 
 def pictures_of(case: RegistrationCase, level: LevelResult, vertebra: VertebraAnatomy) -> list[ViewPicture]:
-    return [picture_of(view, level, vertebra) for view in case.views]
+    contours = Contours.of(case.labels, case.levels[0].label, None)
+    return [picture_of(view, level, vertebra, contours) for view in case.views]
 
 
 def texts_of(figure: Figure) -> str:
@@ -237,16 +225,19 @@ def test_a_levels_picture_says_level_views_verdict_error_and_reason(
     assert len(figure.axes) == 8
 
 
-def test_the_outline_at_the_start_is_dashed_and_the_one_at_the_result_solid(
-    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
+def test_the_silhouette_at_the_start_is_dashed_and_the_contour_at_the_result_solid(
+    small_case: RegistrationCase, block_model: VertebraAnatomy, block_contours: Contours, level_result: LevelResult
 ) -> None:
     figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_model)[0])
-    lines = {line.get_color(): line for line in figure.axes[0].lines}
-    assert lines[START_COLOUR].get_linestyle() == "--"
-    assert lines[RESULT_COLOUR].get_linestyle() == "-"
+    lines = figure.axes[0].lines
+    assert {line.get_linestyle() for line in lines if line.get_color() == START} == {"--"}
+    assert {line.get_linestyle() for line in lines if line.get_color() == RESULT} == {"-"}
     crop = crop_view(small_case.views[0], block_model, TRUTH)
-    (outline,) = silhouette(block_model, TRUTH, crop.geometry)
-    np.testing.assert_allclose(lines[RESULT_COLOUR].get_xydata(), outline)
+    expected = [line.points for line in projected_lines(block_contours, TRUTH, crop.geometry)]
+    drawn = [line.get_xydata() for line in lines if line.get_color() == RESULT]
+    assert len(drawn) == len(expected)
+    for one, other in zip(drawn, expected, strict=True):
+        np.testing.assert_allclose(one, other)
 
 
 def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
@@ -263,19 +254,28 @@ def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
 
 
 def test_pictures_are_written_per_level_and_per_view(
-    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
+    small_case: RegistrationCase,
+    block_model: VertebraAnatomy,
+    block_contours: Contours,
+    level_result: LevelResult,
+    tmp_path: Path,
 ) -> None:
-    written = save_overlays(tmp_path, "L3", level_result, block_model, small_case.views)
+    written = save_overlays(tmp_path, "L3", level_result, block_model, block_contours, small_case.views)
     assert [path.name for path in written] == ["L3_overlay.png", "L3_AP.png", "L3_LAT.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
 
 
 @pytest.mark.parametrize("name", ["overlay", "reconstruction", "OVERLAY"])
 def test_a_view_of_any_name_has_a_picture_of_its_own(
-    name: str, small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
+    name: str,
+    small_case: RegistrationCase,
+    block_model: VertebraAnatomy,
+    block_contours: Contours,
+    level_result: LevelResult,
+    tmp_path: Path,
 ) -> None:
     views = [replace(view, name=called) for view, called in zip(small_case.views, (name, "AP"), strict=True)]
-    written = save_overlays(tmp_path, "L3", level_result, block_model, views)
+    written = save_overlays(tmp_path, "L3", level_result, block_model, block_contours, views)
     assert [path.name for path in written] == ["L3_overlay.png", "L3_view1.png", "L3_AP.png"]
     assert len({path.read_bytes() for path in written}) == 3
 
@@ -297,9 +297,13 @@ def test_a_result_far_away_is_drawn_as_such(
 
 
 def test_a_level_without_a_pose_has_a_picture_that_says_so(
-    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult, tmp_path: Path
+    small_case: RegistrationCase,
+    block_model: VertebraAnatomy,
+    block_contours: Contours,
+    level_result: LevelResult,
+    tmp_path: Path,
 ) -> None:
     nothing = replace(level_result, ct_to_world=None, verdict="reject", predicted_error_mm={})
     assert "no pose was found" in texts_of(level_overlay("L3", nothing, pictures_of(small_case, nothing, block_model)))
     neither = replace(nothing, stages={})
-    assert len(save_overlays(tmp_path, "L3", neither, block_model, small_case.views)) == 3
+    assert len(save_overlays(tmp_path, "L3", neither, block_model, block_contours, small_case.views)) == 3

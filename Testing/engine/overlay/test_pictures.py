@@ -11,8 +11,8 @@ from matplotlib.image import imread
 
 from radgs.case import RegistrationCase
 from radgs.errors import OutputError
-from radgs.geometry import RigidTransform
-from radgs.overlay import drr
+from radgs.geometry import FloatArray, RigidTransform
+from radgs.overlay import Contours, drr
 from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, drawn_anatomy, save_pictures
 
 
@@ -22,12 +22,20 @@ def the_block(small_case: RegistrationCase) -> DrawnAnatomy:
 
 
 @pytest.fixture(scope="module")
+def the_contours(small_case: RegistrationCase) -> Contours:
+    return Contours.of(small_case.labels, small_case.levels[0].label, None)
+
+
+@pytest.fixture(scope="module")
 def the_pictures(
-    small_case: RegistrationCase, the_block: DrawnAnatomy, tmp_path_factory: pytest.TempPathFactory
+    small_case: RegistrationCase,
+    the_block: DrawnAnatomy,
+    the_contours: Contours,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("pictures") / "new"
     poses = {"start": RigidTransform.identity(), "result": small_case.truth["L3"]}
-    files = save_pictures(folder, "L3", the_block, small_case.views, poses)
+    files = save_pictures(folder, "L3", the_block, the_contours, small_case.views, poses)
     assert all(file.is_file() for file in files)
     assert files[0] == folder / "overlay.json"
     return folder
@@ -37,13 +45,17 @@ def described(folder: Path, view: str) -> dict:
     return json.loads((folder / "overlay.json").read_text(encoding="utf-8"))["views"][view]
 
 
-def test_xray_and_drr_have_one_frame_that_the_outline_lies_in(the_pictures: Path) -> None:
+def points_of(view: dict, pose: str) -> FloatArray:
+    return np.concatenate([line["points"] for line in view["poses"][pose]["contour"]])
+
+
+def test_xray_and_drr_have_one_frame_that_the_contour_lies_in(the_pictures: Path) -> None:
     for view in ("AP", "LAT"):
         found = described(the_pictures, view)
         pictures = [imread(the_pictures / name) for name in (found["xray"], found["poses"]["result"]["drr"])]
         assert [picture.shape[:2] for picture in pictures] == [(PICTURE_PIXELS, PICTURE_PIXELS)] * 2
-        outline = np.array(found["poses"]["result"]["outline"][0])
-        middle = outline.mean(axis=0)
+        contour = points_of(found, "result")
+        middle = (contour.min(axis=0) + contour.max(axis=0)) / 2
         np.testing.assert_allclose(middle, PICTURE_PIXELS / 2, atol=10)  # the crop lies around the result
         drr_at = pictures[1][..., 0]
         inside = drr_at[tuple(middle.round().astype(int)[::-1])]
@@ -51,8 +63,8 @@ def test_xray_and_drr_have_one_frame_that_the_outline_lies_in(the_pictures: Path
 
 
 def test_before_and_after_are_told_apart(the_pictures: Path) -> None:
-    poses = described(the_pictures, "AP")["poses"]
-    before, after = (np.array(poses[name]["outline"][0]).mean(axis=0) for name in ("start", "result"))
+    found = described(the_pictures, "AP")
+    before, after = (points_of(found, name).mean(axis=0) for name in ("start", "result"))
     assert np.linalg.norm(before - after) > 5
 
 
@@ -69,8 +81,9 @@ def test_the_whole_drr_lies_on_the_xrays_own_pixels(
 
 
 def test_a_folder_that_cannot_be_made_is_told(
-    small_case: RegistrationCase, the_block: DrawnAnatomy, tmp_path: Path
+    small_case: RegistrationCase, the_block: DrawnAnatomy, the_contours: Contours, tmp_path: Path
 ) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    poses = {"start": RigidTransform.identity()}
     with pytest.raises(OutputError, match="cannot be written"):
-        save_pictures(tmp_path / "taken", "L3", the_block, small_case.views, {"start": RigidTransform.identity()})
+        save_pictures(tmp_path / "taken", "L3", the_block, the_contours, small_case.views, poses)

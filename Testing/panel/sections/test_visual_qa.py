@@ -26,7 +26,7 @@ def pixels(label: Any) -> bytes:
     return bytes(image.constBits())
 
 
-def test_slider_and_outline_change_the_pictures_and_the_slice_views(a_drawn_panel: Any, user: Any) -> None:
+def test_slider_and_contour_change_the_pictures_and_the_slice_views(a_drawn_panel: Any, user: Any) -> None:
     ui = a_drawn_panel.ui
     red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
     seen = set()
@@ -34,10 +34,10 @@ def test_slider_and_outline_change_the_pictures_and_the_slice_views(a_drawn_pane
         ui.blendSlider.value = share
         seen.add(pixels(ui.pictureLabel1))
         assert red.GetForegroundOpacity() == pytest.approx(share / 100)
-    user.press(ui.outlineCheckBox)
+    user.press(ui.contourCheckBox)
     seen.add(pixels(ui.pictureLabel1))
     assert len(seen) == 4
-    user.press(ui.outlineCheckBox)
+    user.press(ui.contourCheckBox)
     assert not ui.resultRadioButton.enabled
 
 
@@ -100,8 +100,8 @@ def test_an_opacity_that_was_set_at_the_view_stays(a_drawn_panel: Any, user: Any
     red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
     red.SetForegroundOpacity(0.23)
     a_drawn_panel.panel.refresh()
-    user.press(ui.outlineCheckBox)
-    user.press(ui.outlineCheckBox)
+    user.press(ui.contourCheckBox)
+    user.press(ui.contourCheckBox)
     user.press(ui.showXraysButton)
     a_drawn_panel.exit()
     a_drawn_panel.enter()

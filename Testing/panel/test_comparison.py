@@ -1,0 +1,148 @@
+"""What each way to compare shows, pixel by pixel: of an X-ray that is dark and a DRR that is bright."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.image import imsave
+
+SIZE = 192
+#: Greys of the pictures, of 255; the file's pictures are half as large as what is painted.
+XRAY, DRR, DIFFERENCE = 40, 200, 120
+
+
+@pytest.fixture(scope="module")
+def a_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the engine writes of one view, with everything of one grey."""
+    folder = tmp_path_factory.mktemp("overlay")
+    shape = (SIZE // 2, SIZE // 2)
+    for name, grey in (("xray", XRAY), ("drr", DRR), ("difference", DIFFERENCE)):
+        imsave(folder / f"{name}.png", np.full(shape, grey / 255), cmap="gray", vmin=0, vmax=1)
+    line = np.zeros((*shape, 4))
+    line[:, 40:44] = (1.0, 0.0, 0.0, 1.0)
+    imsave(folder / "edges.png", line)
+    blue = np.zeros((*shape, 4))
+    blue[20:24] = (0.0, 0.0, 1.0, 1.0)
+    imsave(folder / "agreement.png", blue)
+    striped = np.zeros((*shape, 4))
+    striped[:, 90:] = (0.5, 0.5, 0.5, 0.5)
+    imsave(folder / "unmeasured.png", striped)
+    drawn = {
+        "drr": "drr.png",
+        "edges": "edges.png",
+        "difference": "difference.png",
+        "agreement": {"picture": "agreement.png", "mean": 0.75},
+        "contour": [
+            {"kind": "silhouette", "part": "body", "points": [[10.0, 10.0], [60.0, 10.0]]},
+            {"kind": "neighbour", "part": "bone", "points": [[10.0, 80.0], [60.0, 80.0]]},
+        ],
+        "whole": "none.npy",
+    }
+    borders = dict.fromkeys(("left", "right", "top", "bottom"), "")
+    view = {"xray": "xray.png", "unmeasured": "unmeasured.png", "borders": borders, "binned": 1}
+    described = {"schema": "radgs.overlay/2", "level": "L3", "views": {"AP": {**view, "poses": {"result": drawn}}}}
+    (folder / "overlay.json").write_text(json.dumps(described), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def painted(a_folder: Path, the_module: Any, host: Any) -> Any:
+    """Paints in a mode and returns what is seen (H, W, 3)."""
+    from RadGSRegLib.engine.overlay_pictures import OverlayPictures
+    from RadGSRegLib.review.comparison import Comparison
+
+    pictures = OverlayPictures(a_folder)
+
+    def paint(contour: bool = False, **how: Any) -> np.ndarray:
+        image = pictures.compared("AP", "result", Comparison(**how), contour, SIZE).toImage()
+        image = image.convertToFormat(image.Format.Format_RGB888)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(SIZE, image.bytesPerLine())
+        return rows[:, : SIZE * 3].reshape(SIZE, SIZE, 3)[:, : SIZE - 16].astype(int)  # without the stripes
+
+    return paint
+
+
+def test_a_blend_mixes_by_the_sliders_share(painted: Any) -> None:
+    for amount in (0.0, 0.25, 1.0):
+        expected = (1 - amount) * XRAY + amount * DRR
+        assert np.abs(painted(mode="blend", amount=amount) - expected).max() <= 2
+
+
+def test_a_split_shows_the_drr_left_of_the_line_and_the_xray_right_of_it(painted: Any) -> None:
+    for amount in (0.25, 0.6):
+        seen, line = painted(mode="split", amount=amount)[..., 0], round(amount * SIZE)
+        assert (seen[:, : line - 1] == DRR).all()
+        assert (seen[:, line + 2 :] == XRAY).all()
+        assert seen[:, line].mean() > 150 or seen[:, line - 1].mean() > 220  # the line itself is white
+
+
+def test_cells_alternate_and_have_the_size_that_the_slider_says(painted: Any) -> None:
+    from RadGSRegLib.review.comparison import Comparison
+
+    for amount in (0.0, 1.0):
+        cells = Comparison("checkerboard", amount).cells
+        seen = painted(mode="checkerboard", amount=amount)[..., 0]
+        side = SIZE / cells
+        for row in range(cells):
+            for column in range(cells - 2):
+                middle = seen[int((row + 0.5) * side), int((column + 0.5) * side)]
+                assert middle == (DRR if (row + column) % 2 == 0 else XRAY)
+    assert Comparison("checkerboard", 0.0).cells > Comparison("checkerboard", 1.0).cells
+
+
+def test_a_flicker_shows_one_and_then_the_other_and_its_rate_follows_the_slider(painted: Any) -> None:
+    from RadGSRegLib.review.comparison import RATES_HZ, Comparison
+
+    assert (painted(mode="flicker", second=False) == XRAY).all()
+    assert (painted(mode="flicker", second=True) == DRR).all()
+    for amount, rate in ((0.0, RATES_HZ[0]), (1.0, RATES_HZ[1])):
+        assert Comparison("flicker", amount).period_ms == round(1000 / rate)
+    assert Comparison("blend", 0.5).period_ms is None
+
+
+def test_edges_and_agreement_are_laid_over_the_xray_alone(painted: Any) -> None:
+    edges = painted(mode="edges", amount=1.0)
+    assert (edges[50, 10] == XRAY).all()
+    assert edges[50, 84].tolist() == [255, 0, 0]  # twice as large as the file, pixel 42 lies about 84
+    agreement = painted(mode="agreement", amount=1.0)
+    assert agreement[44, 100].tolist() == [0, 0, 255]
+    assert (agreement[100, 100] == XRAY).all()
+
+
+def test_the_difference_takes_the_xrays_place(painted: Any) -> None:
+    assert (painted(mode="difference", amount=1.0) == DIFFERENCE).all()
+
+
+def test_what_was_not_measured_is_shaded_in_every_mode(a_folder: Path, painted: Any) -> None:
+    from RadGSRegLib.engine.overlay_pictures import OverlayPictures
+    from RadGSRegLib.review.comparison import MODES, Comparison
+
+    for mode in MODES:
+        image = OverlayPictures(a_folder).compared("AP", "result", Comparison(mode, 0.0), False, SIZE).toImage()
+        shaded, plain = (image.pixelColor(column, SIZE - 5).red() for column in (SIZE - 4, SIZE - 24))
+        assert shaded != plain
+
+
+def test_the_contour_lies_half_a_pixel_beside_the_files_numbers_in_the_poses_colour(painted: Any) -> None:
+    """A pixel's centre is a whole number in the file; row 10 of it is painted from 20 to 22."""
+    from radgs.colours import NEIGHBOUR, RESULT, rgb
+
+    plain, drawn = painted(mode="blend", amount=0.0), painted(contour=True, mode="blend", amount=0.0)
+    changed = np.abs(drawn - plain).max(axis=-1)
+    rows = np.flatnonzero(changed[:, 60] > 60)
+    assert rows.min() >= 19
+    assert np.average(np.arange(SIZE)[:60], weights=changed[:60, 60]) + 0.5 == pytest.approx(21.0, abs=0.25)
+    np.testing.assert_allclose(drawn[20, 60] / 255, rgb(RESULT), atol=0.05)
+    assert changed[161, 60] > 30  # the neighbour, faintly
+    assert np.abs(drawn[161, 60] / 255 - rgb(NEIGHBOUR)).max() < 0.4
+
+
+def test_slice_views_can_only_blend_and_flicker(painted: Any) -> None:
+    from RadGSRegLib.review.comparison import MODES, Comparison
+
+    shares = {mode: Comparison(mode, 0.7, second=True).share for mode in MODES}
+    assert shares == {**dict.fromkeys(MODES, 0.0), "blend": 0.7, "flicker": 1.0}
