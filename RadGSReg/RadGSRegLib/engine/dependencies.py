@@ -88,9 +88,10 @@ class Dependencies:
         missing, damaged = [], []
         for requirement in _read_requirements(self._requirements):
             found = self._distribution(requirement.name)
-            if found is not None and _is_damaged(found):
+            version = _version_of(found)
+            if found is not None and (version is None or _lacks_files(found)):
                 damaged.append(str(requirement))
-            elif found is None or not requirement.specifier.contains(found.version, prereleases=True):
+            elif version is None or not requirement.specifier.contains(version, prereleases=True):
                 missing.append(str(requirement))
         self._known = Libraries(
             torch=self._version("torch") is None,
@@ -184,8 +185,7 @@ class Dependencies:
         return next(iter(MetadataPathFinder.find_distributions(context)), None)
 
     def _version(self, name: str) -> str | None:
-        found = self._distribution(name)
-        return None if found is None or _is_damaged(found, only_metadata=True) else found.version
+        return _version_of(self._distribution(name))
 
     @contextmanager
     def _nothing_replaced(self) -> Iterator[None]:
@@ -267,13 +267,17 @@ def _read_requirements(path: Path) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
 
 
-def _is_damaged(found: Distribution, only_metadata: bool = False) -> bool:
-    """Whether an installation was cut short: no metadata, or files that it lists and that are gone."""
+def _version_of(found: Distribution | None) -> str | None:
+    """The version of an installation; None where there is none, or where it was cut short before its metadata."""
     try:
-        if not found.metadata["Version"]:
-            return True
-        if only_metadata:
-            return False
+        return None if found is None else found.metadata["Version"] or None
+    except Exception:  # whatever half a file makes of its reader
+        return None
+
+
+def _lacks_files(found: Distribution) -> bool:
+    """Whether an installation was cut short: files that it lists are gone."""
+    try:
         files = found.files
     except Exception:  # whatever half a file makes of its reader
         return True

@@ -155,22 +155,30 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):  # noqa: N801
 
     def _show_choices(self) -> None:
         offered = self._offered()
-        self._box.clear()
-        self._box.addItems([self.noneDisplay if node is None else node.GetName() for node in offered])
-        self._box.addItems(self._deeds())
         node = self.currentNode()
+        entries = [*(self.noneDisplay if one is None else one.GetName() for one in offered), *self._deeds()]
+        if entries != self.__dict__.get("_entries"):
+            self.__dict__["_entries"] = entries
+            self._box.clear()
+            self._box.addItems(entries)
         self._box.setCurrentIndex(offered.index(node) if node in offered else -1)
 
     def _choices(self) -> list[Any]:
         scene = self.mrmlScene()
         if scene is None:
             return []
-        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
-        return [node for node in nodes if self._offers(node)]
+        # Read once, not once a node: a selector looks through the scene at whatever happens in it.
+        kinds, hidden_kinds, hidden = self.nodeTypes, self.hideChildNodeTypes, self._filter.hiddenNodeIDs
+        nodes = scene.GetNodesByClass(kinds[0]) if len(kinds) == 1 else scene.GetNodes()
+        if len(kinds) == 1:
+            nodes.UnRegister(None)  # a collection made for the caller
 
-    def _offers(self, node: Any) -> bool:
-        hidden = any(node.IsA(kind) for kind in self.hideChildNodeTypes) or node.GetID() in self._filter.hiddenNodeIDs
-        return any(node.IsA(kind) for kind in self.nodeTypes) and not hidden and not node.GetHideFromEditors()
+        def is_offered(node: Any) -> bool:
+            if not any(map(node.IsA, kinds)) or node.GetHideFromEditors():
+                return False
+            return node.GetID() not in hidden and not any(map(node.IsA, hidden_kinds))
+
+        return [node for node in nodes if is_offered(node)]
 
     def _follow(self) -> None:
         """Lets go of a node that has left or is hidden; without ``noneEnabled``, takes the first there is."""
