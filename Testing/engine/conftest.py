@@ -83,13 +83,21 @@ def phantom_anatomy(phantom_spine: PhantomSpine) -> ArticulatedAnatomy:
 
 @pytest.fixture(scope="session")
 def preparation_progress() -> list[float]:
-    """What building ``phantom_model`` reported."""
+    """What building ``phantom_vertebra`` reported."""
     return []
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """What needs ``phantom_vertebra`` is slow: 2,000 Gaussians are fitted for it."""
+    for item in items:
+        if "phantom_vertebra" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
-def phantom_model(phantom_spine: PhantomSpine, preparation_progress: list[float]) -> VertebraAnatomy:
-    """What the engine knows of the phantom's L3; takes seconds."""
+def phantom_vertebra(phantom_spine: PhantomSpine, preparation_progress: list[float]) -> VertebraAnatomy:
+    """What the engine knows of the phantom's L3; takes 16 s of a CPU."""
     from radgs.vertebra import build_vertebra_anatomy
 
     level = Level("L3", phantom_spine.levels["L3"])

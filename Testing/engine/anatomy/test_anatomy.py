@@ -127,8 +127,11 @@ def test_the_same_seed_draws_the_same_points():
     assert not np.array_equal(surface_points(ball, LABEL), surface_points(ball, LABEL, seed=1))
 
 
+SLOW_TURNS = [(0, 0, 0), (28, 0, 0), (-20, 15, 10), (0, 25, 0), (0, 0, -25)]
+
+
 @pytest.mark.parametrize(
-    "degrees", [(0, 0, 0), (28, 0, 0), (-20, 15, 10), (0, 25, 0), (0, 0, -25), (12, -18, 20)], ids=str
+    "degrees", [(12, -18, 20), *(pytest.param(turn, marks=pytest.mark.slow) for turn in SLOW_TURNS)], ids=str
 )
 def test_the_frame_of_a_vertebra_lies_as_the_vertebra_lies(degrees):
     pose = lying_at(degrees=degrees)
@@ -139,7 +142,7 @@ def test_the_frame_of_a_vertebra_lies_as_the_vertebra_lies(degrees):
     assert np.linalg.norm(frame.translation - pose.translation) < 0.5
 
 
-@pytest.mark.parametrize("mirrored", [False, True], ids=["right-handed", "left-handed"])
+@pytest.mark.parametrize("mirrored", [pytest.param(False, marks=pytest.mark.slow), True], ids=["right", "left-handed"])
 def test_the_frame_does_not_depend_on_the_label_maps_grid(mirrored):
     pose = lying_at(degrees=(15, -10, 8))
     plain = vertebra_frame(vertebra_at(pose, grid_of((1.0, 1.0, 1.0))), LABEL)

@@ -38,39 +38,39 @@ def networks() -> Networks:
 
 @pytest.fixture(scope="module")
 def seen(
-    networks: Networks, case: RegistrationCase, phantom_model: VertebraAnatomy, clicked: np.ndarray
+    networks: Networks, case: RegistrationCase, phantom_vertebra: VertebraAnatomy, clicked: np.ndarray
 ) -> Reconstruction:
-    made = reconstruct_level(networks, case.views, phantom_model, clicked)
+    made = reconstruct_level(networks, case.views, phantom_vertebra, clicked)
     assert made is not None
     return made
 
 
 def test_the_reconstruction_lies_on_the_vertebra(
-    seen: Reconstruction, case: RegistrationCase, phantom_model: VertebraAnatomy
+    seen: Reconstruction, case: RegistrationCase, phantom_vertebra: VertebraAnatomy
 ) -> None:
     """Its centre of attenuation is nearer to the true vertebra's than the clicks were to the body's."""
     volume = seen.world_volume()
     k, j, i = np.indices(volume.array.shape)
     points = volume.to_ras(np.stack([i, j, k], axis=-1))
     found = (points * volume.array[..., None]).sum(axis=(0, 1, 2)) / volume.array.sum()
-    gaussians = phantom_model.gaussians
+    gaussians = phantom_vertebra.gaussians
     mass = gaussians.densities * torch.exp(gaussians.log_scales.sum(dim=1))
     true = case.truth["L3"].apply((gaussians.means * mass[:, None]).sum(dim=0).numpy() / float(mass.sum()))
     assert np.linalg.norm(found - true) < 4.0
 
 
 def test_its_poses_are_better_than_the_start(
-    seen: Reconstruction, case: RegistrationCase, phantom_model: VertebraAnatomy, clicked: np.ndarray
+    seen: Reconstruction, case: RegistrationCase, phantom_vertebra: VertebraAnatomy, clicked: np.ndarray
 ) -> None:
-    frame = phantom_model.frame_to_ct
+    frame = phantom_vertebra.frame_to_ct
     assert frame is not None
     truth = case.truth["L3"]
 
     def error(pose: RigidTransform | None) -> float:
         assert pose is not None
-        return mean_distance(phantom_model.surface, truth, pose)
+        return mean_distance(phantom_vertebra.surface, truth, pose)
 
-    start = error(case.start_pose("L3", phantom_model.centre))
+    start = error(case.start_pose("L3", phantom_vertebra.centre))
     assert error(seen.ct_to_world(seen.kabsch, frame)) < 0.8 * start
     assert error(seen.ct_to_world(seen.regm, frame)) < 0.8 * start
 
@@ -89,20 +89,20 @@ def test_the_same_views_give_the_same_answer(
     seen: Reconstruction,
     networks: Networks,
     case: RegistrationCase,
-    phantom_model: VertebraAnatomy,
+    phantom_vertebra: VertebraAnatomy,
     clicked: np.ndarray,
 ) -> None:
-    again = reconstruct_level(networks, case.views[::-1], phantom_model, clicked)
+    again = reconstruct_level(networks, case.views[::-1], phantom_vertebra, clicked)
     assert again is not None
     assert seen.kabsch is not None
     assert again.kabsch is not None
-    assert mean_distance(phantom_model.surface, seen.kabsch, again.kabsch) < 0.05
+    assert mean_distance(phantom_vertebra.surface, seen.kabsch, again.kabsch) < 0.05
 
 
 def test_a_vertebra_without_a_frame_is_not_reconstructed(
-    networks: Networks, case: RegistrationCase, phantom_model: VertebraAnatomy, clicked: np.ndarray
+    networks: Networks, case: RegistrationCase, phantom_vertebra: VertebraAnatomy, clicked: np.ndarray
 ) -> None:
-    headless = replace(phantom_model, frame_to_ct=None)
+    headless = replace(phantom_vertebra, frame_to_ct=None)
     assert reconstruct_level(networks, case.views, headless, clicked) is None
 
 

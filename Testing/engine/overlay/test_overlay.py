@@ -34,7 +34,7 @@ TRUTH = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [4.0, -7.0, 12.0]
 
 
 @pytest.fixture(scope="module")
-def block_model(small_case: RegistrationCase) -> VertebraAnatomy:
+def block_vertebra(small_case: RegistrationCase) -> VertebraAnatomy:
     """The block as a model; its Gaussians, which no overlay uses, are a single one."""
     level, labels, ct = small_case.levels[0], small_case.labels, small_case.ct
     whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
@@ -60,8 +60,8 @@ def block_contours(small_case: RegistrationCase) -> Contours:
 
 
 @pytest.fixture(scope="module")
-def level_result(small_case: RegistrationCase, block_model: VertebraAnatomy) -> LevelResult:
-    start = small_case.start_pose("L3", block_model.centre)
+def level_result(small_case: RegistrationCase, block_vertebra: VertebraAnatomy) -> LevelResult:
+    start = small_case.start_pose("L3", block_vertebra.centre)
     return LevelResult(
         ct_to_world=TRUTH,
         verdict="check",
@@ -109,10 +109,10 @@ def test_a_contour_does_not_depend_on_the_views_resolution(
 
 
 def test_the_shadow_of_a_block_is_the_hull_of_its_projected_corners(
-    small_case: RegistrationCase, block_model: VertebraAnatomy
+    small_case: RegistrationCase, block_vertebra: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
-    inside = shadow(block_model, TRUTH, geometry)
+    inside = shadow(block_vertebra, TRUTH, geometry)
     corners = geometry.project(TRUTH.apply(block_corners(small_case.labels)))
     rows, columns = np.indices(inside.shape)
     away = distances_to_hull(np.stack([columns, rows], axis=-1).reshape(-1, 2), corners).reshape(inside.shape)
@@ -121,12 +121,12 @@ def test_the_shadow_of_a_block_is_the_hull_of_its_projected_corners(
 
 
 def test_a_crop_shows_the_vertebra_in_its_middle_with_the_xrays_own_values(
-    small_case: RegistrationCase, block_model: VertebraAnatomy
+    small_case: RegistrationCase, block_vertebra: VertebraAnatomy
 ) -> None:
     geometry = small_case.views[0].geometry
     ramp = np.add.outer(np.arange(128.0) * 0.01, np.arange(128.0) * 0.02).astype(np.float32)
-    crop = crop_view(XRayView("AP", ramp, geometry), block_model, TRUTH, pixels=64)
-    centre = TRUTH.apply(block_model.centre)
+    crop = crop_view(XRayView("AP", ramp, geometry), block_vertebra, TRUTH, pixels=64)
+    centre = TRUTH.apply(block_vertebra.centre)
     column, row = crop.geometry.project(centre)
     assert abs(column - 31.5) * crop.pixel_mm < 3.0
     assert abs(row - 31.5) * crop.pixel_mm < 3.0
@@ -136,24 +136,24 @@ def test_a_crop_shows_the_vertebra_in_its_middle_with_the_xrays_own_values(
     )
 
 
-def test_a_crop_is_not_mirrored_against_its_xray(small_case: RegistrationCase, block_model: VertebraAnatomy) -> None:
+def test_a_crop_is_not_mirrored_against_its_xray(small_case: RegistrationCase, block_vertebra: VertebraAnatomy) -> None:
     view = small_case.views[0]
     geometry = view.geometry
     flip = np.array([[-1.0, 0, 0, geometry.shape[1] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     mirrored = ViewGeometry(geometry.source_ras, geometry.detector_to_ras @ flip, geometry.shape)
-    plain = crop_view(view, block_model, TRUTH)
-    other = crop_view(XRayView("AP", view.image[:, ::-1], mirrored), block_model, TRUTH)
+    plain = crop_view(view, block_vertebra, TRUTH)
+    other = crop_view(XRayView("AP", view.image[:, ::-1], mirrored), block_vertebra, TRUTH)
     np.testing.assert_allclose(other.image, plain.image[:, ::-1], atol=1e-4)
     assert edge_labels(other.geometry)["left"] == edge_labels(plain.geometry)["right"]
-    there, here = (crop.geometry.project(TRUTH.apply(block_model.centre)) for crop in (other, plain))
+    there, here = (crop.geometry.project(TRUTH.apply(block_vertebra.centre)) for crop in (other, plain))
     np.testing.assert_allclose(there, [plain.image.shape[1] - 1 - here[0], here[1]], atol=1e-6)
 
 
-def test_the_drr_shows_the_block(small_case: RegistrationCase, block_model: VertebraAnatomy) -> None:
+def test_the_drr_shows_the_block(small_case: RegistrationCase, block_vertebra: VertebraAnatomy) -> None:
     geometry = small_case.views[0].geometry
-    image = drr(block_model, TRUTH, geometry)
+    image = drr(block_vertebra, TRUTH, geometry)
     assert image.shape == geometry.shape
-    column, row = geometry.project(TRUTH.apply(block_model.centre))
+    column, row = geometry.project(TRUTH.apply(block_vertebra.centre))
     # 76 mm of soft tissue, 32 mm of which are bone of 250 HU.
     assert image[round(row), round(column)] == pytest.approx(0.02 * (1.04 * 44 + 1.25 * 32), rel=0.1)
 
@@ -215,9 +215,9 @@ def texts_of(figure: Figure) -> str:
 
 
 def test_a_levels_picture_says_level_views_verdict_error_and_reason(
-    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
+    small_case: RegistrationCase, block_vertebra: VertebraAnatomy, level_result: LevelResult
 ) -> None:
-    figure = level_overlay("L3", level_result, pictures_of(small_case, level_result, block_model))
+    figure = level_overlay("L3", level_result, pictures_of(small_case, level_result, block_vertebra))
     said = texts_of(figure)
     wanted = ("L3", "AP", "LAT", "check", "predicted error 1.8 mm", "The views disagree about the depth.", "20 mm")
     assert [words for words in wanted if words not in said] == []
@@ -226,13 +226,13 @@ def test_a_levels_picture_says_level_views_verdict_error_and_reason(
 
 
 def test_the_silhouette_at_the_start_is_dashed_and_the_contour_at_the_result_solid(
-    small_case: RegistrationCase, block_model: VertebraAnatomy, block_contours: Contours, level_result: LevelResult
+    small_case: RegistrationCase, block_vertebra: VertebraAnatomy, block_contours: Contours, level_result: LevelResult
 ) -> None:
-    figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_model)[0])
+    figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_vertebra)[0])
     lines = figure.axes[0].lines
     assert {line.get_linestyle() for line in lines if line.get_color() == START} == {"--"}
     assert {line.get_linestyle() for line in lines if line.get_color() == RESULT} == {"-"}
-    crop = crop_view(small_case.views[0], block_model, TRUTH)
+    crop = crop_view(small_case.views[0], block_vertebra, TRUTH)
     expected = [line.points for line in projected_lines(block_contours, TRUTH, crop.geometry)]
     drawn = [line.get_xydata() for line in lines if line.get_color() == RESULT]
     assert len(drawn) == len(expected)
@@ -241,13 +241,13 @@ def test_the_silhouette_at_the_start_is_dashed_and_the_contour_at_the_result_sol
 
 
 def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
-    small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
+    small_case: RegistrationCase, block_vertebra: VertebraAnatomy, level_result: LevelResult
 ) -> None:
-    figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_model)[0])
+    figure = view_overlay("L3", level_result, pictures_of(small_case, level_result, block_vertebra)[0])
     (bar,) = [line for line in figure.axes[0].lines if line.get_color() == "white"]
-    geometry = crop_view(small_case.views[0], block_model, TRUTH).geometry
+    geometry = crop_view(small_case.views[0], block_vertebra, TRUTH).geometry
     length_pixels = float(np.ptp(bar.get_xdata())) * geometry.shape[1]
-    centre = TRUTH.apply(block_model.centre)
+    centre = TRUTH.apply(block_vertebra.centre)
     across = geometry.column_step / np.linalg.norm(geometry.column_step)
     ends = geometry.project(np.stack([centre, centre + 20.0 * across]))
     assert length_pixels == pytest.approx(ends[1, 0] - ends[0, 0], rel=0.05)
@@ -255,12 +255,12 @@ def test_the_scale_bar_measures_two_centimetres_at_the_vertebra(
 
 def test_pictures_are_written_per_level_and_per_view(
     small_case: RegistrationCase,
-    block_model: VertebraAnatomy,
+    block_vertebra: VertebraAnatomy,
     block_contours: Contours,
     level_result: LevelResult,
     tmp_path: Path,
 ) -> None:
-    written = save_overlays(tmp_path, "L3", level_result, block_model, block_contours, small_case.views)
+    written = save_overlays(tmp_path, "L3", level_result, block_vertebra, block_contours, small_case.views)
     assert [path.name for path in written] == ["L3_overlay.png", "L3_AP.png", "L3_LAT.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
 
@@ -269,13 +269,13 @@ def test_pictures_are_written_per_level_and_per_view(
 def test_a_view_of_any_name_has_a_picture_of_its_own(
     name: str,
     small_case: RegistrationCase,
-    block_model: VertebraAnatomy,
+    block_vertebra: VertebraAnatomy,
     block_contours: Contours,
     level_result: LevelResult,
     tmp_path: Path,
 ) -> None:
     views = [replace(view, name=called) for view, called in zip(small_case.views, (name, "AP"), strict=True)]
-    written = save_overlays(tmp_path, "L3", level_result, block_model, block_contours, views)
+    written = save_overlays(tmp_path, "L3", level_result, block_vertebra, block_contours, views)
     assert [path.name for path in written] == ["L3_overlay.png", "L3_view1.png", "L3_AP.png"]
     assert len({path.read_bytes() for path in written}) == 3
 
@@ -289,21 +289,21 @@ def test_no_two_pictures_have_one_name() -> None:
 
 @pytest.mark.parametrize("away", [[0.0, -5000.0, 0.0], [5000.0, 0.0, 0.0], [0.0, 0.0, 1e9], [-560.0, 0.0, 0.0]])
 def test_a_result_far_away_is_drawn_as_such(
-    away: list[float], small_case: RegistrationCase, block_model: VertebraAnatomy, level_result: LevelResult
+    away: list[float], small_case: RegistrationCase, block_vertebra: VertebraAnatomy, level_result: LevelResult
 ) -> None:
     lost = replace(level_result, ct_to_world=RigidTransform(TRUTH.rotation, TRUTH.translation + away))
-    texts = texts_of(level_overlay("L3", lost, pictures_of(small_case, lost, block_model)))
+    texts = texts_of(level_overlay("L3", lost, pictures_of(small_case, lost, block_vertebra)))
     assert "out of this view" in texts
 
 
 def test_a_level_without_a_pose_has_a_picture_that_says_so(
     small_case: RegistrationCase,
-    block_model: VertebraAnatomy,
+    block_vertebra: VertebraAnatomy,
     block_contours: Contours,
     level_result: LevelResult,
     tmp_path: Path,
 ) -> None:
     nothing = replace(level_result, ct_to_world=None, verdict="reject", predicted_error_mm={})
-    assert "no pose was found" in texts_of(level_overlay("L3", nothing, pictures_of(small_case, nothing, block_model)))
+    assert "no pose was found" in texts_of(level_overlay("L3", nothing, pictures_of(small_case, nothing, block_vertebra)))
     neither = replace(nothing, stages={})
-    assert len(save_overlays(tmp_path, "L3", neither, block_model, block_contours, small_case.views)) == 3
+    assert len(save_overlays(tmp_path, "L3", neither, block_vertebra, block_contours, small_case.views)) == 3

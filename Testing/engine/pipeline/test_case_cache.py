@@ -60,10 +60,10 @@ def test_a_volume_replaced_by_one_of_equal_size_and_time_is_read_again(
 
 
 def test_a_model_belongs_to_the_content_and_not_to_the_path(
-    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_model: VertebraAnatomy
+    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_vertebra: VertebraAnatomy
 ) -> None:
     cache = CaseCache()
-    vertebra = _as_level(phantom_model, "L3", 29)
+    vertebra = _as_level(phantom_vertebra, "L3", 29)
     cache.load(a_case_file)
     cache.keep({"L3": vertebra})
     copy = cache.load(small_case.save(tmp_path / "copy"))
@@ -74,11 +74,11 @@ def test_a_model_belongs_to_the_content_and_not_to_the_path(
 
 
 def test_a_model_is_not_taken_for_that_of_another_ct_level_or_label(
-    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_model: VertebraAnatomy
+    small_case: RegistrationCase, a_case_file: Path, tmp_path: Path, phantom_vertebra: VertebraAnatomy
 ) -> None:
     cache = CaseCache()
     cache.load(a_case_file)
-    cache.keep({"L3": _as_level(phantom_model, "L3", 29)})
+    cache.keep({"L3": _as_level(phantom_vertebra, "L3", 29)})
 
     shifted = RigidTransform.from_rotation_vector([0, 0, 0], [1, 0, 0]).matrix @ small_case.ct.index_to_ras
     moved = _variant(small_case, ct=Volume(small_case.ct.array, shifted))
@@ -92,11 +92,11 @@ def test_a_model_is_not_taken_for_that_of_another_ct_level_or_label(
         assert cache.vertebrae(cache.load(other.save(tmp_path / str(number)))) == {}
 
 
-def test_only_the_last_few_vertebrae_are_kept(a_case_file: Path, phantom_model: VertebraAnatomy) -> None:
+def test_only_the_last_few_vertebrae_are_kept(a_case_file: Path, phantom_vertebra: VertebraAnatomy) -> None:
     cache = CaseCache()
     case = cache.load(a_case_file)
-    cache.keep({"L3": _as_level(phantom_model, "L3", 29)})
-    cache.keep({f"T{n}": _as_level(phantom_model, f"T{n}", n) for n in range(1, MAX_VERTEBRAE + 1)})
+    cache.keep({"L3": _as_level(phantom_vertebra, "L3", 29)})
+    cache.keep({f"T{n}": _as_level(phantom_vertebra, f"T{n}", n) for n in range(1, MAX_VERTEBRAE + 1)})
     assert cache.vertebrae(case) == {}
 
 

@@ -54,10 +54,10 @@ def absorbed(case: RegistrationCase, views: Views, vertebra: VertebraAnatomy) ->
     return absorb(vertebra.surface[::50], case.truth["L3"], believed, true).ct_to_world
 
 
-def test_a_right_pose_has_nothing_against_it(trial: RegistrationCase, phantom_model: VertebraAnatomy) -> None:
-    refinement = judged(trial.views, phantom_model, trial.truth["L3"])
-    flips = try_flips(trial.views, phantom_model, refinement)
-    wishes = view_wishes(refinement, phantom_model, ["AP", "LAT"])
+def test_a_right_pose_has_nothing_against_it(trial: RegistrationCase, phantom_vertebra: VertebraAnatomy) -> None:
+    refinement = judged(trial.views, phantom_vertebra, trial.truth["L3"])
+    flips = try_flips(trial.views, phantom_vertebra, refinement)
+    wishes = view_wishes(refinement, phantom_vertebra, ["AP", "LAT"])
     assert max(flip.advantage for flip in flips) < -0.1  # the trial has power: a flipped image would be found
     assert flip_findings(flips) == []
     assert view_findings(wishes) == [], wishes
@@ -66,18 +66,18 @@ def test_a_right_pose_has_nothing_against_it(trial: RegistrationCase, phantom_mo
 
 @pytest.mark.parametrize("mirrored", [0, 1])
 def test_a_mirrored_view_is_rejected_and_named(
-    trial: RegistrationCase, phantom_model: VertebraAnatomy, mirrored: int
+    trial: RegistrationCase, phantom_vertebra: VertebraAnatomy, mirrored: int
 ) -> None:
     """The image is turned over about the vertebra, so that the vertebra itself stays where it was."""
     view = trial.views[mirrored]
-    column = view.geometry.project(trial.truth["L3"].apply(phantom_model.centre))[0]
+    column = view.geometry.project(trial.truth["L3"].apply(phantom_vertebra.centre))[0]
     turned = mirrored_image(view)
     matrix = view.geometry.detector_to_ras.copy()
     matrix[:3, 3] += matrix[:3, 0] * (2 * column - view.image.shape[1] + 1)
     turned = replace(turned, geometry=ViewGeometry(view.geometry.source_ras, matrix, view.geometry.shape))
     views = tuple(turned if number == mirrored else one for number, one in enumerate(trial.views))
-    refinement = judged(views, phantom_model, trial.truth["L3"])
-    ((verdict, reason),) = flip_findings(try_flips(views, phantom_model, refinement))
+    refinement = judged(views, phantom_vertebra, trial.truth["L3"])
+    ((verdict, reason),) = flip_findings(try_flips(views, phantom_vertebra, refinement))
     assert (verdict, reason.code) == ("reject", "mirrored")
     assert f"View {view.name} " in reason.message
     assert "left to right" in reason.message
@@ -94,11 +94,11 @@ def turned(geometry: ViewGeometry) -> RigidTransform:
 
 @pytest.mark.parametrize("move", [lower, turned])
 def test_a_detector_that_stands_elsewhere_is_seen_where_views_can_show_it(
-    trial: RegistrationCase, phantom_model: VertebraAnatomy, move: Callable[[ViewGeometry], RigidTransform]
+    trial: RegistrationCase, phantom_vertebra: VertebraAnatomy, move: Callable[[ViewGeometry], RigidTransform]
 ) -> None:
     views = with_lateral_detector(trial.views, move)
     wishes = view_wishes(
-        judged(views, phantom_model, absorbed(trial, views, phantom_model)), phantom_model, ["AP", "LAT"]
+        judged(views, phantom_vertebra, absorbed(trial, views, phantom_vertebra)), phantom_vertebra, ["AP", "LAT"]
     )
     ((verdict, reason),) = view_findings(wishes)
     assert verdict == "reject"
@@ -107,26 +107,26 @@ def test_a_detector_that_stands_elsewhere_is_seen_where_views_can_show_it(
 
 
 def test_a_detector_moved_across_is_not_claimed_to_be_seen(
-    trial: RegistrationCase, phantom_model: VertebraAnatomy
+    trial: RegistrationCase, phantom_vertebra: VertebraAnatomy
 ) -> None:
     def across(geometry: ViewGeometry) -> RigidTransform:
         return RigidTransform(np.eye(3), 8.0 * unit(geometry.column_step))
 
     views = with_lateral_detector(trial.views, across)
-    pose = absorbed(trial, views, phantom_model)
-    assert np.linalg.norm(pose.apply(phantom_model.centre) - trial.truth["L3"].apply(phantom_model.centre)) > 3.0
-    assert disagreement_mm(view_wishes(judged(views, phantom_model, pose), phantom_model, ["AP", "LAT"])) < 1.0
+    pose = absorbed(trial, views, phantom_vertebra)
+    assert np.linalg.norm(pose.apply(phantom_vertebra.centre) - trial.truth["L3"].apply(phantom_vertebra.centre)) > 3.0
+    assert disagreement_mm(view_wishes(judged(views, phantom_vertebra, pose), phantom_vertebra, ["AP", "LAT"])) < 1.0
 
 
 def test_an_uncertain_geometry_makes_the_predicted_error_larger(
-    trial: RegistrationCase, phantom_model: VertebraAnatomy
+    trial: RegistrationCase, phantom_vertebra: VertebraAnatomy
 ) -> None:
     """Against what chance does: geometries drawn from the sigma, and the pose that absorbs each."""
     sigma = GeometrySigma(np.full(3, 1.5), np.full(3, 1.0), np.full(3, 0.2))
-    truth, points = trial.truth["L3"], phantom_model.surface[::50]
+    truth, points = trial.truth["L3"], phantom_vertebra.surface[::50]
     views = tuple(replace(view, geometry_sigma=sigma) for view in trial.views)
-    centre = truth.apply(phantom_model.centre)
-    surface = truth.apply(phantom_model.surface)
+    centre = truth.apply(phantom_vertebra.centre)
+    surface = truth.apply(phantom_vertebra.surface)
     rng = np.random.default_rng(0)
     errors = []
     for _ in range(40):
@@ -139,7 +139,7 @@ def test_an_uncertain_geometry_makes_the_predicted_error_larger(
             source = view.geometry.source_ras + rng.normal(0.0, sigma.source_mm)
             drawn.append(ViewGeometry(source, moved.matrix @ view.geometry.detector_to_ras, view.geometry.shape))
         pose = absorb(points, truth, drawn, [view.geometry for view in views]).ct_to_world
-        errors.append(np.linalg.norm(pose.apply(phantom_model.surface) - surface, axis=1))
+        errors.append(np.linalg.norm(pose.apply(phantom_vertebra.surface) - surface, axis=1))
     by_geometry = geometry_covariance(views, surface, centre)
     predicted = predicted_surface_error(np.eye(6) * 1e6, surface - centre, 0, by_geometry)
     assert predicted == pytest.approx(np.percentile(np.concatenate(errors), 95), rel=0.25)

@@ -34,9 +34,9 @@ def geometries() -> dict[str, ViewGeometry]:
 
 
 @pytest.fixture(scope="session")
-def truth(phantom_model: VertebraAnatomy) -> RigidTransform:
+def truth(phantom_vertebra: VertebraAnatomy) -> RigidTransform:
     """The CT's pose: turned by 12 degrees, L3 near the isocentre."""
-    at_isocentre = RigidTransform(np.eye(3), -phantom_model.centre)
+    at_isocentre = RigidTransform(np.eye(3), -phantom_vertebra.centre)
     return at_isocentre.rotated_about(np.zeros(3), [0.10, -0.15, 0.12], [8.0, -5.0, 3.0])
 
 
@@ -76,11 +76,11 @@ def take_xrays(phantom_anatomy: ArticulatedAnatomy, geometries: dict[str, ViewGe
 
 
 @pytest.fixture(scope="session")
-def off_by(truth: RigidTransform, phantom_model: VertebraAnatomy) -> Callable[[float, float], RigidTransform]:
+def off_by(truth: RigidTransform, phantom_vertebra: VertebraAnatomy) -> Callable[[float, float], RigidTransform]:
     """The true pose turned by so many degrees about the vertebra and shifted by so many mm."""
 
     def start(degrees: float, shift_mm: float) -> RigidTransform:
         turn = unit([0.6, -0.5, 0.62]) * np.radians(degrees)
-        return truth.rotated_about(truth.apply(phantom_model.centre), turn, unit([0.5, 0.7, -0.5]) * shift_mm)
+        return truth.rotated_about(truth.apply(phantom_vertebra.centre), turn, unit([0.5, 0.7, -0.5]) * shift_mm)
 
     return start

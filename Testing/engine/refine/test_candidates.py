@@ -18,29 +18,29 @@ OffBy = Callable[[float, float], RigidTransform]
 def choose(
     take_xrays: Callable[..., tuple[XRayView, ...]],
     moved_apart: dict[str, RigidTransform],
-    phantom_model: VertebraAnatomy,
+    phantom_vertebra: VertebraAnatomy,
     truth: RigidTransform,
 ) -> Callable[..., Candidate]:
     views = take_xrays(moved_apart)
     parts = (
-        phantom_model.vertebra_part,
-        phantom_model.surroundings_part.sampled_every(4.0),
-        *(part.sampled_every(3.0) for part in phantom_model.neighbour_parts),
+        phantom_vertebra.vertebra_part,
+        phantom_vertebra.surroundings_part.sampled_every(4.0),
+        *(part.sampled_every(3.0) for part in phantom_vertebra.neighbour_parts),
     )
-    observation = Observation.around(views, truth.apply(phantom_model.centre), 128.0, 64)
+    observation = Observation.around(views, truth.apply(phantom_vertebra.centre), 128.0, 64)
 
     def chosen(*poses: tuple[str, RigidTransform]) -> Candidate:
-        return best_candidate(observation, parts, phantom_model, poses, CLICK_SIGMA_MM)
+        return best_candidate(observation, parts, phantom_vertebra, poses, CLICK_SIGMA_MM)
 
     return chosen
 
 
 def test_a_right_start_wins(
-    choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy, phantom_model: VertebraAnatomy
+    choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy, phantom_vertebra: VertebraAnatomy
 ) -> None:
     best = choose(("start", truth), ("whole", off_by(15.0, 20.0)))
     assert best.name == "start"
-    assert mean_distance(phantom_model.surface, best.tried.poses[0], truth) < 0.5
+    assert mean_distance(phantom_vertebra.surface, best.tried.poses[0], truth) < 0.5
 
 
 def test_a_wrong_start_gives_way(choose: Callable[..., Candidate], truth: RigidTransform, off_by: OffBy) -> None:

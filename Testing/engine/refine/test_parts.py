@@ -30,11 +30,11 @@ class Counting:
 
 
 def test_half_resolution_renders_smooth_bodies_in_place(
-    phantom_model: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+    phantom_vertebra: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
+    centre = truth.apply(phantom_vertebra.centre)
     geometry = geometries["LAT"].crop_geometry(centre, 128.0, 64)
-    part = phantom_model.surroundings_part.sampled_every(4.0)
+    part = phantom_vertebra.surroundings_part.sampled_every(4.0)
     full, full_jacobian = part.render_with_jacobian(truth, geometry, centre)
     half, half_jacobian = HalfResolution(part).render_with_jacobian(truth, geometry, centre)
     assert half.shape == full.shape
@@ -46,18 +46,20 @@ def test_half_resolution_renders_smooth_bodies_in_place(
 
 
 @pytest.fixture
-def lateral(geometries: dict[str, ViewGeometry], phantom_model: VertebraAnatomy, truth: RigidTransform) -> ViewGeometry:
-    return geometries["LAT"].crop_geometry(truth.apply(phantom_model.centre), 128.0, 64)
+def lateral(
+    geometries: dict[str, ViewGeometry], phantom_vertebra: VertebraAnatomy, truth: RigidTransform
+) -> ViewGeometry:
+    return geometries["LAT"].crop_geometry(truth.apply(phantom_vertebra.centre), 128.0, 64)
 
 
 @pytest.fixture
-def centre(phantom_model: VertebraAnatomy, truth: RigidTransform) -> np.ndarray:
-    return truth.apply(phantom_model.centre)
+def centre(phantom_vertebra: VertebraAnatomy, truth: RigidTransform) -> np.ndarray:
+    return truth.apply(phantom_vertebra.centre)
 
 
 @pytest.fixture
-def part(phantom_model: VertebraAnatomy) -> Counting:
-    return Counting(phantom_model.surroundings_part.sampled_every(4.0))
+def part(phantom_vertebra: VertebraAnatomy) -> Counting:
+    return Counting(phantom_vertebra.surroundings_part.sampled_every(4.0))
 
 
 def moved(pose: RigidTransform, centre: np.ndarray, reach: float) -> RigidTransform:
@@ -90,10 +92,10 @@ def test_an_expanded_body_that_came_far_is_rendered_anew(
 
 
 def test_each_view_has_an_expansion_of_its_own(
-    phantom_model: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+    phantom_vertebra: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
-    part = phantom_model.surroundings_part.sampled_every(4.0)
+    centre = truth.apply(phantom_vertebra.centre)
+    part = phantom_vertebra.surroundings_part.sampled_every(4.0)
     linearised = LinearisedPart(part)
     for geometry in (view.crop_geometry(centre, 128.0, 32) for view in geometries.values()):
         torch.testing.assert_close(

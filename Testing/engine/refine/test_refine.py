@@ -28,8 +28,8 @@ def apart_views(take_xrays: TakeXRays, moved_apart: Poses) -> tuple[XRayView, ..
 
 
 @pytest.fixture(scope="module")
-def refined_apart(apart_views: tuple[XRayView, ...], phantom_model: VertebraAnatomy, off_by: OffBy) -> Refinement:
-    return refine(apart_views, phantom_model, off_by(10.0, 8.0))
+def refined_apart(apart_views: tuple[XRayView, ...], phantom_vertebra: VertebraAnatomy, off_by: OffBy) -> Refinement:
+    return refine(apart_views, phantom_vertebra, off_by(10.0, 8.0))
 
 
 def error(pose: RigidTransform, truth: RigidTransform, vertebra: VertebraAnatomy) -> float:
@@ -38,29 +38,29 @@ def error(pose: RigidTransform, truth: RigidTransform, vertebra: VertebraAnatomy
 
 
 def test_a_spine_moved_as_a_whole_registers_back(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
     start = off_by(10.0, 8.0)
-    found = refine(take_xrays(rigid_poses), phantom_model, start)
-    assert error(start, truth, phantom_model) > 7.0
-    assert error(found.ct_to_world, truth, phantom_model) < 0.3
+    found = refine(take_xrays(rigid_poses), phantom_vertebra, start)
+    assert error(start, truth, phantom_vertebra) > 7.0
+    assert error(found.ct_to_world, truth, phantom_vertebra) < 0.3
     assert found.final.correlation.min() > 0.9
     assert not found.restarted
 
 
 def test_a_vertebra_among_moved_neighbours_registers_back(
-    refined_apart: Refinement, phantom_model: VertebraAnatomy, truth: RigidTransform
+    refined_apart: Refinement, phantom_vertebra: VertebraAnatomy, truth: RigidTransform
 ) -> None:
     """The rigid CT lands elsewhere; letting the parts move apart finds the vertebra."""
-    assert error(refined_apart.ct_to_world, truth, phantom_model) < 0.3
-    assert error(refined_apart.whole.poses[0], truth, phantom_model) > 0.3
+    assert error(refined_apart.ct_to_world, truth, phantom_vertebra) < 0.3
+    assert error(refined_apart.whole.poses[0], truth, phantom_vertebra) > 0.3
 
 
 def test_the_neighbours_and_the_tissue_are_found_too(
-    refined_apart: Refinement, phantom_model: VertebraAnatomy, moved_apart: Poses
+    refined_apart: Refinement, phantom_vertebra: VertebraAnatomy, moved_apart: Poses
 ) -> None:
     for name, found in zip(("L3", "", "L2", "L4"), refined_apart.final.poses, strict=True):
-        assert error(found, moved_apart[name], phantom_model) < 1.5, name
+        assert error(found, moved_apart[name], phantom_vertebra) < 1.5, name
 
 
 def test_refinement_tells_where_it_stands(apart_views: tuple[XRayView, ...], refined_apart: Refinement) -> None:
@@ -70,49 +70,49 @@ def test_refinement_tells_where_it_stands(apart_views: tuple[XRayView, ...], ref
 
 
 def test_gain_and_offset_of_the_images_do_not_matter(
-    apart_views: tuple[XRayView, ...], phantom_model: VertebraAnatomy, off_by: OffBy
+    apart_views: tuple[XRayView, ...], phantom_vertebra: VertebraAnatomy, off_by: OffBy
 ) -> None:
     changed = [
         replace(view, image=(gain * view.image + offset).astype(np.float32))
         for view, gain, offset in zip(apart_views, (0.5, 1.8), (2.0, -1.0), strict=True)
     ]
-    first, again = (align_whole(views, phantom_model, off_by(10.0, 8.0))[0] for views in (apart_views, changed))
-    assert error(again.poses[0], first.poses[0], phantom_model) < 0.02
+    first, again = (align_whole(views, phantom_vertebra, off_by(10.0, 8.0))[0] for views in (apart_views, changed))
+    assert error(again.poses[0], first.poses[0], phantom_vertebra) < 0.02
 
 
 def test_scatter_and_noise_cost_little_and_are_owned_up_to(
     take_xrays: TakeXRays,
     moved_apart: Poses,
     refined_apart: Refinement,
-    phantom_model: VertebraAnatomy,
+    phantom_vertebra: VertebraAnatomy,
     truth: RigidTransform,
     off_by: OffBy,
 ) -> None:
     """With a third of scatter and a few quanta behind the patient the error stays small; the covariance grows."""
-    dim = refine(take_xrays(moved_apart, XRayPhysics(photons=2.0e4)), phantom_model, off_by(10.0, 8.0))
-    assert error(dim.ct_to_world, truth, phantom_model) < 0.8
+    dim = refine(take_xrays(moved_apart, XRayPhysics(photons=2.0e4)), phantom_vertebra, off_by(10.0, 8.0))
+    assert error(dim.ct_to_world, truth, phantom_vertebra) < 0.8
     clean, noisy = (np.sqrt(np.diag(np.linalg.inv(r.final.information))) for r in (refined_apart, dim))
     assert (noisy > 1.5 * clean).all()
     assert noisy.max() < 1.5
 
 
 def test_a_poor_start_sends_alignment_to_other_starts(
-    take_xrays: TakeXRays, moved_apart: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, moved_apart: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
     """From 35 degrees about this axis the given start alone ends at another optimum, 14 mm away."""
     views = take_xrays(moved_apart, XRayPhysics())
-    turned = truth.rotated_about(truth.apply(phantom_model.centre), np.radians(35.0) * unit([0.27, -0.75, -0.6]))
-    aligned, restarted = align_whole(views, phantom_model, turned)
+    turned = truth.rotated_about(truth.apply(phantom_vertebra.centre), np.radians(35.0) * unit([0.27, -0.75, -0.6]))
+    aligned, restarted = align_whole(views, phantom_vertebra, turned)
     assert restarted
     assert aligned.correlation.min() > POOR_START
-    assert error(aligned.poses[0], truth, phantom_model) < 1.5
+    assert error(aligned.poses[0], truth, phantom_vertebra) < 1.5
 
 
 def test_a_start_that_leads_home_is_kept(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
-    aligned, restarted = align_whole(take_xrays(rigid_poses), phantom_model, off_by(25.0, 5.0))
-    assert error(aligned.poses[0], truth, phantom_model) < 0.3
+    aligned, restarted = align_whole(take_xrays(rigid_poses), phantom_vertebra, off_by(25.0, 5.0))
+    assert error(aligned.poses[0], truth, phantom_vertebra) < 0.3
     assert not restarted
 
 
@@ -124,9 +124,9 @@ def part_of(view: XRayView, columns: int) -> XRayView:
 
 
 def test_what_lies_outside_the_image_never_matters(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
+    centre = truth.apply(phantom_vertebra.centre)
     cut = [part_of(view, 115) for view in take_xrays(rigid_poses)]
     observed = Observation.around(cut, centre, 128.0, 64)
     outside = observed.valid < 0.5
@@ -134,20 +134,20 @@ def test_what_lies_outside_the_image_never_matters(
     junk = observed.images.clone()
     junk[outside] = 50.0 * torch.rand(int(outside.sum()), generator=torch.Generator().manual_seed(0))
 
-    whole = (phantom_model.whole_part.sampled_every(4.0),)
+    whole = (phantom_vertebra.whole_part.sampled_every(4.0),)
     resolutions = [Resolution(sigma_mm, 10, surround_weight=0.15, dilation_mm=6.0) for sigma_mm in (8.0, 5.0, 3.0)]
     found = []
     for images in (observed.images, junk):
-        refiner = Refiner(replace(observed, images=images), whole, centre, silhouette=phantom_model.vertebra_part)
+        refiner = Refiner(replace(observed, images=images), whole, centre, silhouette=phantom_vertebra.vertebra_part)
         found.append(refiner.run(Estimate([off_by(8.0, 5.0)]), resolutions).poses[0])
-    assert error(found[0], truth, phantom_model) < 0.5
-    assert error(found[1], found[0], phantom_model) < 1e-4
+    assert error(found[0], truth, phantom_vertebra) < 0.5
+    assert error(found[1], found[0], phantom_vertebra) < 1e-4
 
 
 def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
+    centre = truth.apply(phantom_vertebra.centre)
     views = take_xrays(rigid_poses)
     observed = Observation.around([part_of(views[0], 96), views[1]], centre, 128.0, 64)
     assert observed.images.shape == observed.valid.shape == (2, 64, 64)
@@ -159,9 +159,9 @@ def test_an_observation_is_centred_on_the_vertebra_and_knows_its_edges(
 
 
 def test_a_binned_observation_is_the_coarser_one(
-    take_xrays: TakeXRays, rigid_poses: Poses, phantom_model: VertebraAnatomy, truth: RigidTransform
+    take_xrays: TakeXRays, rigid_poses: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
+    centre = truth.apply(phantom_vertebra.centre)
     views = take_xrays(rigid_poses)
     cut = [part_of(views[0], 96), views[1]]
     binned, coarse = Observation.around(cut, centre, 128.0, 64).binned(2), Observation.around(cut, centre, 128.0, 32)
@@ -175,19 +175,19 @@ def test_a_binned_observation_is_the_coarser_one(
 
 
 def test_the_prior_decides_how_far_bodies_may_come_apart(
-    apart_views: tuple[XRayView, ...], phantom_model: VertebraAnatomy, truth: RigidTransform
+    apart_views: tuple[XRayView, ...], phantom_vertebra: VertebraAnatomy, truth: RigidTransform
 ) -> None:
-    centre = truth.apply(phantom_model.centre)
+    centre = truth.apply(phantom_vertebra.centre)
     observed = Observation.around(apart_views, centre, 128.0, 64)
     parts = (
-        phantom_model.vertebra_part,
-        phantom_model.surroundings_part.sampled_every(4.0),
-        *(part.sampled_every(3.0) for part in phantom_model.neighbour_parts),
+        phantom_vertebra.vertebra_part,
+        phantom_vertebra.surroundings_part.sampled_every(4.0),
+        *(part.sampled_every(3.0) for part in phantom_vertebra.neighbour_parts),
     )
     strayed = []
     for shift_mm in (0.01, 1.2):
         refiner = Refiner(observed, parts, centre, RelativePrior(shift_mm / 30.0, shift_mm))
         found = refiner.run(Estimate([truth] * 4), [Resolution(4.0, 4, surround_weight=0.15, dilation_mm=5.0)]).poses
-        strayed.append([error(pose, found[0], phantom_model) for pose in found[1:]])
+        strayed.append([error(pose, found[0], phantom_vertebra) for pose in found[1:]])
     assert max(strayed[0]) < 0.1
     assert min(strayed[1]) > 0.5

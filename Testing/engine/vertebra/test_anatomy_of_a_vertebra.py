@@ -71,34 +71,35 @@ def test_neighbours_of_the_real_vertebrae_are_found(real_labels: Volume) -> None
     assert neighbouring_labels(real_labels, 33, body_centre(real_labels, 33)) == [32, 34]
 
 
-def test_the_model_describes_the_vertebra_asked_for(
-    phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine
+def test_the_anatomy_describes_the_vertebra_asked_for(
+    phantom_vertebra: VertebraAnatomy, phantom_spine: PhantomSpine
 ) -> None:
     frame = phantom_spine.frames["L3"]
-    assert phantom_model.level == Level("L3", phantom_spine.levels["L3"])
-    np.testing.assert_allclose(phantom_model.centre, frame.translation, atol=4.0)
-    assert phantom_model.surface.shape == (2000, 3)
-    assert np.linalg.norm(phantom_model.surface - phantom_model.centre, axis=1).max() < 90.0
+    assert phantom_vertebra.level == Level("L3", phantom_spine.levels["L3"])
+    np.testing.assert_allclose(phantom_vertebra.centre, frame.translation, atol=4.0)
+    assert phantom_vertebra.surface.shape == (2000, 3)
+    assert np.linalg.norm(phantom_vertebra.surface - phantom_vertebra.centre, axis=1).max() < 90.0
     true_pitch = min(
         np.linalg.norm(phantom_spine.frames[other].translation - frame.translation) for other in ("L2", "L4")
     )
-    assert phantom_model.level_spacing_mm == pytest.approx(true_pitch, abs=5.0)
+    assert phantom_vertebra.level_spacing_mm == pytest.approx(true_pitch, abs=5.0)
 
 
-def test_the_models_volumes_are_where_and_what_they_should_be(
-    phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine
+def test_its_volumes_are_where_and_what_they_should_be(
+    phantom_vertebra: VertebraAnatomy, phantom_spine: PhantomSpine
 ) -> None:
-    assert len(phantom_model.neighbours) == 2
-    for neighbour, label in zip(phantom_model.neighbours, ("L2", "L4"), strict=True):
+    assert len(phantom_vertebra.neighbours) == 2
+    for neighbour, label in zip(phantom_vertebra.neighbours, ("L2", "L4"), strict=True):
         assert_fine_cubes(neighbour)
         middle = neighbour.to_ras((np.array(neighbour.size) - 1) / 2)
         assert np.linalg.norm(middle - phantom_spine.frames[label].translation) < 40.0
-    np.testing.assert_allclose(phantom_model.mask.spacing, VERTEBRA_VOXEL_MM)
-    assert 0.0 <= phantom_model.mask.array.min() <= phantom_model.mask.array.max() <= 1.0
-    assert phantom_model.mask.sample(phantom_model.centre) == pytest.approx(1.0)
-    for volume in (phantom_model.surroundings, phantom_model.whole):
+    np.testing.assert_allclose(phantom_vertebra.mask.spacing, VERTEBRA_VOXEL_MM)
+    assert 0.0 <= phantom_vertebra.mask.array.min() <= phantom_vertebra.mask.array.max() <= 1.0
+    assert phantom_vertebra.mask.sample(phantom_vertebra.centre) == pytest.approx(1.0)
+    for volume in (phantom_vertebra.surroundings, phantom_vertebra.whole):
         assert_fine_cubes(volume)
-    at_centre = [float(v.sample(phantom_model.centre)) for v in (phantom_model.surroundings, phantom_model.whole)]
+    volumes = (phantom_vertebra.surroundings, phantom_vertebra.whole)
+    at_centre = [float(volume.sample(phantom_vertebra.centre)) for volume in volumes]
     assert at_centre[0] == pytest.approx(0.0208, abs=3e-4)
     assert at_centre[1] > at_centre[0]
 
@@ -109,24 +110,24 @@ def assert_fine_cubes(volume: Volume) -> None:
     assert volume.spacing[0] <= 2.0
 
 
-def test_the_gaussians_hold_the_vertebras_mass(phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine) -> None:
-    split = split_parts(phantom_spine.ct, phantom_spine.labels, [phantom_model.level.label])
-    excess = split.excess[phantom_model.level.label]
-    gaussians = phantom_model.gaussians
+def test_the_gaussians_hold_the_vertebras_mass(phantom_vertebra: VertebraAnatomy, phantom_spine: PhantomSpine) -> None:
+    split = split_parts(phantom_spine.ct, phantom_spine.labels, [phantom_vertebra.level.label])
+    excess = split.excess[phantom_vertebra.level.label]
+    gaussians = phantom_vertebra.gaussians
     masses = gaussians.densities * (2 * np.pi) ** 1.5 * gaussians.log_scales.sum(dim=1).exp()
     assert float(masses.sum()) == pytest.approx(float(excess.array.sum() * excess.spacing.prod()), rel=0.05)
 
 
-def test_the_mask_renders_as_the_vertebras_thickness(phantom_model: VertebraAnatomy) -> None:
-    thickness = phantom_model.mask_part.render(POSE, view("LAT", POSE.apply(phantom_model.centre)))
+def test_the_mask_renders_as_the_vertebras_thickness(phantom_vertebra: VertebraAnatomy) -> None:
+    thickness = phantom_vertebra.mask_part.render(POSE, view("LAT", POSE.apply(phantom_vertebra.centre)))
     assert 30.0 < float(thickness[64, 64]) < 65.0
     assert float(thickness[0].abs().max()) == 0.0
 
 
 def test_preparing_reports_progress_up_to_the_end(
-    phantom_model: VertebraAnatomy, preparation_progress: list[float]
+    phantom_vertebra: VertebraAnatomy, preparation_progress: list[float]
 ) -> None:
-    assert phantom_model.gaussians.means.shape == (2000, 3)
+    assert phantom_vertebra.gaussians.means.shape == (2000, 3)
     assert preparation_progress == sorted(preparation_progress)
     assert preparation_progress[-1] == pytest.approx(1.0)
 
@@ -138,10 +139,11 @@ def test_a_label_that_is_not_there_is_refused(phantom_spine: PhantomSpine) -> No
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_background_and_splats_make_the_full_image_of_the_phantom(
-    direction: str, phantom_model: VertebraAnatomy, phantom_spine: PhantomSpine
+    direction: str, phantom_vertebra: VertebraAnatomy, phantom_spine: PhantomSpine
 ) -> None:
-    split = split_parts(phantom_spine.ct, phantom_spine.labels, [phantom_model.level.label])
-    assert_parts_make_the_whole(direction, phantom_spine.ct, split, phantom_model.vertebra_part, phantom_model.centre)
+    split = split_parts(phantom_spine.ct, phantom_spine.labels, [phantom_vertebra.level.label])
+    vertebra = phantom_vertebra.vertebra_part
+    assert_parts_make_the_whole(direction, phantom_spine.ct, split, vertebra, phantom_vertebra.centre)
 
 
 def test_background_and_splats_make_the_full_image_of_a_real_vertebra(real_ct: Volume, real_labels: Volume) -> None:
@@ -179,16 +181,17 @@ def gradients(image: np.ndarray) -> np.ndarray:
     return np.stack([ndimage.gaussian_filter(image, 1.0, order=order) for order in ((0, 1), (1, 0))])
 
 
-def test_a_bodys_image_and_its_jacobian_agree(phantom_model: VertebraAnatomy) -> None:
-    geometry = view("oblique", POSE.apply(phantom_model.centre))
-    image, jacobian = phantom_model.vertebra_part.render_with_jacobian(POSE, geometry, POSE.apply(phantom_model.centre))
-    torch.testing.assert_close(image, phantom_model.vertebra_part.render(POSE, geometry), rtol=0, atol=1e-4)
+def test_a_bodys_image_and_its_jacobian_agree(phantom_vertebra: VertebraAnatomy) -> None:
+    geometry = view("oblique", POSE.apply(phantom_vertebra.centre))
+    vertebra = phantom_vertebra.vertebra_part
+    image, jacobian = vertebra.render_with_jacobian(POSE, geometry, POSE.apply(phantom_vertebra.centre))
+    torch.testing.assert_close(image, vertebra.render(POSE, geometry), rtol=0, atol=1e-4)
     assert jacobian.shape == (6, 128, 128)
 
 
 @pytest.mark.slow
 def test_of_a_long_ct_only_the_vertebras_surroundings_are_looked_at(
-    phantom_spine: PhantomSpine, phantom_model: VertebraAnatomy
+    phantom_spine: PhantomSpine, phantom_vertebra: VertebraAnatomy
 ) -> None:
     """Slices a metre further up change nothing of what a ray through the vertebra meets."""
     ct, labels = phantom_spine.ct, phantom_spine.labels
@@ -197,6 +200,6 @@ def test_of_a_long_ct_only_the_vertebras_surroundings_are_looked_at(
     longer[1][labels.size[2] :] = 0
     tall, tall_labels = (Volume(array, volume.index_to_ras) for array, volume in zip(longer, (ct, labels), strict=True))
     vertebra = build_vertebra_anatomy(tall, tall_labels, Level("L3", phantom_spine.levels["L3"]))
-    np.testing.assert_allclose(vertebra.centre, phantom_model.centre)
+    np.testing.assert_allclose(vertebra.centre, phantom_vertebra.centre)
     height = vertebra.whole.size[2] * vertebra.whole.spacing[2]
     assert height < 2 * REACH_MM + 150.0

@@ -87,7 +87,7 @@ def test_ready_comes_first_and_names_the_process(a_worker: RunningWorker) -> Non
 
 
 @pytest.mark.slow
-def test_a_second_registration_builds_no_model_though_the_first_was_cut_short(
+def test_a_second_registration_builds_no_vertebra_though_the_first_was_cut_short(
     a_worker: RunningWorker, a_case: Path, tmp_path: Path
 ) -> None:
     a_worker.send(id=0, command="register", case=str(a_case), out="never-written")
