@@ -29,7 +29,7 @@ SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engin
 PACKAGES = $(patsubst RadGSReg/radgs/%/__init__.py,radgs.%,$(wildcard RadGSReg/radgs/*/__init__.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-panel test-slicer-5.10 golden lint format fuzz screenshots pictures docs wheel install clean distclean
+.PHONY: help demo test test-slow coverage test-panel test-slicer-5.10 golden lint format fuzz screenshots pictures docs wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(INSTALLED) ## run the tests but the slow ones (ARGS="-k splat" for some 
 
 test-slow: $(INSTALLED) ## run the tests that take long, which `make test` leaves out
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -m slow $(ARGS)
+
+coverage: $(INSTALLED) ## run the tests but the slow ones, and tell which lines of module and engine no test ran
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --cov --cov-report term-missing $(ARGS)
 
 test-panel: $(INSTALLED) ## test the panel with Slicer's own Python files: SLICER_SOURCE=PATH names Slicer's source tree
 	@test -d "$(SLICER_SOURCE)/Base/Python/slicer" || { echo "SLICER_SOURCE names no source tree of 3D Slicer: git clone --depth 1 --branch 5.10 https://github.com/Slicer/Slicer, then make test-panel SLICER_SOURCE=Slicer" >&2; exit 1; }
@@ -84,7 +87,7 @@ install: $(INSTALLED) ## make .venv and install the pinned versions, nothing mor
 	@echo "$(VENV) is ready."
 
 clean: ## remove builds, caches and the demo's result
-	rm -rf build dist RadGSReg/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(OUT)
+	rm -rf build dist .coverage* RadGSReg/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis $(OUT)
 	find RadGSReg Testing Resources -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove the environments
