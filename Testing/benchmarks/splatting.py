@@ -23,9 +23,10 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 import real_ct_data
+from grids import isotropic_grid
 
 from radgs.gaussians import RadiativeGaussians, fit, splat, splat_poses, splat_with_pose_jacobian, voxelize
-from radgs.geometry import ViewGeometry, Volume, isotropic_grid
+from radgs.geometry import ViewGeometry, Volume
 from radgs.vertebra.anatomy import resampled_isotropic, split_parts
 
 CROP_MM = 128.0

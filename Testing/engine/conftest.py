@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from grids import isotropic_grid
 
 from radgs.case import InitialPose, Level, RegistrationCase
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, isotropic_grid, unit
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView, unit
 from radgs.phantom import PhantomSpine, make_spine
 
 if TYPE_CHECKING:  # these need torch, and many tests do not

@@ -1,10 +1,9 @@
-"""Statistics of trials: intervals, summaries and the capture range."""
+"""Statistics of trials: intervals and summaries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +12,6 @@ from scipy.stats import binomtest, bootstrap
 from radgs.geometry import FloatArray
 
 Interval = tuple[float, float]
-
-#: Success within a capture-range bin.
-CAPTURE_SUCCESS = 0.95
 
 
 @dataclass(frozen=True)
@@ -77,23 +73,6 @@ class TrialSummary:
             name: (list(value) if isinstance(value, tuple) else value) if np.isfinite(value).all() else None
             for name, value in values.items()
         }
-
-
-@dataclass(frozen=True)
-class CaptureBin:
-    """Trials whose start was off by ``low`` to ``high`` (mm or degrees)."""
-
-    low: float
-    high: float
-    success: Proportion
-
-
-@dataclass(frozen=True)
-class CaptureRange:
-    """How far off a start may be: ``reach`` is the end of the last bin before success first falls below 95 %."""
-
-    reach: float
-    bins: tuple[CaptureBin, ...]
 
 
 def clopper_pearson_interval(successes: int, n: int) -> Interval:
@@ -189,32 +168,3 @@ def summarise_trials(errors_mm: ArrayLike, vertebrae: Sequence[Hashable], seed: 
         success_1mm=Proportion.of(has_pose & (errors < 1.0)),
         success_2mm=Proportion.of(has_pose & (errors < 2.0)),
     )
-
-
-def capture_range(
-    offsets: ArrayLike, successes: ArrayLike, edges: Sequence[float], required: float = CAPTURE_SUCCESS
-) -> CaptureRange:
-    """How far off a start may be with at least 95 % success, from trials with known offsets.
-
-    Args:
-        offsets: (N,) how far off each trial started, mm or degrees.
-        successes: (N,) whether it succeeded.
-        edges: Rising bin edges; the last bin includes its upper edge. Trials outside are left out.
-        required: Share of successes that a bin needs.
-
-    Returns:
-        The bins, and the upper edge of the last one before the first that is empty or falls short; the first edge when
-        the first bin does. A bin beyond a failed one does not count, however well it did.
-    """
-    distances = np.asarray(offsets, dtype=np.float64)
-    succeeded = np.asarray(successes, dtype=bool)
-    bins = []
-    for low, high in pairwise(edges):
-        inside = (distances >= low) & ((distances <= high) if high == edges[-1] else (distances < high))
-        bins.append(CaptureBin(float(low), float(high), Proportion.of(succeeded[inside])))
-    reach = float(edges[0])
-    for capture_bin in bins:
-        if not capture_bin.success.n or capture_bin.success.fraction < required:
-            break
-        reach = capture_bin.high
-    return CaptureRange(reach, tuple(bins))

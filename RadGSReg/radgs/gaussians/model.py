@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
 import roma
@@ -80,10 +79,6 @@ class RadiativeGaussians:
         """(N, 3, 3) covariances, mm^2."""
         axes = self.rotations() * torch.exp(self.log_scales)[:, None, :]
         return axes @ axes.transpose(1, 2)
-
-    def masses(self) -> Tensor:
-        """(N,) integrals of each Gaussian over space, mm^2 (1/mm times mm^3)."""
-        return self.densities * torch.exp(self.log_scales.sum(dim=1)) * (2 * math.pi) ** 1.5
 
     def transformed(self, rotation: Tensor, translation: Tensor) -> RadiativeGaussians:
         """The Gaussians after the rigid motion x -> R x + t; differentiable in everything.

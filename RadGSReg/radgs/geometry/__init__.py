@@ -10,7 +10,7 @@ from radgs.geometry.rigid_transform import (
     unit,
 )
 from radgs.geometry.views import Triangulation, ViewGeometry, XRayView, triangulate
-from radgs.geometry.volume import Volume, isotropic_grid
+from radgs.geometry.volume import Volume
 
 __all__ = [
     "LEVER_MM",
@@ -21,7 +21,6 @@ __all__ = [
     "Volume",
     "XRayView",
     "angle_between",
-    "isotropic_grid",
     "largest_distance",
     "mean_distance",
     "triangulate",

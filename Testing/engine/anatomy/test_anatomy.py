@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from grids import isotropic_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from radgs.anatomy import (
 )
 from radgs.anatomy.levels import level_doubts
 from radgs.errors import CaseError
-from radgs.geometry import RigidTransform, Volume, angle_between, isotropic_grid
+from radgs.geometry import RigidTransform, Volume, angle_between
 from radgs.io.volumes import read_labels
 from radgs.phantom import make_spine
 

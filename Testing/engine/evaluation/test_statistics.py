@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radgs.evaluation.statistics import (
-    capture_range,
     clustered_bootstrap_interval,
     summarise_trials,
     wilson_interval,
@@ -86,23 +85,3 @@ def test_a_summary_of_nothing_but_failures_is_still_written():
     assert written["n"] == written["without_result"] == 2
     assert written["median_mtre_mm"] is None
     assert written["success_2mm"] == 0.0
-
-
-def test_the_capture_range_ends_where_success_first_falls_below_95_percent():
-    offsets = np.repeat([2.5, 7.5, 12.5, 17.5], 20)
-    successes = np.ones(80, dtype=bool)
-    successes[20] = False  # 19 of 20: just enough
-    successes[40:42] = False  # 18 of 20: not enough
-    result = capture_range(offsets, successes, edges=[0, 5, 10, 15, 20])
-    assert result.reach == 10.0
-    assert [b.success.successes for b in result.bins] == [20, 19, 18, 20]
-
-
-def test_an_untested_bin_does_not_count_as_captured():
-    assert capture_range([1.0, 12.0], [True, True], edges=[0, 5, 10, 15]).reach == 5.0
-    assert capture_range([1.0], [False], edges=[0, 5, 10]).reach == 0.0
-
-
-def test_the_last_bin_holds_its_upper_edge():
-    result = capture_range([5.0, 10.0, 10.1], [True, True, False], edges=[0, 5, 10])
-    assert [b.success.n for b in result.bins] == [0, 2]

@@ -15,6 +15,7 @@ from radgs.geometry import ViewGeometry
 
 MakeGaussians = Callable[..., RadiativeGaussians]
 MakeView = Callable[..., ViewGeometry]
+MassesOf = Callable[[RadiativeGaussians], Tensor]
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,12 @@ def make_gaussians() -> MakeGaussians:
         return RadiativeGaussians(means, log_scales, normal(count, 4), densities).to(dtype=dtype)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def masses_of() -> MassesOf:
+    """(N,) integrals of each Gaussian over space, mm^2 (1/mm times mm^3)."""
+    return lambda gaussians: gaussians.densities * torch.exp(gaussians.log_scales.sum(dim=1)) * (2 * math.pi) ** 1.5
 
 
 @pytest.fixture(scope="session")

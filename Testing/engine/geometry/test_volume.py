@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from grids import isotropic_grid
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from radgs.geometry import RigidTransform, Volume, isotropic_grid
+from radgs.geometry import RigidTransform, Volume
 
 turns = arrays(np.float64, 3, elements=st.floats(-1.7, 1.7))
 spacings = arrays(np.float64, 3, elements=st.floats(0.3, 5.0))

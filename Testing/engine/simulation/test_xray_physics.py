@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radgs.simulation import XRayPhysics
-from radgs.simulation.xray_physics import display, expose, line_integrals_from_intensity
+from radgs.simulation.xray_physics import expose, line_integrals_from_intensity
 
 #: Neither scatter nor blur nor read-out noise: a beam, an absorber and quanta.
 PLAIN = XRayPhysics(photons=2.0e4, scatter_to_primary=0.0, blur_sigma_mm=0.0, electronic_noise=0.0)
@@ -73,30 +73,8 @@ def test_blur_widens_edges_and_keeps_the_quanta(bar: np.ndarray) -> None:
     assert np.abs(np.diff(soft, axis=0)).max() < 0.3 * np.abs(np.diff(sharp, axis=0)).max()
 
 
-def test_the_collimator_blanks_its_share_of_each_side(bar: np.ndarray) -> None:
-    blades = XRayPhysics(collimation=(0.1, 0.2, 0.25, 0.05))
-    intensity = expose(bar, blades, PIXEL_MM)
-    open_field = intensity > 0
-    assert open_field[20:76, 9:72].all()
-    assert open_field.sum() == 56 * 63
-
-
 def test_the_same_seed_gives_the_same_noise(bar: np.ndarray) -> None:
     first, again, other = (expose(bar, XRayPhysics(), PIXEL_MM, np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert (first != other).mean() > 0.9
     assert (first >= 0).all()
-
-
-@pytest.mark.parametrize("gamma", [0.6, 1.0, 2.2])
-def test_a_displayed_picture_orders_pixels_as_the_line_integrals_do(gamma: float) -> None:
-    line_integrals = np.random.default_rng(0).gamma(4.0, 0.7, (50, 60)).astype(np.float32)
-    picture = display(line_integrals, gamma=gamma, bits=12)
-    order = np.argsort(line_integrals, axis=None)
-    assert (np.diff(picture.ravel()[order].astype(int)) >= 0).all()
-    assert picture.min() == 0
-    assert picture.max() == 4095
-
-
-def test_a_uniform_image_can_be_displayed() -> None:
-    assert (display(np.full((4, 5), 2.0, dtype=np.float32)) == 0).all()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from grids import isotropic_grid
 
-from radgs.geometry import RigidTransform, Volume, isotropic_grid
+from radgs.geometry import RigidTransform, Volume
 from radgs.geometry.roi import roi_index_to_ras
 from radgs.vertebra import PosedVertebra
 

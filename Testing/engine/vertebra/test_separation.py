@@ -6,10 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from grids import isotropic_grid
 from scipy import ndimage
 
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
-from radgs.geometry import RigidTransform, Volume, isotropic_grid
+from radgs.geometry import RigidTransform, Volume
 from radgs.phantom import PhantomSpine
 from radgs.vertebra.separation import (
     SLAB_VOXELS,

@@ -11,13 +11,14 @@ import pytest
 import SimpleITK
 import slicer
 import torch
+from grids import isotropic_grid
 from scene_parts import POSE
 
 from radgs.case import LevelResult, Reason, RegistrationResult
 from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, voxelize
 from radgs.gaussians.ply import save_ply
-from radgs.geometry import RigidTransform, Volume, isotropic_grid
+from radgs.geometry import RigidTransform, Volume
 from radgs.io.transforms import write_transform
 from radgs.io.volumes import write_volume
 

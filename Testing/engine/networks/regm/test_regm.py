@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from grids import isotropic_grid
 
 from radgs.drr import WATER
-from radgs.geometry import RigidTransform, isotropic_grid, mean_distance
+from radgs.geometry import RigidTransform, mean_distance
 from radgs.networks.regm import RegM, moved
 from radgs.networks.regm.loss import geodesic_loss, mtre_loss, pose_loss, surface_distance, translation_loss
 from radgs.vertebra import PosedVertebra
