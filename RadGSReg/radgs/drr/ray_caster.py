@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class VolumeRenderer:
@@ -46,7 +50,7 @@ class VolumeRenderer:
         other._step_mm = step_mm
         return other
 
-    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W), dimensionless.
 
         Args:
@@ -59,7 +63,7 @@ class VolumeRenderer:
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: ArrayLike
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
         """Line integrals (H, W) and their derivative (6, H, W) in a left-multiplied twist of the pose.
 
         The twist is a rotation about ``centre`` (world mm; 3 radians) and a translation (3 mm). With g the gradient of
@@ -157,7 +161,7 @@ class _Rays:
         return flat.reshape(-1, *self.shape)
 
 
-def _gradient_in_ras(array: Tensor, index_to_ras: FloatArray) -> list[Tensor]:
+def _gradient_in_ras(array: Float[Tensor, "D H W"], index_to_ras: FloatArray) -> list[Float[Tensor, "D H W"]]:
     """Central differences of (D, H, W) along R, A, S, per mm."""
     along_k, along_j, along_i = torch.gradient(array)
     index_gradient = torch.stack([along_i, along_j, along_k])

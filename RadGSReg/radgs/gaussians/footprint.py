@@ -15,12 +15,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.geometry import ViewGeometry
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Gaussians whose centre is not at least this far in front of the source plane are not seen, mm.
 NEAREST_MM = 1e-3
@@ -41,7 +45,9 @@ class Detectors:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, geometry: ViewGeometry, rotations: Tensor, translations: Tensor) -> Detectors:
+    def of(
+        cls, geometry: ViewGeometry, rotations: Float[Tensor, "B 3 3"], translations: Float[Tensor, "B 3"]
+    ) -> Detectors:
         """The view under object-to-world poses: what moves the object forwards moves the view backwards.
 
         Args:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import roma
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +24,10 @@ class RadiativeGaussians:
         densities: (N,) attenuation at the centre, 1/mm; negative where the object attenuates less than around it.
     """
 
-    means: Tensor
-    log_scales: Tensor
-    quaternions: Tensor
-    densities: Tensor
+    means: Float[Tensor, "N 3"]
+    log_scales: Float[Tensor, "N 3"]
+    quaternions: Float[Tensor, "N 4"]
+    densities: Float[Tensor, " N"]
 
     def __post_init__(self) -> None:
         count = self.means.shape[0]
@@ -54,7 +58,7 @@ class RadiativeGaussians:
         """The same Gaussians outside the autograd graph."""
         return RadiativeGaussians(*(tensor.detach() for tensor in self.tensors()))
 
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def tensors(self) -> tuple[Float[Tensor, "N 3"], Float[Tensor, "N 3"], Float[Tensor, "N 4"], Float[Tensor, " N"]]:
         """Means, log-scales, quaternions and densities."""
         return self.means, self.log_scales, self.quaternions, self.densities
 
@@ -62,25 +66,25 @@ class RadiativeGaussians:
         """Both sets together: attenuations add."""
         return RadiativeGaussians(*(torch.cat(pair) for pair in zip(self.tensors(), other.tensors(), strict=True)))
 
-    def rotations(self) -> Tensor:
+    def rotations(self) -> Float[Tensor, "N 3 3"]:
         """(N, 3, 3) rotations from each Gaussian's own axes to the frame."""
         return roma.unitquat_to_rotmat(roma.quat_normalize(roma.quat_wxyz_to_xyzw(self.quaternions)))
 
-    def whitening(self) -> Tensor:
+    def whitening(self) -> Float[Tensor, "N 3 3"]:
         """(N, 3, 3) maps V with P = V^T V: V (x - mean) measures offsets in standard deviations."""
         return torch.exp(-self.log_scales)[:, :, None] * self.rotations().transpose(1, 2)
 
-    def precisions(self) -> Tensor:
+    def precisions(self) -> Float[Tensor, "N 3 3"]:
         """(N, 3, 3) inverse covariances P, 1/mm^2."""
         whitening = self.whitening()
         return whitening.transpose(1, 2) @ whitening
 
-    def covariances(self) -> Tensor:
+    def covariances(self) -> Float[Tensor, "N 3 3"]:
         """(N, 3, 3) covariances, mm^2."""
         axes = self.rotations() * torch.exp(self.log_scales)[:, None, :]
         return axes @ axes.transpose(1, 2)
 
-    def transformed(self, rotation: Tensor, translation: Tensor) -> RadiativeGaussians:
+    def transformed(self, rotation: Float[Tensor, "3 3"], translation: Float[Tensor, " 3"]) -> RadiativeGaussians:
         """The Gaussians after the rigid motion x -> R x + t; differentiable in everything.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from radgs.gaussians.splat_dense import accumulate_dense
 from radgs.gaussians.splat_windowed import accumulate_windowed
 from radgs.geometry import ViewGeometry
 from radgs.threads import one_thread
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Backend = Literal["auto", "dense", "windowed"]
 
@@ -25,7 +28,7 @@ def splat(
     geometry: ViewGeometry,
     cutoff_sigma: float | None = DEFAULT_CUTOFF_SIGMA,
     backend: Backend = "auto",
-) -> Tensor:
+) -> Float[Tensor, "H W"]:
     """Line integrals through the Gaussians along the ray of every pixel.
 
     Differentiable in every parameter of the Gaussians, and so in their pose (``RadiativeGaussians.transformed``).
@@ -50,12 +53,12 @@ def splat(
 @one_thread()
 def splat_poses(
     gaussians: RadiativeGaussians,
-    rotations: Tensor,
-    translations: Tensor,
+    rotations: Float[Tensor, "B 3 3"],
+    translations: Float[Tensor, "B 3"],
     geometry: ViewGeometry,
     cutoff_sigma: float | None = DEFAULT_CUTOFF_SIGMA,
     backend: Backend = "auto",
-) -> Tensor:
+) -> Float[Tensor, "B H W"]:
     """``splat`` of one set of Gaussians under many poses, in one pass; differentiable in the poses too.
 
     Args:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from radgs.gaussians.footprint import Footprints
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 #: Elements evaluated at a time, to bound memory.
 CHUNK_ELEMENTS = 1 << 22
 
 
-def accumulate_dense(prints: Footprints, poses: int, shape: tuple[int, int], cutoff_sigma: float | None) -> Tensor:
+def accumulate_dense(
+    prints: Footprints, poses: int, shape: tuple[int, int], cutoff_sigma: float | None
+) -> Float[Tensor, "B H W"]:
     """Sums the line integrals per unit of ray length.
 
     Args:

@@ -9,6 +9,7 @@ two large motions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from numpy.typing import ArrayLike
@@ -22,6 +23,9 @@ from radgs.gaussians.splat_windowed import PixelRuns
 from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.threads import one_thread
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 
 @torch.no_grad()
 @one_thread()
@@ -31,7 +35,7 @@ def splat_with_pose_jacobian(
     centre: ArrayLike,
     pose: RigidTransform | None = None,
     cutoff_sigma: float = DEFAULT_CUTOFF_SIGMA,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
     """Line integrals and their exact derivative in a left-multiplied twist of the Gaussians.
 
     Args:
@@ -69,10 +73,10 @@ class _Pivot:
         basis: (3, 3) columns: column step, row step, and the vector from the source to ``pixel``, mm.
     """
 
-    depth_ratio: Tensor
-    point: Tensor
-    pixel: Tensor
-    basis: Tensor
+    depth_ratio: Float[Tensor, ""]
+    point: Float[Tensor, " 3"]
+    pixel: Float[Tensor, " 2"]
+    basis: Float[Tensor, "3 3"]
 
     @classmethod
     def at(cls, point: Tensor, detectors: Detectors) -> _Pivot:

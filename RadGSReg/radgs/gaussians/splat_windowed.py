@@ -7,6 +7,7 @@ image on the right: images are stored with a margin that is thrown away.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from torch.nn import functional
 
 from radgs.gaussians.footprint import Footprints
 from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,9 @@ class PixelRuns:
         return cls(gaussian.index_select(0, order), start, length, stride, table[:, :2], table[:, 2:5], table[:, 5:])
 
 
-def accumulate_windowed(prints: Footprints, poses: int, shape: tuple[int, int], cutoff_sigma: float) -> Tensor:
+def accumulate_windowed(
+    prints: Footprints, poses: int, shape: tuple[int, int], cutoff_sigma: float
+) -> Float[Tensor, "B H W"]:
     """Sums the line integrals per unit of ray length; same result as ``accumulate_dense`` at the same cutoff.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chord, chunks, enumerate_ranges, integer_range, longest_first, polynomials
 from radgs.threads import one_thread
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 
 @one_thread()
 def voxelize(
@@ -24,7 +27,7 @@ def voxelize(
     index_to_ras: ArrayLike | Tensor,
     shape: tuple[int, int, int],
     cutoff_sigma: float = 4.5,
-) -> Tensor:
+) -> Float[Tensor, "D H W"]:
     """Attenuation at every voxel centre; differentiable (once) in every parameter of the Gaussians.
 
     Args:

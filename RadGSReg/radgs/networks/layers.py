@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Channels that one group of a group normalization holds.
 GROUP_CHANNELS = 8
@@ -24,7 +29,7 @@ class Pointwise(nn.Module):
         self.stride = stride
         self.linear = nn.Linear(inputs, outputs, bias=bias)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Float[Tensor, "B C ..."]) -> Float[Tensor, "B c ..."]:
         """(B, inputs, ...) to (B, outputs, ...)."""
         if self.stride > 1:
             features = features[(slice(None), slice(None), *(slice(None, None, self.stride),) * (features.dim() - 2))]
@@ -41,7 +46,7 @@ class Convolution3d(nn.Conv3d):
     single volume is worked on as two overlapping halves.
     """
 
-    def forward(self, volumes: Tensor) -> Tensor:
+    def forward(self, volumes: Float[Tensor, "B C D H W"]) -> Float[Tensor, "B c d h w"]:
         """(B, inputs, D, H, W) to (B, outputs, ...)."""
         stride, reach, size = self.stride[0], int(self.padding[0]), self.kernel_size[0]
         outputs = (volumes.shape[2] + 2 * reach - size) // stride + 1
@@ -97,7 +102,9 @@ class ResidualBlock(nn.Module):
         same = inputs == outputs and stride == 1
         self.around = nn.Identity() if same else convolution(dimensions, inputs, outputs, 1, stride)
 
-    def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Float[Tensor, "B C ..."], condition: Float[Tensor, "B K"] | None = None
+    ) -> Float[Tensor, "B c ..."]:
         """(B, inputs, ...) to (B, outputs, ...); ``condition`` is (B, conditions)."""
         hidden = functional.silu(self.first_norm(self.first(features)))
         hidden = self.second_norm(self.second(hidden))
@@ -107,7 +114,7 @@ class ResidualBlock(nn.Module):
         return functional.silu(hidden + self.around(features))
 
 
-def doubled(features: Tensor) -> Tensor:
+def doubled(features: Float[Tensor, "B C ..."]) -> Float[Tensor, "B C ..."]:
     """Features (B, C, ...) at twice the resolution, interpolated linearly."""
     mode = "bilinear" if features.dim() == 4 else "trilinear"
     return functional.interpolate(features, scale_factor=2, mode=mode, align_corners=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from torch.nn import functional
 
 from radgs.geometry import FloatArray, ViewGeometry, XRayView
 from radgs.refine.matching import GAIN_REACH_MM, GradientFilter, local_mean, slow_part
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Gradients whose filter is wider keep their local mean: little else is left of them.
 FINEST_WITH_SLOPES_MM = 5.5
@@ -65,11 +69,13 @@ class Observation:
         masks = self.valid * (self.valid >= MIN_VALID)
         return tuple(GradientFilter(sigma, None if bool((mask > 0.99).all()) else mask) for mask in masks)
 
-    def gradients(self, images: Tensor, filters: Sequence[GradientFilter]) -> Tensor:
+    def gradients(self, images: Float[Tensor, "V n n"], filters: Sequence[GradientFilter]) -> Float[Tensor, "V 2 n n"]:
         """(V, 2, n, n) gradients of an image of each view (V, n, n), line integrals."""
         return torch.cat([self.compared(image[None], one) for image, one in zip(images, filters, strict=True)])
 
-    def compared(self, image_and_derivatives: Tensor, gradient_filter: GradientFilter) -> Tensor:
+    def compared(
+        self, image_and_derivatives: Float[Tensor, "K n n"], gradient_filter: GradientFilter
+    ) -> Float[Tensor, "K 2 n n"]:
         """Gradients of what is compared, (K, 2, n, n), and their derivatives.
 
         In intensity I = exp(-L) these are those of -I over the local mean of I: where contrast is low, the same as of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch.nn import functional
 
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from radgs.refine.solver import TWIST_SCALE, Part, scaled_twist
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: How far a part may move, or a turn may take its surface, until its image is rendered anew, mm.
 LINEAR_REACH_MM = 0.5
@@ -23,20 +27,20 @@ class HalfResolution:
 
     part: Part
 
-    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W)."""
         return _doubled(self.part.render(pose, geometry.binned(2))[None])[0]
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
         """Line integrals (H, W) and derivative (6, H, W)."""
         image, jacobian = self.part.render_with_jacobian(pose, geometry.binned(2), centre)
         doubled = _doubled(torch.cat([image[None], jacobian]))
         return doubled[0], doubled[1:]
 
 
-def _doubled(images: Tensor) -> Tensor:
+def _doubled(images: Float[Tensor, "C h w"]) -> Float[Tensor, "C H W"]:
     """(C, H, W) to (C, 2H, 2W), pixel areas kept in place."""
     return functional.interpolate(images[None], scale_factor=2, mode="bilinear", align_corners=False)[0]
 
@@ -55,13 +59,13 @@ class LinearisedPart:
     part: Part
     _linearisations: dict[ViewGeometry, tuple[RigidTransform, Tensor, Tensor]] = field(default_factory=dict, init=False)
 
-    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W), never from an expansion."""
         return self.part.render(pose, geometry)
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
         """Line integrals (H, W) and derivative (6, H, W); within ``LINEAR_REACH_MM`` of where it was rendered."""
         if geometry in self._linearisations:
             linearised_at, image, jacobian = self._linearisations[geometry]

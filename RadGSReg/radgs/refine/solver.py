@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from radgs.refine.matching import (
 )
 from radgs.refine.observation import Observation
 from radgs.threads import map_concurrently, one_thread
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Where a vertebra's line integral exceeds this, its projection is (dimensionless; about 1.5 mm of cortical bone).
 SILHOUETTE_THRESHOLD = 0.03
@@ -47,12 +50,12 @@ def scaled_twist(motion: RigidTransform, centre: FloatArray) -> NDArray[np.float
 class Part(Protocol):
     """Something rigid that attenuates."""
 
-    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W) at a part-to-world pose."""
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
         """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre`` (3 rad, 3 mm)."""
 
 

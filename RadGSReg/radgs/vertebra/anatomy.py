@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.vertebra.completion import completed, unknown_voxels
 from radgs.vertebra.separated_ct import SeparatedCT
 from radgs.vertebra.separation import label_box
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 GAUSSIAN_COUNT = 2000
 #: Voxel sizes, mm: the vertebra (for the fit) and its neighbours, everything else, and the CT as it was scanned.
@@ -37,7 +41,7 @@ class GaussianPart:
 
     gaussians: RadiativeGaussians
 
-    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W) at a part-to-world pose."""
         device = self.gaussians.device
         rotation = torch.as_tensor(pose.rotation, device=device)
@@ -46,7 +50,7 @@ class GaussianPart:
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
         """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre``."""
         return splat_with_pose_jacobian(self.gaussians, geometry, centre, pose)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from torch.nn import functional
 from radgs.networks.layers import ResidualBlock, convolution, doubled, normalization
 from radgs.networks.recm.config import RecMConfig
 from radgs.networks.recm.inputs import CHANNELS
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: A view's direction conditions the features: an AP and a lateral view of one vertebra look nothing alike.
 DIRECTION = 3
@@ -39,7 +42,7 @@ class ResidualUNet(nn.Module):
         )
         self.last = ResidualBlock(2, width, outputs, 1, DIRECTION)
 
-    def forward(self, channels: Tensor, directions: Tensor) -> Tensor:
+    def forward(self, channels: Float[Tensor, "N 3 P P"], directions: Float[Tensor, "N 3"]) -> Float[Tensor, "N C h w"]:
         """Features of N views."""
         features = self.stem(channels)
         levels = []
@@ -68,7 +71,7 @@ class ResNet50(nn.Module):
         self.lateral = nn.ModuleList(convolution(2, channels, width, 1) for channels in (64, 256, 512, 1024, 2048))
         self.last = ResidualBlock(2, width, outputs, 1, DIRECTION)
 
-    def forward(self, channels: Tensor, directions: Tensor) -> Tensor:
+    def forward(self, channels: Float[Tensor, "N 3 P P"], directions: Float[Tensor, "N 3"]) -> Float[Tensor, "N C h w"]:
         """Features of N views."""
         features = self.stem(channels)
         levels = [features]

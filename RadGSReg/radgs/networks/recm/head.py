@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,9 @@ from torch.nn import functional
 from radgs.gaussians import RadiativeGaussians
 from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.networks.recm.config import RecMConfig
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Parameters of a Gaussian: offset 3, log-scale 3, quaternion 4, density 1.
 PARAMETERS = 11
@@ -40,7 +44,9 @@ class GaussianHead(nn.Module):
         # The Gaussians of one anchor start apart, or they would learn the same.
         nn.init.normal_(last.bias, std=0.3)
 
-    def forward(self, logits: Tensor, features: Tensor, points: Tensor) -> RadiativeGaussians:
+    def forward(
+        self, logits: Float[Tensor, "D H W"], features: Float[Tensor, "C D H W"], points: Float[Tensor, "D H W 3"]
+    ) -> RadiativeGaussians:
         """The Gaussians of one reconstruction.
 
         Args:

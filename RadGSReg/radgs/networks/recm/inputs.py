@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from torch.nn import functional
 from radgs.filters import along_columns, along_rows, gaussian_kernel
 from radgs.geometry import FloatArray, XRayView
 from radgs.geometry.roi import CROP_PIXELS, ROI_SIZE_MM, crop_geometry
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Channels of a prepared crop: brightness, detail, and where the X-ray was measured.
 CHANNELS = 3
@@ -31,13 +35,15 @@ class ViewBatch:
         projections: (B, V, 3, 4) maps from (x, y, z, 1) in the ROI frame to w (column, row, 1) in the crop.
     """
 
-    images: Tensor
-    valid: Tensor
-    sources: Tensor
-    projections: Tensor
+    images: Float[Tensor, "B V P P"]
+    valid: Float[Tensor, "B V P P"]
+    sources: Float[Tensor, "B V 3"]
+    projections: Float[Tensor, "B V 3 4"]
 
     @classmethod
-    def of(cls, images: Tensor, valid: Tensor, sources: Tensor) -> ViewBatch:
+    def of(
+        cls, images: Float[Tensor, "B V P P"], valid: Float[Tensor, "B V P P"], sources: Float[Tensor, "B V 3"]
+    ) -> ViewBatch:
         """A batch whose projections follow from where the sources stand."""
         pixels = images.shape[-1]
         places = sources.detach().cpu().numpy().astype(np.float64).reshape(-1, 3)
@@ -49,7 +55,7 @@ class ViewBatch:
         return self.images.shape[0]
 
     @property
-    def directions(self) -> Tensor:
+    def directions(self) -> Float[Tensor, "B V 3"]:
         """(B, V, 3) unit directions from the sources to the ROI's centre."""
         return functional.normalize(-self.sources, dim=2)
 
@@ -67,7 +73,7 @@ def crop_views(views: Sequence[XRayView], centre: FloatArray, device: torch.devi
     return ViewBatch.of(images[None].to(device), valid[None].to(device), sources[None].to(device))
 
 
-def prepared(batch: ViewBatch) -> Tensor:
+def prepared(batch: ViewBatch) -> Float[Tensor, "BV 3 P P"]:
     """(B * V, 3, P, P) channels of every view.
 
     Gain and offset of an X-ray do not matter: brightness is measured from its mean in standard deviations, detail
@@ -88,7 +94,7 @@ def _standardized(images: Tensor, valid: Tensor) -> Tensor:
     return centred / (variance.sqrt() + 1e-3)
 
 
-def _smoothed(images: Tensor) -> Tensor:
+def _smoothed(images: Float[Tensor, "B 1 P P"]) -> Float[Tensor, "B 1 P P"]:
     """(B, 1, P, P) smoothed by ``DETAIL_SIGMA``, zeros beyond the border; at a quarter of the resolution."""
     sigma = DETAIL_SIGMA / 4
     radius = int(3 * sigma)

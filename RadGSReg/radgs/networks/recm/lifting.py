@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def lift(features: Tensor, projections: Tensor, directions: Tensor, points: Tensor, pixels: int) -> Tensor:
+
+def lift(
+    features: Float[Tensor, "B V C h w"],
+    projections: Float[Tensor, "B V 3 4"],
+    directions: Float[Tensor, "B V 3"],
+    points: Float[Tensor, "D H W 3"],
+    pixels: int,
+) -> Float[Tensor, "B C2 D H W"]:
     """Features of V views gathered at points of the ROI.
 
     Views are summed twice, weighted by how lateral and by how frontal they are (the squares of their directions'

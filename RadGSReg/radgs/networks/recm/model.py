@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,9 @@ from radgs.networks.recm.head import GaussianHead
 from radgs.networks.recm.inputs import ViewBatch, prepared
 from radgs.networks.recm.lifting import lift
 from radgs.networks.recm.volume_net import VolumeNet
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 #: Units in which coordinates enter and leave the network, mm.
 POSITION_UNIT_MM, CANONICAL_UNIT_MM = 50.0, 15.0
@@ -36,11 +40,11 @@ class Prediction:
         attention: (B, V, 1, h, w) how much each place of them counted, 0..2; None without attention.
     """
 
-    logits: Tensor
-    canonical: Tensor
-    features: Tensor
-    view_features: Tensor
-    attention: Tensor | None
+    logits: Float[Tensor, "B D H W"]
+    canonical: Float[Tensor, "B 3 D H W"]
+    features: Float[Tensor, "B C D H W"]
+    view_features: Float[Tensor, "B V C h w"]
+    attention: Float[Tensor, "B V 1 h w"] | None
 
 
 class RecM(nn.Module):
@@ -80,7 +84,9 @@ class RecM(nn.Module):
         return Prediction(logits, canonical, features, view_features, shaped)
 
     @torch.no_grad()
-    def counterfactual_logits(self, batch: ViewBatch, view_features: Tensor, attention: Tensor) -> Tensor:
+    def counterfactual_logits(
+        self, batch: ViewBatch, view_features: Float[Tensor, "B V C h w"], attention: Float[Tensor, "B V 1 h w"]
+    ) -> Float[Tensor, "B D H W"]:
         """(B, D, H, W) occupancy under another attention (B, V, 1, h, w); nothing is learnt from this pass."""
         return self._voxels(batch, view_features, attention)[0]
 
@@ -88,7 +94,7 @@ class RecM(nn.Module):
         """One pair's Gaussians, in the ROI frame."""
         return self.gaussian_head(prediction.logits[index], prediction.features[index], self.points)
 
-    def voxelized(self, gaussians: RadiativeGaussians) -> Tensor:
+    def voxelized(self, gaussians: RadiativeGaussians) -> Float[Tensor, "D H W"]:
         """(D, H, W) attenuation of Gaussians on the configuration's ROI grid, 1/mm; differentiable."""
         voxels = self.config.voxels
         return voxelize(gaussians, roi_index_to_ras(voxels), (voxels, voxels, voxels), VOXELIZE_CUTOFF_SIGMA)

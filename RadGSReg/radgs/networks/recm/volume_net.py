@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
 from radgs.networks.layers import ResidualBlock, convolution, doubled, normalization
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class VolumeNet(nn.Module):
@@ -26,7 +31,9 @@ class VolumeNet(nn.Module):
         self.to_fine = convolution(3, middle, fine, 1)
         self.fine_up = nn.Sequential(convolution(3, fine, fine), normalization(fine), nn.SiLU())
 
-    def forward(self, lifted: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, lifted: Float[Tensor, "B C D H W"]
+    ) -> tuple[Float[Tensor, "B c D H W"], Float[Tensor, "B m d h w"]]:
         """(B, inputs, D, H, W) to features at full resolution (B, fine, ...) and at half (B, middle, ...)."""
         fine = self.enter(lifted)
         middle = self.middle_down(fine)
