@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radgs.filters import gaussian_kernel, separable
+from radgs.simulation.xray_physics import Detector, relative_noise
 
 #: What varies slowly over a crop is interpolated between this many cells along each side.
 SLOW_CELLS = 4
@@ -58,15 +59,27 @@ def exposed(
     draw = _Draw(line_integrals, generator)
     images = line_integrals * draw.uniform(*exposure.gain)
     images = images + draw.metal(exposure.with_tools)
-    primary = torch.exp(-images)
-    uneven = torch.exp(exposure.scatter_unevenness * draw.slow_field())
-    images = -torch.log(primary + draw.uniform(*exposure.scatter) * uneven * _widely_spread(primary))
-    photons = torch.exp(draw.uniform(*torch.tensor(exposure.photons).log().tolist()))
-    images = images + draw.normal() * torch.exp(0.5 * images.clamp(max=9.0)) / photons.sqrt()
-    images = _blurred(images, draw.uniform(0.0, exposure.blur))
+    detector = _detector(exposure, draw)
+    images = detector.picture(detector.intensity(images))
     images = images + exposure.field * draw.slow_field()
     valid = draw.open_field(exposure.collimated)
     return images * valid, valid
+
+
+def _detector(exposure: Exposure, draw: _Draw) -> Detector:
+    """What crops are recorded with, on the device where they are; the order of the draws is the seeds' meaning."""
+    uneven = torch.exp(exposure.scatter_unevenness * draw.slow_field())
+    scatter_to_primary = draw.uniform(*exposure.scatter) * uneven
+    photons = torch.exp(draw.uniform(*torch.tensor(exposure.photons).log().tolist()))
+    noise = relative_noise(photons, draw.normal())
+    sigma = draw.uniform(0.0, exposure.blur)
+    return Detector(
+        open_beam=1.0,
+        scatter_to_primary=scatter_to_primary,
+        spread=_widely_spread,
+        noise=noise,
+        picture_blur=lambda images: _blurred(images, sigma),
+    )
 
 
 class _Draw:
