@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from grids import isotropic_grid
 from scipy.spatial import cKDTree
 from skimage.draw import polygon
 from skimage.measure import find_contours
 
 from radgs.anatomy import sample_triangles, vertebra_frame
-from radgs.geometry import RigidTransform, ViewGeometry, Volume, isotropic_grid, unit
+from radgs.geometry import RigidTransform, ViewGeometry, Volume, unit
 from radgs.overlay import Contours, ContourSurface, projected_lines
 from radgs.phantom import PhantomSpine
 

@@ -304,6 +304,8 @@ def test_a_level_without_a_pose_has_a_picture_that_says_so(
     tmp_path: Path,
 ) -> None:
     nothing = replace(level_result, ct_to_world=None, verdict="reject", predicted_error_mm={})
-    assert "no pose was found" in texts_of(level_overlay("L3", nothing, pictures_of(small_case, nothing, block_vertebra)))
+    assert "no pose was found" in texts_of(
+        level_overlay("L3", nothing, pictures_of(small_case, nothing, block_vertebra))
+    )
     neither = replace(nothing, stages={})
     assert len(save_overlays(tmp_path, "L3", neither, block_vertebra, block_contours, small_case.views)) == 3
