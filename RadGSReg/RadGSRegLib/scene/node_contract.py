@@ -11,6 +11,11 @@ SOURCE_ROLE = "RadGSReg.source"
 #: On an X-ray volume: the DRR that is laid over it.
 DRR_ROLE = "RadGSReg.drr"
 
+#: On a line that lies on a film: that it does, what was planned in the CT, and the X-ray.
+ON_FILM_ATTRIBUTE = "RadGSReg.onFilm"
+PLAN_ROLE = "RadGSReg.plan"
+PLANNED_ON_ROLE = "RadGSReg.plannedOn"
+
 #: On an X-ray volume: what it is called in the case (its node's name where missing), what its pixel values are ("auto"
 #: where missing), how line integrals came about, and where its geometry comes from.
 VIEW_ATTRIBUTE = "RadGSReg.view"
