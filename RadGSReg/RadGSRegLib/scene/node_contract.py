@@ -55,6 +55,9 @@ PROVENANCE_ATTRIBUTE = "RadGSReg.origin"
 #: On a level's transform whose pose the user accepted: the verdict that it had.
 ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
 
+#: On a level's transform: its runs, the oldest first (JSON: time, start, model, result, provenance).
+HISTORY_ATTRIBUTE = "RadGSReg.history"
+
 #: On a level's transform: the CT it moves, and what belongs to the level.
 CT_ROLE = "RadGSReg.ct"
 VERTEBRA_ROLE = "RadGSReg.vertebra"
@@ -71,7 +74,7 @@ ROLES_OF_A_LEVEL = (
     RECONSTRUCTED_GAUSSIANS_ROLE,
     ATTENTION_ROLE,
 )
-ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE)
+ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE, HISTORY_ATTRIBUTE)
 
 
 def click_role(level: str, view: str) -> str:
