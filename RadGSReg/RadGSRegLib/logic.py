@@ -159,12 +159,14 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
         from RadGSRegLib.scene.levels import level_transforms
         from RadGSRegLib.scene.node_contract import SOURCE_ROLE
+        from RadGSRegLib.scene.plan_lines import planned_lines
 
         inputs = self.inputs()
         nodes = [inputs.ct, inputs.segmentation, *inputs.xrays]
         nodes += [xray.GetNodeReference(SOURCE_ROLE) for xray in inputs.xrays]
         nodes += [self.click(level, xray) for level in inputs.segments for xray in inputs.xrays]
         nodes += [] if inputs.ct is None else level_transforms(inputs.ct).values()
+        nodes += planned_lines(inputs.ct)
         return [node for node in nodes if node is not None]
 
     @property

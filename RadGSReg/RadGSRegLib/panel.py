@@ -20,6 +20,7 @@ from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.dependencies import DependenciesSection
 from RadGSRegLib.sections.export import ExportSection
 from RadGSRegLib.sections.folding import Folding, Progress
+from RadGSRegLib.sections.history import HistorySection
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.outputs import OutputsSection
@@ -39,6 +40,7 @@ SECTIONS = (
     OutputsSection,
     ApplySection,
     ResultsSection,
+    HistorySection,
     VisualQaSection,
     ReportSection,
     ExportSection,

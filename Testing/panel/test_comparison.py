@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from matplotlib.image import imsave
 
+from radgs.geometry import RigidTransform, ViewGeometry
+
 SIZE = 192
 #: Greys of the pictures, of 255; the file's pictures are half as large as what is painted.
 XRAY, DRR, DIFFERENCE = 40, 200, 120
+
+#: What the picture is a view of: pixels of 1 mm half way between a source 200 mm in front and nothing behind it.
+CROP = ViewGeometry(
+    np.array([0.0, 200.0, 0.0]),
+    np.array([[-1.0, 0, 0, 48.0], [0, 0, 1.0, 0], [0, -1.0, 0, 48.0], [0, 0, 0, 1.0]]),
+    (SIZE // 2, SIZE // 2),
+)
+MOVED = RigidTransform(np.eye(3), np.array([5.0, 0.0, -3.0]))
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +42,7 @@ def a_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     striped[:, 90:] = (0.5, 0.5, 0.5, 0.5)
     imsave(folder / "unmeasured.png", striped)
     drawn = {
+        "ct_to_world": MOVED.matrix.tolist(),
         "drr": "drr.png",
         "edges": "edges.png",
         "difference": "difference.png",
@@ -44,6 +55,7 @@ def a_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     borders = dict.fromkeys(("left", "right", "top", "bottom"), "")
     view = {"xray": "xray.png", "unmeasured": "unmeasured.png", "borders": borders, "binned": 1}
+    view |= {"source_ras": CROP.source_ras.tolist(), "detector_to_ras": CROP.detector_to_ras.tolist()}
     described = {"schema": "radgs.overlay/2", "level": "L3", "views": {"AP": {**view, "poses": {"result": drawn}}}}
     (folder / "overlay.json").write_text(json.dumps(described), encoding="utf-8")
     return folder
@@ -57,8 +69,8 @@ def painted(a_folder: Path, the_module: Any, host: Any) -> Any:
 
     pictures = OverlayPictures(a_folder)
 
-    def paint(contour: bool = False, **how: Any) -> np.ndarray:
-        image = pictures.compared("AP", "result", Comparison(**how), contour, SIZE).toImage()
+    def paint(contour: bool = False, plans: Any = (), **how: Any) -> np.ndarray:
+        image = pictures.compared("AP", "result", Comparison(**how), contour, SIZE, plans).toImage()
         image = image.convertToFormat(image.Format.Format_RGB888)
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(SIZE, image.bytesPerLine())
         return rows[:, : SIZE * 3].reshape(SIZE, SIZE, 3)[:, : SIZE - 16].astype(int)  # without the stripes
@@ -146,3 +158,18 @@ def test_slice_views_can_only_blend_and_flicker(painted: Any) -> None:
 
     shares = {mode: Comparison(mode, 0.7, second=True).share for mode in MODES}
     assert shares == {**dict.fromkeys(MODES, 0.0), "blend": 0.7, "flicker": 1.0}
+
+
+def test_a_screws_tip_is_painted_where_its_point_in_the_ct_projects(painted: Any) -> None:
+    screw = np.array([[-20.0, 10.0, 12.0], [8.0, -30.0, 4.0]])  # head and tip, the CT's RAS
+    seen = painted(plans=[screw], mode="blend", amount=0.0)[..., 0]
+    columns, rows = ((CROP.project(MOVED.apply(screw)) + 0.5) * 2).T  # painted twice as large
+    white = np.argwhere(seen > 200)
+    assert len(white) > 30
+    for column, row in zip(columns, rows, strict=True):
+        assert np.linalg.norm(white - [row - 0.5, column - 0.5], axis=1).min() < 1.5
+    low, high = np.sort(columns), np.sort(rows)
+    assert white[:, 1].min() > low[0] - 3.5
+    assert white[:, 1].max() < low[1] + 3.5
+    assert white[:, 0].min() > high[0] - 3.5
+    assert white[:, 0].max() < high[1] + 3.5

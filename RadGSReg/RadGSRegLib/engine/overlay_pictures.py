@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import qt
 
-from radgs.colours import NEIGHBOUR, POSES
+from radgs.colours import NEIGHBOUR, PLAN, POSES
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from RadGSRegLib.review.comparison import Comparison
 
 #: Of lines by their kind, pixels.
+PLAN_WIDTH = 1.6
 LINE_WIDTHS = {"silhouette": 2.0, "crest": 1.0, "neighbour": 0.8}
 
 
@@ -47,7 +51,20 @@ class OverlayPictures:
         """How far X-ray and DRR agree on the vertebra's edges, -1..1; None where none of them was measured."""
         return self._views[view]["poses"][pose]["agreement"]["mean"]
 
-    def compared(self, view: str, pose: str, comparison: Comparison, contour: bool, size: int) -> Any:
+    def pose(self, name: str) -> RigidTransform:
+        """The ct_to_world of a pose that was drawn."""
+        view = next(iter(self._views.values()))
+        return RigidTransform.from_matrix(view["poses"][name]["ct_to_world"])
+
+    def compared(
+        self,
+        view: str,
+        pose: str,
+        comparison: Comparison,
+        contour: bool,
+        size: int,
+        plans: Sequence[FloatArray] = (),
+    ) -> Any:
         """A square QPixmap of one view.
 
         Args:
@@ -56,6 +73,7 @@ class OverlayPictures:
             comparison: How X-ray and DRR are compared.
             contour: Whether to draw the vertebra's contour, and faintly its neighbours'.
             size: Side in pixels.
+            plans: Lines (K, 3) planned in the CT, its own RAS; drawn where the pose puts them.
         """
         described = self._views[view]
         xray, drawn = self._pixmap(described["xray"]), described["poses"][pose]
@@ -79,9 +97,20 @@ class OverlayPictures:
             for line in drawn["contour"]:
                 colour = NEIGHBOUR if line["kind"] == "neighbour" else POSES[pose]
                 _draw_line(painter, line["points"], colour, LINE_WIDTHS[line["kind"]], size / xray.width())
+        for plan in plans:
+            line = self._geometry(view).project(self.pose(pose).apply(plan))
+            if np.isfinite(line).all():
+                for colour, width in (("black", PLAN_WIDTH + 2.0), (PLAN, PLAN_WIDTH)):
+                    _draw_line(painter, line.tolist(), colour, width, size / xray.width())
         _draw_borders(painter, described["borders"], size)
         painter.end()
         return canvas
+
+    def _geometry(self, view: str) -> ViewGeometry:
+        described = self._views[view]
+        xray = self._pixmap(described["xray"])
+        source, to_ras = (np.array(described[key]) for key in ("source_ras", "detector_to_ras"))
+        return ViewGeometry(source, to_ras, (xray.height(), xray.width()))
 
     def _pixmap(self, name: str) -> Any:
         if name not in self._pixmaps:

@@ -16,6 +16,7 @@ from radgs.export.released_poses import Provenance
 from radgs.export.verified_write import sha256_of
 from radgs.io.volumes import read_image_array, read_volume
 from RadGSRegLib.export.references import refer_as_registration
+from RadGSRegLib.review.history import keep_run
 from RadGSRegLib.scene.case_inputs import CaseInputs
 from RadGSRegLib.scene.folder import show_in_folder
 from RadGSRegLib.scene.gaussian_glyphs import DENSITY, ellipsoids
@@ -74,6 +75,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         )
         _put_result(transform, outcome)
         keep_provenance(transform, provenance, inputs.ct, inputs.xrays)
+        keep_run(transform, str(result.models.get(level, "")))
         refer_as_registration(transform, inputs.ct, inputs.xrays)
         transforms.append(transform)
         yield None

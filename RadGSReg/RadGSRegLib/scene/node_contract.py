@@ -11,6 +11,11 @@ SOURCE_ROLE = "RadGSReg.source"
 #: On an X-ray volume: the DRR that is laid over it.
 DRR_ROLE = "RadGSReg.drr"
 
+#: On a line that lies on a film: that it does, what was planned in the CT, and the X-ray.
+ON_FILM_ATTRIBUTE = "RadGSReg.onFilm"
+PLAN_ROLE = "RadGSReg.plan"
+PLANNED_ON_ROLE = "RadGSReg.plannedOn"
+
 #: On an X-ray volume: what it is called in the case (its node's name where missing), what its pixel values are ("auto"
 #: where missing), how line integrals came about, and where its geometry comes from.
 VIEW_ATTRIBUTE = "RadGSReg.view"
@@ -50,6 +55,9 @@ PROVENANCE_ATTRIBUTE = "RadGSReg.origin"
 #: On a level's transform whose pose the user accepted: the verdict that it had.
 ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
 
+#: On a level's transform: its runs, the oldest first (JSON: time, start, model, result, provenance).
+HISTORY_ATTRIBUTE = "RadGSReg.history"
+
 #: On a level's transform: the CT it moves, and what belongs to the level.
 CT_ROLE = "RadGSReg.ct"
 VERTEBRA_ROLE = "RadGSReg.vertebra"
@@ -66,7 +74,7 @@ ROLES_OF_A_LEVEL = (
     RECONSTRUCTED_GAUSSIANS_ROLE,
     ATTENTION_ROLE,
 )
-ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE)
+ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE, HISTORY_ATTRIBUTE)
 
 
 def click_role(level: str, view: str) -> str:

@@ -36,6 +36,7 @@ class ComparisonControls:
             ui.modeComboBox.addItem(title, mode)
         for number, said in enumerate(mode_tooltips().values()):
             ui.modeComboBox.setItemData(number, said, qt.Qt.ToolTipRole)
+        ui.modeComboBox.toolTip = mode_tooltips()[self.comparison.mode]
         self._clock = qt.QTimer()
         self._clock.connect("timeout()", self._swap)
         ui.modeComboBox.connect("currentIndexChanged(int)", lambda number: self._choose())

@@ -18,6 +18,7 @@ from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
 from RadGSRegLib.scene.levels import active_level, level_transforms
 from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.scene.placement import in_scene
+from RadGSRegLib.scene.plan_lines import ends_in_ct, planned_lines, show_on_films
 from RadGSRegLib.scene.slice_views import are_shown, are_xrays_in_3d, blend, lay_over, show_xrays, show_xrays_in_3d
 from RadGSRegLib.sections.comparison_controls import ComparisonControls
 from RadGSRegLib.sections.section import Section
@@ -91,6 +92,7 @@ class VisualQaSection(Section):
         if is_result and is_chosen and not missing and self.logic.worker.running and wanted not in known:
             self._draw()
         self._show_state(wanted, missing)
+        self._show_plan()
         self._show_pictures()
         self._show_3d(parameters)
 
@@ -195,8 +197,15 @@ class VisualQaSection(Section):
         if self._pictures is not None and other.enabled:
             other.checked = True
 
+    def _show_plan(self) -> None:
+        """What was planned in the CT, on the films in the slice views, at the pose looked at."""
+        inputs, pictures = self.logic.inputs(), self._pictures
+        xrays = [] if pictures is None else [x for x in inputs.xrays if xray_nodes.view_name(x) in pictures.views]
+        show_on_films(inputs.ct, xrays, None if pictures is None else pictures.pose(self._pose()))
+
     def _choose_pose(self) -> None:
         self._put_drrs()
+        self._show_plan()
         self._show_pictures()
 
     def _put_drrs(self) -> None:
@@ -255,11 +264,14 @@ class VisualQaSection(Section):
         if pictures is None or self.panel.parameters is None:
             return
         xrays = self.logic.inputs().xrays
+        plans = [ends_in_ct(line) for line in planned_lines(self.panel.parameters.ct)]
         for label, xray in zip(labels, xrays, strict=False):
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
-                contour = ui.contourCheckBox.checked
-                label.setPixmap(pictures.compared(view, self._pose(), self._controls.comparison, contour, PICTURE_SIZE))
+                contour, comparison = ui.contourCheckBox.checked, self._controls.comparison
+                label.setPixmap(
+                    pictures.compared(view, self._pose(), comparison, contour, PICTURE_SIZE, plans if contour else ())
+                )
                 agree = pictures.edges_agree(view, self._pose())
                 said = _("{view}: edges agree {agree:.2f}, of 1")
                 label.toolTip = view if agree is None else said.format(view=view, agree=agree)

@@ -392,13 +392,14 @@ def _register_and_report(
 
     with ending_well(as_json):
         from radgs.io.case_file import read_case_file
-        from radgs.pipeline.result_folder import result_folder, write_result_folder
+        from radgs.pipeline.result_folder import naming_case, result_folder, write_result_folder
 
         with result_folder(out) as to_be:
             with redirect_stdout(sys.stderr):
                 to_be.refuse_inputs([*read_case_file(path).inputs, *models])
                 case, registration = _register(path, device, models)
-            files = write_result_folder(to_be, case, registration, case_path=path)
+            registration = naming_case(registration, to_be, path)
+            files = write_result_folder(to_be, case, registration)
         result, errors = registration.result, _true_errors(case, registration)
         if as_json:
             paths = {"folder": str(out), "files": [str(file) for file in files]}

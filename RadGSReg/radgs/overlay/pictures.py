@@ -90,11 +90,12 @@ def save_pictures(
 ) -> list[Path]:
     """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
 
-    Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there), and per
-    pose
+    Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there),
+    ``source_ras`` and ``detector_to_ras`` of the pictures, and per pose
 
     * ``drr``, a PNG of the same part, and ``difference``, one of X-ray against DRR;
     * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
+    * ``ct_to_world``, the pose itself;
     * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
     * ``whole``, .npy, line integrals over all of the X-ray, ``binned`` pixels by pixels into one.
 
@@ -153,6 +154,8 @@ def _save_view(
         "xray": _save_picture(folder / f"{stem}_xray.png", xray, files),
         "unmeasured": _save_picture(folder / f"{stem}_unmeasured.png", unmeasured_picture(crop), files),
         "borders": edge_labels(crop.geometry),
+        "source_ras": crop.geometry.source_ras.tolist(),
+        "detector_to_ras": crop.geometry.detector_to_ras.tolist(),
         "binned": binned,
         "poses": {},
     }
@@ -165,6 +168,7 @@ def _save_view(
         agreement = local_agreement(crop, image, lines)
         grey = for_display(image, crop.pixel_mm, image > 0)
         described["poses"][name] = {
+            "ct_to_world": pose.matrix.tolist(),
             "drr": _save_picture(folder / f"{stem}_drr_{name}.png", grey, files),
             "contour": [
                 {"kind": line.kind, "part": line.part, "points": line.points.round(2).tolist()} for line in lines

@@ -61,13 +61,20 @@ def result_folder(folder: Path) -> AbstractContextManager[FolderToBe]:
     return folder_to_be(folder, _files_without_list)
 
 
+def naming_case(registration: Registration, to_be: FolderToBe, case_path: Path) -> Registration:
+    """The same registration, whose result says which case it is of.
+
+    Args:
+        registration: What came out.
+        to_be: Where its result will be.
+        case_path: The case.json that will stay, or its folder.
+    """
+    file = case_path / "case.json" if case_path.is_dir() else case_path
+    return replace(registration, result=replace(registration.result, case=_path_from(to_be.folder, file)))
+
+
 def write_result_folder(
-    to_be: FolderToBe,
-    case: RegistrationCase,
-    registration: Registration,
-    *,
-    overlays: bool = True,
-    case_path: Path | None = None,
+    to_be: FolderToBe, case: RegistrationCase, registration: Registration, *, overlays: bool = True
 ) -> list[Path]:
     """Writes result.json and, per level, pose (.tfm), overlays (.png), the CT's Gaussians, and what was reconstructed.
 
@@ -78,7 +85,6 @@ def write_result_folder(
         case: What was registered.
         registration: What came out.
         overlays: Whether to draw the pictures, which takes longer than everything else.
-        case_path: The case.json, for result.json to name; None where it will not stay.
 
     Returns:
         The files written, pictures first.
@@ -86,10 +92,6 @@ def write_result_folder(
     Raises:
         UnwrittenResultError: A file cannot be written; the folder is as it was.
     """
-    if case_path is not None:
-        file = case_path / "case.json" if case_path.is_dir() else case_path
-        named = replace(registration.result, case=_path_from(to_be.folder, file))
-        registration = replace(registration, result=named)
     try:
         written = _write_aside(to_be.aside, case, registration, overlays)
         to_be.swap_in()

@@ -202,3 +202,26 @@ def test_a_closed_scene_leaves_nothing_to_undo(a_panel: Any, bring: Bring, user:
     user.press(a_panel.ui.acceptButton)
     a_scene.Clear(0)
     assert not a_panel.ui.undoButton.enabled
+
+
+def test_an_earlier_run_of_the_level_can_be_brought_back(a_panel: Any, bring: Bring) -> None:
+    from dataclasses import replace
+
+    import numpy as np
+
+    ui = a_panel.ui
+    bring({"L2": LEVELS["L2"]})
+    assert not ui.runsComboBox.isVisible()  # one run leaves nothing to choose
+    moved = RigidTransform(POSE.rotation, POSE.translation + [0.0, 3.0, 0.0])
+    bring({"L2": replace(LEVELS["L2"], ct_to_world=moved, verdict="check", reasons=(REASON,))})
+    assert ui.runsComboBox.isVisible()
+    assert ui.runsComboBox.count == 2
+    assert ui.runsComboBox.currentIndex == 1
+    assert "? check" in ui.runsComboBox.itemText(1)
+    assert cells(a_panel, 0)[1] == "? check"
+    ui.runsComboBox.setCurrentIndex(0)
+    slicer.app.processEvents()
+    assert cells(a_panel, 0)[1] == "✓ accept"
+    pose = slicer.util.arrayFromTransformMatrix(slicer.util.getNode("L2CTToWorld"))
+    np.testing.assert_allclose(pose, POSE.matrix, atol=1e-9)
+    assert ui.runsComboBox.count == 2  # nothing was lost
