@@ -1,7 +1,7 @@
-"""What a colour means, in every picture, report and view; verdicts have theirs with the verdict's own pictures.
+"""What a colour means, in every picture, plot, report and view; importing this costs nothing.
 
 All are from Okabe and Ito's palette, told apart with every kind of colour vision and light enough for grey pictures.
-A colour stands for one thing: none of these is a verdict's.
+A colour of a picture's lines stands for one thing: none of these is a verdict's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,23 @@ AGREEING, DOUBTFUL = "#0072B2", "#F0E442"
 
 #: What was planned in the CT, such as a screw.
 PLAN = "#FFFFFF"
+
+#: Of verdicts, as marks and badges in pictures and plots.
+VERDICT_COLOURS: Mapping[str, str] = {"accept": "#009E73", "check": "#E69F00", "reject": "#D55E00"}
+
+#: Of words, on a light background and on a dark one: a contrast of 4.5 : 1 at least (WCAG 2.1, 1.4.3).
+WORD_COLOURS: Mapping[str, tuple[str, str]] = {
+    "good": ("#176b31", "#7fd494"),
+    "doubt": ("#a04d00", "#f5b041"),
+    "bad": ("#b2182b", "#ff9a8f"),
+    "faint": ("#5f5f5f", "#b8b8b8"),
+}
+#: What a verdict is, as a word.
+VERDICT_WORDS: Mapping[str, str] = {"accept": "good", "check": "doubt", "reject": "bad"}
+
+#: Curves of one plot, in their order; and an area behind them.
+SERIES_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+AREA_COLOUR = "#56B4E9"
 
 
 def rgb(colour: str) -> tuple[float, float, float]:

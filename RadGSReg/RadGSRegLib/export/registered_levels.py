@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import slicer
-
 from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import ExportError, RadgsError
 from radgs.export import ReleasedPoses, ReleasePolicy, WithheldError, release
@@ -23,10 +20,7 @@ from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.export.references import registered_xrays
 from RadGSRegLib.scene.levels import level_transforms
 from RadGSRegLib.scene.placement import set_pose
-from RadGSRegLib.scene.provenance import STILL_MM, provenance_of, what_has_moved
-
-#: Corners of a cube of one metre about the origin, (8, 3): where a moved transform is told from one that was not.
-CUBE = np.array(np.meshgrid(*[[-500.0, 500.0]] * 3)).reshape(3, -1).T
+from RadGSRegLib.scene.provenance import STILL_MM, moved_by_mm, provenance_of, what_has_moved
 
 
 @dataclass(frozen=True)
@@ -167,9 +161,7 @@ def _edited(level: str, transform: Any, registered: RigidTransform) -> Obstacle 
     parent = transform.GetParentTransformNode()
     if parent is not None:
         return Obstacle(f"its transform was put under {parent.GetName()} since it was registered", remedy, True)
-    matrix = slicer.util.arrayFromTransformMatrix(transform)
-    arrived = CUBE @ matrix[:3, :3].T + matrix[:3, 3]
-    distance = float(np.linalg.norm(arrived - registered.apply(CUBE), axis=1).max())
+    distance = moved_by_mm(transform, registered.matrix)
     if not distance <= STILL_MM:
         return Obstacle(f"moved by hand since it was registered, by up to {distance:.1f} mm", remedy, True)
     return None

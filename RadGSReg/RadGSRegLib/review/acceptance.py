@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import slicer
-
 from radgs.errors import CaseError
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.scene.levels import level_transform
 from RadGSRegLib.scene.node_contract import ACCEPTED_ATTRIBUTE
-
-#: A pose that differs from the result's by no more than this in any number is the result's, mm or without unit.
-SAME_POSE = 1e-6
+from RadGSRegLib.scene.provenance import STILL_MM, moved_by_mm
 
 
 def accept(ct: Any, level: str) -> None:
@@ -48,5 +43,4 @@ def is_moved(transform: Any) -> bool:
     result = result_of(transform)
     if result is None or result["ct_to_world"] is None:
         return False
-    pose = slicer.util.arrayFromTransformMatrix(transform)
-    return not np.allclose(pose, result["ct_to_world"], rtol=0.0, atol=SAME_POSE)
+    return not moved_by_mm(transform, result["ct_to_world"]) <= STILL_MM

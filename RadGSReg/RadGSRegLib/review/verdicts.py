@@ -7,9 +7,8 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from radgs.case import VERDICT_SIGNS
+from radgs.colours import VERDICT_WORDS
 from RadGSRegLib.theme import colour, colour_on_selection
-
-KINDS = {"accept": "good", "check": "doubt", "reject": "bad"}
 
 
 def verdict_word(verdict: str) -> str:
@@ -24,9 +23,9 @@ def signed_verdict(verdict: str) -> str:
 
 def verdict_colours(verdict: str, widget: Any) -> tuple[str, str]:
     """A verdict's colour for words on a widget's own background, and that for a patch on a selected row."""
-    return verdict_colour(verdict, widget), colour_on_selection(KINDS[verdict])
+    return verdict_colour(verdict, widget), colour_on_selection(VERDICT_WORDS[verdict])
 
 
 def verdict_colour(verdict: str, widget: Any) -> str:
     """A verdict's colour, for words on a widget's own background."""
-    return colour(KINDS[verdict], widget)
+    return colour(VERDICT_WORDS[verdict], widget)

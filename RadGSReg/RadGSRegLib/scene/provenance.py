@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import slicer
+from numpy.typing import ArrayLike
 
 from radgs.errors import RadgsError
 from radgs.export.released_poses import Provenance
@@ -18,6 +20,15 @@ from RadGSRegLib.scene.xray_nodes import geometry_of
 
 #: What is further than this from where it stood has been moved, not merely saved and read again.
 STILL_MM = 0.01
+#: Corners of a cube of one metre about the origin, (8, 3): where a moved transform is told from one that was not.
+CUBE = np.array(np.meshgrid(*[[-500.0, 500.0]] * 3)).reshape(3, -1).T
+
+
+def moved_by_mm(transform: Any, registered: ArrayLike) -> float:
+    """How far a level's transform takes a point of a metre's cube from where the pose (4, 4) of its result takes it."""
+    now, then = slicer.util.arrayFromTransformMatrix(transform), np.asarray(registered, dtype=float)
+    apart: FloatArray = CUBE @ (now - then)[:3, :3].T + (now - then)[:3, 3]
+    return float(np.linalg.norm(apart, axis=1).max())
 
 
 def keep_provenance(transform: Any, provenance: Provenance, ct: Any, xrays: Sequence[Any]) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from radgs.case import LevelResult, RegistrationResult
+from radgs.colours import VERDICT_WORDS
 from radgs.errors import RadgsError
 from RadGSRegLib.engine.registration_run import RunListener
 from RadGSRegLib.review.readiness import what_to_do
-from RadGSRegLib.review.verdicts import KINDS, verdict_word
+from RadGSRegLib.review.verdicts import verdict_word
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import style
 
@@ -100,4 +101,5 @@ class ApplySection(Section):
 def _line(level: str, outcome: LevelResult) -> str:
     """A level's verdict; where there is no pose, which leaves no node in the scene, also why."""
     why = "" if outcome.ct_to_world is not None else " ".join(reason.message for reason in outcome.reasons)
-    return f'{level}: <b style="color: @{KINDS[outcome.verdict]}">{verdict_word(outcome.verdict)}</b>. {why}'.strip()
+    word, colour = verdict_word(outcome.verdict), VERDICT_WORDS[outcome.verdict]
+    return f'{level}: <b style="color: @{colour}">{word}</b>. {why}'.strip()

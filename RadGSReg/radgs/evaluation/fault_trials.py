@@ -15,6 +15,7 @@ from radgs.case import LevelResult, RegistrationCase, Verdict
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre
 from radgs.evaluation.trials import BenchmarkSubject
+from radgs.io.json_fields import null_for_nan
 from radgs.pipeline import register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.simulation.faults import FaultyCase, fault_named, simulate_faulty_case
@@ -80,10 +81,7 @@ class FaultTrial:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The trial's fields; numbers that do not exist become null."""
-        numbers = {
-            name: value if math.isfinite(value := getattr(self, name)) else None
-            for name in ("mtre_mm", "predicted_p95_mm")
-        }
+        numbers = {name: null_for_nan(getattr(self, name)) for name in ("mtre_mm", "predicted_p95_mm")}
         return {**asdict(self), **numbers, "no_right_pose": math.isinf(self.mtre_mm)}
 
 

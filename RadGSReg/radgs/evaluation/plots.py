@@ -13,13 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from radgs.case import STAGES, VERDICTS
+from radgs.colours import AREA_COLOUR, SERIES_COLOURS, VERDICT_COLOURS
 from radgs.evaluation.benchmark import GOOD_MM, HARMFUL_MM, cohorts_of
 from radgs.evaluation.trials import Trial
 from radgs.io.atomic import write_atomically
-from radgs.overlay.figures import VERDICT_COLOURS
 
-#: Okabe and Ito's colours, and a line style each, for cohorts.
-COHORT_STYLES = (("#0072B2", "solid"), ("#D55E00", "dashed"), ("#009E73", "dashdot"), ("#CC79A7", "dotted"))
+#: A colour and a line style for each cohort.
+COHORT_STYLES = tuple(zip(SERIES_COLOURS, ("solid", "dashed", "dashdot", "dotted"), strict=True))
 VERDICT_MARKERS = {"accept": "o", "check": "^", "reject": "X"}
 #: Errors are drawn on a logarithmic axis, which has no zero.
 MIN_PLOTTED_MM = 0.02
@@ -93,7 +93,7 @@ def _draw_stages(axis: Axes, trials: Sequence[Trial]) -> None:
             tick_labels=labels,
             whis=(5, 95),
             patch_artist=True,
-            boxprops={"facecolor": "#56B4E9"},
+            boxprops={"facecolor": AREA_COLOUR},
             medianprops={"color": "black"},
             flierprops={"marker": ".", "markersize": 4},
         )

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binomtest, bootstrap
 
 from radgs.geometry import FloatArray
+from radgs.io.json_fields import null_for_nan
 
 Interval = tuple[float, float]
 
@@ -69,10 +70,15 @@ class TrialSummary:
             "success_2mm": self.success_2mm.fraction,
             "success_2mm_interval": self.success_2mm.interval,
         }
-        return {
-            name: (list(value) if isinstance(value, tuple) else value) if np.isfinite(value).all() else None
-            for name, value in values.items()
-        }
+        return {name: _json_value(value) for name, value in values.items()}
+
+
+def _json_value(value: float | int | Interval) -> float | int | list[float] | None:
+    """Null for a number, or an interval, that does not exist."""
+    if not isinstance(value, tuple):
+        return value if isinstance(value, int) else null_for_nan(value)
+    ends = [end for end in map(null_for_nan, value) if end is not None]
+    return ends if len(ends) == len(value) else None
 
 
 def clopper_pearson_interval(successes: int, n: int) -> Interval:

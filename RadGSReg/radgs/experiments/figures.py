@@ -11,13 +11,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from radgs.colours import AREA_COLOUR, SERIES_COLOURS
 from radgs.evaluation.trials import Trial
 from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import for_display
 from radgs.training.batches import TrainingBatch
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 #: Attention is 0..2.
 ATTENTION_RANGE = (0.0, 2.0)
 MIN_PLOTTED_MM = 0.02
@@ -37,7 +37,7 @@ def save_learning_curves(
         (inside, "ssim_inside", "SSIM, inside the mask"),
         (pose, "kabsch_median_mm", "mTRE by Kabsch, median, mm"),
     ):
-        for (name, history), colour in zip(curves.items(), COLOURS, strict=False):
+        for (name, history), colour in zip(curves.items(), SERIES_COLOURS, strict=False):
             axis.plot([look["steps"] for look in history], [look[key] for look in history], color=colour, label=name)
         axis.set(xlabel="step", title=title)
         axis.grid(alpha=0.25)
@@ -62,7 +62,7 @@ def save_attention_maps(path: Path, maps: Mapping[str, Sequence[tuple[Tensor, Tr
         shadow = batch.images[0, view].cpu().numpy()
         for axis in row:
             axis.imshow(grey, cmap="gray", vmin=0.0, vmax=1.0)
-            axis.contour(shadow, levels=[0.1 * shadow.max()], colors="#56B4E9", linewidths=0.6)
+            axis.contour(shadow, levels=[0.1 * shadow.max()], colors=AREA_COLOUR, linewidths=0.6)
             axis.set(xticks=[], yticks=[])
         for axis, name in zip(row[1:], names, strict=True):
             _lay_over(axis, maps[name][pair][0][view].cpu().numpy(), xray.shape[0])
@@ -75,7 +75,7 @@ def save_offsets(path: Path, done: Mapping[float, Sequence[Trial]], stages: Sequ
     """Error after each stage against the clicks' offset: every trial a point, medians joined."""
     figure = _figure(6.4, 4.4)
     axis = figure.add_subplot()
-    for number, (stage, colour) in enumerate(zip(stages, COLOURS, strict=False)):
+    for number, (stage, colour) in enumerate(zip(stages, SERIES_COLOURS, strict=False)):
         known = [(o, [t.stages_mm[stage] for t in trials if stage in t.stages_mm]) for o, trials in done.items()]
         known = [(offset, errors) for offset, errors in known if errors]
         if known:

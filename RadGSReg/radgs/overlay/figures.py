@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 
-from radgs.case import VERDICT_SIGNS, LevelResult, Verdict
-from radgs.colours import NEIGHBOUR, RESULT, START
+from radgs.case import VERDICT_SIGNS, LevelResult
+from radgs.colours import NEIGHBOUR, RESULT, START, VERDICT_COLOURS
 from radgs.geometry import RigidTransform, XRayView
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, ViewCrop, crop_view, drr, for_display, in_the_middle, in_view
@@ -24,9 +24,6 @@ from radgs.overlay.contours import Contours, ProjectedLine, projected_lines
 from radgs.overlay.marks import edge_labels
 from radgs.overlay.picture_names import overlay_name, view_names
 from radgs.vertebra import VertebraAnatomy
-
-#: Okabe and Ito's colours, told apart with every kind of colour vision.
-VERDICT_COLOURS: dict[Verdict, str] = {"accept": "#009E73", "check": "#E69F00", "reject": "#D55E00"}
 
 DASHES = (0, (4.0, 2.5))
 #: Of lines by their kind, points.

@@ -10,10 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from radgs.case import VERDICT_SIGNS, LevelResult, RegistrationCase, RegistrationResult
-from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, POSES
+from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, POSES, VERDICT_COLOURS
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.contours import Contours
-from radgs.overlay.figures import VERDICT_COLOURS
 from radgs.report.films import film
 from radgs.report.markup import Markup, element, json_block, picture_address
 from radgs.report.scene import ShownVertebra, scene_values

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
+from radgs.geometry import LEVER_MM, FloatArray, RigidTransform, ViewGeometry
 from radgs.simulation.faults import Fault, FaultyCase
 
 #: What remains between the views can be seen from here on, mm at the vertebra.
@@ -60,7 +60,7 @@ def absorb(
     scale = [_mm_per_pixel(geometry, centre) for geometry in believed]
 
     def pose(twist: NDArray[np.float64]) -> RigidTransform:
-        return truth.rotated_about(centre, twist[:3] / 25.0, twist[3:])
+        return truth.rotated_about(centre, twist[:3] / LEVER_MM, twist[3:])
 
     def residuals(twist: NDArray[np.float64]) -> NDArray[np.float64]:
         placed = pose(twist).apply(points)

@@ -35,7 +35,7 @@ TRUTH = RigidTransform.from_rotation_vector([0.1, -0.2, 0.15], [4.0, -7.0, 12.0]
 
 @pytest.fixture(scope="module")
 def block_vertebra(small_case: RegistrationCase) -> VertebraAnatomy:
-    """The block as a model; its Gaussians, which no overlay uses, are a single one."""
+    """The block as a vertebra; its Gaussians, which no overlay uses, are a single one."""
     level, labels, ct = small_case.levels[0], small_case.labels, small_case.ct
     whole = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
     one = RadiativeGaussians(torch.zeros(1, 3), torch.zeros(1, 3), torch.tensor([[1.0, 0, 0, 0]]), torch.zeros(1))
