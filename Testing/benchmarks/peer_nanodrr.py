@@ -52,9 +52,9 @@ except ImportError:
 
 WHOLE_VOXEL_MM, VERTEBRA_VOXEL_MM = 2.0, 1.0
 #: Region about the clicks, its pixels, and samples along a ray through the volume.
-REGION_MM, PIXELS, SAMPLES = 128.0, 128, 200
+REGION_MM, PIXELS, SAMPLES = 128.0, 128, 150
 #: Local windows of the correlations, pixels; None is global.
-NCC_WINDOWS, GRADIENT_WINDOW = [None, 13], 17
+NCC_WINDOWS, GRADIENT_WINDOW = [None, 9], 11
 #: Largest steps, mm, and one radian counts as so many.
 STEP_MM, MM_PER_RADIAN = 0.6, 25.0
 
@@ -159,8 +159,8 @@ def aligned(
                 n_samples=SAMPLES,
             )
             score = score + sum(loss(drawn, camera.image).sum() for loss in losses)
-        if float(score) > best:
-            best, best_pose = float(score), moved.detach()
+        if float(score.detach()) > best:
+            best, best_pose = float(score.detach()), moved.detach()
         (-score).backward()
         optimizer.step()
         schedule.step()
