@@ -14,7 +14,7 @@ from radgs.case import LevelResult, RegistrationResult
 from radgs.errors import CaseError
 from radgs.export.released_poses import Provenance
 from radgs.export.verified_write import sha256_of
-from radgs.io.volumes import read_image_array, read_volume
+from radgs.io.volumes import read_volume
 from RadGSRegLib.export.references import refer_as_registration
 from RadGSRegLib.review.history import keep_run
 from RadGSRegLib.scene.case_inputs import CaseInputs
@@ -23,7 +23,6 @@ from RadGSRegLib.scene.gaussian_glyphs import DENSITY, ellipsoids
 from RadGSRegLib.scene.levels import activate, active_level, level_transforms, put_level, put_vertebra, revert
 from RadGSRegLib.scene.node_contract import (
     ACCEPTED_ATTRIBUTE,
-    ATTENTION_ROLE,
     GAUSSIANS_ROLE,
     LEVEL_ATTRIBUTE,
     RECONSTRUCTED_GAUSSIANS_ROLE,
@@ -194,16 +193,6 @@ def show_gaussians(path: Path, name: str) -> Any:
     return model
 
 
-def show_attention(path: Path, level: str) -> Any:
-    """Shows the picture of where the networks looked, as an image volume."""
-    pixels = read_image_array(path)
-    kind = "vtkMRMLVectorVolumeNode" if pixels.ndim == 3 else None
-    # A picture's rows run down; the volume lies in the axial plane, seen from the feet.
-    return slicer.util.addVolumeFromArray(
-        pixels[None], ijkToRAS=np.diag([-1.0, -1.0, 1.0, 1.0]), name=f"{level} attention", nodeClassName=kind
-    )
-
-
 def _show_vertebra_gaussians(path: Path, level: str) -> Any:
     """The CT's Gaussians, in its own RAS: hidden at first, because the vertebra's surface shows the same place."""
     model = show_gaussians(path, f"{level} Gaussians")
@@ -219,5 +208,4 @@ FILES_OF_A_LEVEL: tuple[tuple[str, str, Callable[[Path, str], Any]], ...] = (
     (GAUSSIANS_ROLE, "_gaussians.ply", _show_vertebra_gaussians),
     (RECONSTRUCTION_ROLE, "_reconstruction.nrrd", show_reconstruction),
     (RECONSTRUCTED_GAUSSIANS_ROLE, "_reconstruction.ply", _show_reconstructed_gaussians),
-    (ATTENTION_ROLE, "_attention.png", show_attention),
 )

@@ -115,7 +115,7 @@ def release_levels(levels: Sequence[KeptLevel], policy: ReleasePolicy | None = N
 
 #: By the verdict that stands in the way.
 REMEDIES = {
-    "check": "Compare the outline with the X-ray in every view; then confirm the export.",
+    "check": "Compare the contour with the X-ray in every view; then confirm the export.",
     "reject": "Correct the input and register again. Force a pose only when it is confirmed by other means.",
 }
 

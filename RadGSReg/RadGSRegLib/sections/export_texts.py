@@ -74,7 +74,7 @@ def question_text(doubtful: Sequence[KeptLevel], rejected: Sequence[KeptLevel]) 
         _("<b>{level} was REJECTED</b>: {reasons}").format(level=escape(kept.level), reasons=escape(reasons(kept)))
         for kept in rejected
     ]
-    asked = _("Have you compared the outline with the X-ray in every view?")
+    asked = _("Have you compared the contour with the X-ray in every view?")
     if rejected:
         asked = _("Is the pose confirmed by other means, and do you answer for it?")
     return "<br>".join([*lines, asked])

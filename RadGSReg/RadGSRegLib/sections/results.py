@@ -198,7 +198,7 @@ def _headings() -> dict[str, str]:
     """The table's headings; what stands behind each is its tooltip."""
     return {
         _("Level"): _("The vertebra; select a row to put CT and segmentation where it was found"),
-        _("Verdict"): _("accept: every check passed; check: compare the outline yourself; reject: do not use"),
+        _("Verdict"): _("accept: every check passed; check: compare the contour yourself; reject: do not use"),
         _("Error"): _("Predicted: 95 % of the vertebra's surface is expected to lie within this of its true place"),
         _("Similarity"): _("Of X-ray and CT, before and after, 1 at best; not a measure of accuracy"),
         _("State"): _("Whether you accepted the pose"),
@@ -243,5 +243,5 @@ def _similarities(result: dict[str, Any]) -> str:
 
 def _question(level: str, result: dict[str, Any]) -> str:
     reasons = " ".join(reason["message"] for reason in result["reasons"])
-    text = _("The pose of {level} is to be checked: {reasons}\n\nHave you compared the outline with both X-rays?")
+    text = _("The pose of {level} is to be checked: {reasons}\n\nHave you compared the contour with both X-rays?")
     return text.format(level=level, reasons=reasons)

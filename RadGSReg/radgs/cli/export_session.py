@@ -141,7 +141,7 @@ def _let_out(request: ExportRequest) -> ReleasedPoses:
         if withheld.verdict != "check" or request.as_json or not _somebody_is_there():
             raise
         people_console().print(withheld.problem, style="bold yellow", markup=False, soft_wrap=True)
-        if not typer.confirm("Have you compared the outline with the X-ray in every view? Export it?", err=True):
+        if not typer.confirm("Have you compared the contour with the X-ray in every view? Export it?", err=True):
             raise
     return release(result, ReleasePolicy(check=True, reject=request.policy.reject), request.levels, digest)
 

@@ -125,7 +125,7 @@ def _withheld(verdict: Verdict, names: tuple[str, ...], chosen: dict[str, LevelR
             verdict,
             names,
             f"The verdict is to check before use. {grounds}",
-            "Compare the outline with the X-ray in every view; then confirm with --yes.",
+            "Compare the contour with the X-ray in every view; then confirm with --yes.",
         )
     others = " ".join(f"--level {name}" for name, level in chosen.items() if level.verdict != "reject")
     rest = f"; the others go with {others}" if others else ""
