@@ -165,26 +165,6 @@ def test_finished_trials_are_taken_over_without_loading_the_subject(trials: list
     assert again == trials[:3]
 
 
-@pytest.mark.slow
-def test_a_trial_on_a_phantom_ends_near_the_truth() -> None:
-    def load() -> ArticulatedAnatomy:
-        spine = make_spine(3, spacing_mm=2.0)
-        return ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
-
-    subject = BenchmarkSubject("phantom 3", "phantom", ("L3",), load)
-    settings = SimulationSettings(rotation_deg=5.0, click_error_mm=4.0, detector_pixels=256)
-    logged: list[Trial] = []
-    (ran,) = run_trials([subject], 1, 0, settings, on_trial=logged.append)
-    assert logged == [ran]
-    assert ran.mtre_mm < 2.0 < ran.start_mm
-    assert ran.stages_mm["refined"] == pytest.approx(ran.mtre_mm)
-    assert ran.mtre_mm <= ran.surface_p95_mm
-    assert ran.start_rotation_deg <= 5.0
-    assert ran.click_offset_mm < 8.0
-    assert ran.seconds > 0
-    assert ran.preparation_seconds > 0
-
-
 def test_a_report_names_the_failure_signatures(trials: list[Trial], tmp_path: Path) -> None:
     assert "ghosted" not in write_report(trials, tmp_path, "Healthy").read_text(encoding="utf-8")
     ghosted = [replace(one, reconstruction={**RECONSTRUCTION, "ghost_share": 0.4}) for one in trials]
@@ -248,26 +228,41 @@ def test_in_turn_every_world_has_its_share_whenever_a_run_is_stopped(
     assert ran == [("a", 0, "clean"), ("a", 0, "blades"), ("b", 0, "clean"), ("b", 0, "blades"), ("a", 1, "clean")]
 
 
-@pytest.mark.slow
-def test_trials_share_poses_over_worlds_and_vertebrae_over_trials() -> None:
+@pytest.fixture(scope="module")
+def phantom() -> BenchmarkSubject:
     def load() -> ArticulatedAnatomy:
         spine = make_spine(3, spacing_mm=2.0)
         return ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
 
-    subject = BenchmarkSubject("phantom 3", "phantom", ("L3",), load)
-    settings = SimulationSettings(rotation_deg=5.0, click_error_mm=4.0, detector_pixels=256)
-    clean, blades, cut = run_trials(
-        [subject],
-        1,
-        0,
-        settings,
-        worlds=("clean", "blades", "ct-150"),
-        order="in turn",
-        vertebrae_kept=2,
-        start="truth",
+    return BenchmarkSubject("phantom 3", "phantom", ("L3",), load)
+
+
+SETTINGS = SimulationSettings(rotation_deg=5.0, click_error_mm=4.0, detector_pixels=192)
+
+
+@pytest.mark.slow
+def test_trials_on_a_phantom_end_near_the_truth_and_share_their_vertebra(phantom: BenchmarkSubject) -> None:
+    logged: list[Trial] = []
+    worlds = ("clean", "blades")
+    clean, blades = run_trials(
+        [phantom], 1, 0, SETTINGS, on_trial=logged.append, worlds=worlds, order="in turn", vertebrae_kept=2
     )
-    assert [one.world for one in (clean, blades, cut)] == ["clean", "blades", "ct-150"]
-    assert clean.stages_mm["start"] == blades.stages_mm["start"] == pytest.approx(0.0, abs=1e-9)
-    assert clean.start_rotation_deg == pytest.approx(0.0, abs=1e-5)
-    assert clean.preparation_seconds == blades.preparation_seconds != cut.preparation_seconds
-    assert max(one.mtre_mm for one in (clean, blades, cut)) < 1.0
+    assert logged == [clean, blades]
+    assert (clean.world, blades.world) == worlds
+    assert clean.stages_mm["start"] == pytest.approx(blades.stages_mm["start"], abs=2.0)  # clicks differ by their noise
+    assert clean.preparation_seconds == blades.preparation_seconds > 0
+    for one in (clean, blades):
+        assert one.mtre_mm < 2.0 < one.start_mm
+        assert one.stages_mm["refined"] == pytest.approx(one.mtre_mm)
+        assert one.mtre_mm <= one.surface_p95_mm
+        assert one.start_rotation_deg <= 5.0
+        assert one.click_offset_mm < 8.0
+        assert one.seconds > 0
+
+
+@pytest.mark.slow
+def test_a_trial_starts_at_the_truth_where_that_is_asked_for(phantom: BenchmarkSubject) -> None:
+    (one,) = run_trials([phantom], 1, 0, SETTINGS, worlds=("clean",), order="in turn", start="truth")
+    assert one.stages_mm["start"] == pytest.approx(0.0, abs=1e-9)
+    assert one.start_rotation_deg == pytest.approx(0.0, abs=1e-5)
+    assert one.mtre_mm < 1.0
