@@ -57,8 +57,6 @@ def written_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     grid = isotropic_grid(CENTRE, 48.0, 2.0)
     attenuation = voxelize(gaussians(), grid.index_to_ras, grid.array.shape).numpy()
     write_volume(tmp_path / "L3_reconstruction.nrrd", Volume(attenuation / 0.02 * 1000, grid.index_to_ras))
-    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
-    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(picture, isVector=True), str(tmp_path / "L3_attention.png"))
     return tmp_path
 
 
@@ -136,12 +134,6 @@ def test_the_gaussians_are_ellipsoids_where_they_are(a_demo_case: Any, a_result_
     np.testing.assert_allclose(long.mean(axis=0), CENTRE + [10, 0, 0], atol=0.2)
     # Its long axis, x in its own frame, was turned to y.
     np.testing.assert_allclose(np.ptp(long, axis=0), [2.0, 12.0, 2.0], rtol=0.15)
-
-
-def test_the_attention_picture_is_an_image_volume(a_demo_case: Any, a_result_folder: Path) -> None:
-    imported(a_result_folder, a_demo_case)
-    picture = node(slicer.util.getNode("L3CTToWorld"), "attention")
-    assert slicer.util.arrayFromVolume(picture).shape == (1, 20, 30, 3)
 
 
 def test_a_second_result_replaces_the_first(a_demo_case: Any, a_result_folder: Path) -> None:
