@@ -20,6 +20,8 @@ from radgs.case import RegistrationCase, RegistrationResult
 from radgs.gaussians.ply import load_ply
 from radgs.geometry import RigidTransform, largest_distance
 
+pytestmark = pytest.mark.slow
+
 DEMO_FOLDER = Path(radgs.__file__).resolve().parent / "data" / "demo"
 EXIT_STATUS = {"accept": 0, "check": 3, "reject": 4}
 #: ct_to_world after every stage, as ``Testing/benchmarks/golden_pose.py`` wrote it.

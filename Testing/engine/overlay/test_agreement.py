@@ -16,6 +16,8 @@ from radgs.overlay.agreement import SHOWN_RANGE
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
 from radgs.phantom import PhantomSpine
 
+pytestmark = pytest.mark.slow
+
 TRUTH = RigidTransform.from_rotation_vector([0.05, -0.08, 0.06], [4.0, -7.0, 12.0])
 
 

@@ -16,7 +16,10 @@ from skimage.transform import resize
 from radgs.geometry import FloatArray
 
 PROGRAM = chromium()
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="No Chromium is installed: apt install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="No Chromium is installed: apt install chromium"),
+]
 
 FILM = "#level1-view1"
 

@@ -190,6 +190,7 @@ def test_a_result_that_names_no_case_asks_for_it(result: RegistrationResult, tmp
         case_of(result, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_writes_beside_the_result_and_the_next_run_clears_it_away(
     result: RegistrationResult, saved_case: Path, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_the_command_writes_beside_the_result_and_the_next_run_clears_it_away(
     assert sorted(path.name for path in folder.iterdir()) == [LIST_NAME, "L3_ct_to_world.tfm", "result.json"]
 
 
+@pytest.mark.slow
 def test_the_command_finds_the_case_that_the_result_names(
     result: RegistrationResult, saved_case: Path, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_every_frame_is_fitted_once(fits: Counter[int], phantom_spine: PhantomSp
     assert fits == three
 
 
+@pytest.mark.slow
 def test_training_trials_and_pictures_see_the_same_vertebra(
     separated: SeparatedCT, phantom_spine: PhantomSpine
 ) -> None:

@@ -327,6 +327,7 @@ def test_a_cancellation_with_nothing_to_cancel_is_forgotten(shared_worker: Runni
     assert shared_worker.next("error")["kind"] == "InputFileError"
 
 
+@pytest.mark.slow
 def test_the_worker_ends_with_its_stdin_whatever_it_is_doing(a_worker: RunningWorker, a_case: Path) -> None:
     a_worker.next("ready")
     a_worker.send(id=1, command="register", case=str(a_case), out="never-written")
@@ -336,6 +337,7 @@ def test_the_worker_ends_with_its_stdin_whatever_it_is_doing(a_worker: RunningWo
     assert time.monotonic() - began < 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_control_c_ends_it_loudly(a_worker: RunningWorker) -> None:
     a_worker.next("ready")

@@ -134,6 +134,7 @@ def test_the_example_in_the_docstring_registers_twice_the_second_time_warm(
         logic.cleanup()
 
 
+@pytest.mark.slow
 def test_cancel_is_heard_within_two_seconds_and_the_engine_stays(a_logic: Any, a_demo_case: Any, host: Any) -> None:
     outcome = start(a_logic, a_demo_case, host, until="reading the case")
     pid, began = a_logic.worker.pid, time.monotonic()
@@ -191,6 +192,7 @@ def test_closing_the_scene_ends_the_registration(a_logic: Any, a_demo_case: Any,
     host.wait_until(lambda: again.ends, 5)
 
 
+@pytest.mark.slow
 def test_what_the_engine_refuses_is_told_in_its_words(a_logic: Any, a_demo_case: Any, host: Any) -> None:
     from dataclasses import replace
 

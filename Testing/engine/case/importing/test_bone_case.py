@@ -158,6 +158,7 @@ def test_no_source_is_ever_overwritten(trial: Path) -> None:
         write_plan(plan, plan.views[0].image)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(FOREARM is None, reason="the forearm set (shared/data/biplane_wrist) is not here")
 @pytest.mark.parametrize(("name", "frame"), [("rad", 99), ("uln", 158)])
 def test_the_real_forearms_outline_lies_on_its_bone(name: str, frame: int, tmp_path: Path) -> None:
