@@ -12,6 +12,11 @@ import pytest
 sys.path += [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "engine")]
 
 
+@pytest.fixture(autouse=True)
+def qt_is_there(host: Any) -> None:
+    """Whatever the order in which tests come, the panel's own files find Slicer's names when they are imported."""
+
+
 @pytest.fixture
 def a_panel(host: Any, a_scene: Any, the_module: Any, a_launcher: Path | None) -> Iterator[Any]:
     panel = host.open_panel(the_module)
