@@ -20,6 +20,7 @@ from radgs.case import Level
 from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
 from radgs.io.line_integrals import to_line_integrals
+from radgs.overlay.contours import ContourSurface
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
 #: Voxels of the cut-out bones, mm; the TIFF's own tags say otherwise.
@@ -95,6 +96,7 @@ class Forearm:
         self.folder = folder
         self._reference = json.loads((folder / "reference_poses.json").read_text())["poses"]
         self._bones: dict[str, tuple[Volume, Volume, VertebraAnatomy]] = {}
+        self._surfaces: dict[str, ContourSurface] = {}
 
     def bone(self, name: str) -> tuple[Volume, Volume, VertebraAnatomy]:
         """CT, labels and prepared anatomy."""
@@ -110,6 +112,12 @@ class Forearm:
     def reference(self, name: str, frame: str) -> RigidTransform:
         """Where the bone lies, as far as is known; ct_to_world."""
         return UPRIGHT @ RigidTransform.from_matrix(np.array(self._reference[name][frame]))
+
+    def surface(self, name: str) -> ContourSurface:
+        """Its surface, of which contours are drawn."""
+        if name not in self._surfaces:
+            self._surfaces[name] = ContourSurface.of(self.bone(name)[1], 1)
+        return self._surfaces[name]
 
     def cut_face(self, name: str) -> FloatArray:
         """(K, 3) middles of the voxels at which the bone was cut off from the rest of it, CT's RAS."""

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 from biplane_forearm_data import BONES, CAMERAS, UPRIGHT, Forearm
-from biplane_outlines import outline_distances
+from biplane_outlines import outline_distances, silhouette
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from radgs import colours
 from radgs.evaluation.tables import table
 from radgs.geometry import FloatArray, RigidTransform, mean_distance
 from radgs.io.atomic import write_text
-from radgs.overlay.arrays import crop_view, for_display, silhouette
-from radgs.overlay.figures import RESULT_COLOUR, START_COLOUR
+from radgs.overlay.arrays import crop_view, for_display
 
 #: How far a result may lie from the reference, mm.
 NEAR_ENOUGH_MM = 1.5
@@ -128,7 +128,7 @@ def _outlines(forearm: Forearm, middles: dict[Place, RigidTransform]) -> str:
             shifts = [sign * DISPLACED_MM * axis for axis in axes for sign in (-1.0, 1.0)]
             displaced = [pose.rotated_about(centre, np.zeros(3), shift) for shift in shifts]
             cells = [
-                _cell([outline_distances(view, vertebra, bone, cut_face, one) for one in poses])
+                _cell([outline_distances(view, vertebra, forearm.surface(name), bone, cut_face, one) for one in poses])
                 for poses in ([forearm.reference(*place)], [pose], displaced)
             ]
             rows.append([f"{BONES[name]}, {frame}, camera {number}", *cells])
@@ -177,12 +177,12 @@ def save_picture(forearm: Forearm, place: Place, pose: RigidTransform, path: Pat
             axis.set_axis_off()
             axis.set_title(f"{BONES[place[0]]}, frame {place[1]}, camera {number}")
         for at, colour, style in (
-            (forearm.reference(*place), START_COLOUR, (0, (4, 3))),
-            (pose, RESULT_COLOUR, "solid"),
+            (forearm.reference(*place), colours.START, (0, (4, 3))),
+            (pose, colours.RESULT, "solid"),
         ):
-            for outline in silhouette(vertebra, at, crop.geometry):
+            for outline in silhouette(forearm.surface(place[0]), at, crop.geometry):
                 axis.plot(*outline.T, color=colour, linewidth=1.3, linestyle=style)
-        axis.set_title("reference (orange, dashed) and result (blue)")
+        axis.set_title("reference (pink, dashed) and result (blue)")
         axis.set_xlim(0, shown.shape[1])
         axis.set_ylim(shown.shape[0], 0)
     figure.savefig(path)

@@ -13,8 +13,9 @@ from scipy.spatial import KDTree
 from skimage import feature
 
 from radgs.drr import VolumeRenderer
-from radgs.geometry import FloatArray, RigidTransform, XRayView
-from radgs.overlay.arrays import crop_size_mm, silhouette
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
+from radgs.overlay.arrays import crop_size_mm
+from radgs.overlay.contours import ContourSurface
 from radgs.vertebra import VertebraAnatomy
 
 PIXEL_MM = 0.25
@@ -32,13 +33,19 @@ CUT_MM = 4.0
 
 
 def outline_distances(
-    view: XRayView, vertebra: VertebraAnatomy, bone: VolumeRenderer, cut_face: FloatArray, pose: RigidTransform
+    view: XRayView,
+    vertebra: VertebraAnatomy,
+    surface: ContourSurface,
+    bone: VolumeRenderer,
+    cut_face: FloatArray,
+    pose: RigidTransform,
 ) -> FloatArray:
     """(N,) distances of the outline's points from the nearest edge that runs along it, mm at the bone's depth.
 
     Args:
         view: The film.
-        vertebra: The bone as it is registered, for its label's outline.
+        vertebra: The bone as it is registered.
+        surface: That of its label, for the outline.
         bone: Its attenuation in the CT's own voxels; what is registered was fitted and resampled.
         cut_face: (K, 3) points on the face where it was cut off, CT's RAS; no film shows that face.
         pose: Where the bone is, ct_to_world.
@@ -47,7 +54,7 @@ def outline_distances(
     cropped, valid = view.crop(pose.apply(vertebra.centre), size_mm, round(size_mm / PIXEL_MM))
     geometry = cropped.geometry
     inside = ndimage.binary_erosion(valid > 0.5, iterations=round(3 * EDGE_SIGMA_MM / PIXEL_MM))
-    outline = KDTree(np.concatenate(silhouette(vertebra, pose, geometry)) * PIXEL_MM)
+    outline = KDTree(np.concatenate(silhouette(surface, pose, geometry)) * PIXEL_MM)
     pixels = np.stack(np.meshgrid(*(np.arange(n) for n in geometry.shape[::-1])), axis=-1) * PIXEL_MM
     near_outline = outline.query(pixels, distance_upper_bound=OUTLINE_MM)[0] < OUTLINE_MM
     points, inwards = _edges(bone.render(pose, geometry).numpy(), near_outline)
@@ -64,10 +71,16 @@ def outline_distances(
     return distances
 
 
+def silhouette(surface: ContourSurface, pose: RigidTransform, geometry: ViewGeometry) -> tuple[FloatArray, ...]:
+    """The outer outline of a bone as polylines (K, 2), (column, row)."""
+    lines = surface.contour(pose, geometry)
+    return tuple(line.projected(pose, geometry) for line in lines if line.kind == "silhouette")
+
+
 def _edges(image: NDArray[np.float32], where: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
     """Points (N, 2) on edges, mm, and unit vectors (N, 2) towards where the image is higher."""
     sigma = EDGE_SIGMA_MM / PIXEL_MM
     edges = where & feature.canny(image, sigma, CONTINUES, STARTS, use_quantiles=True)
     gradient = np.stack([ndimage.gaussian_filter(image, sigma, order=order)[edges] for order in ((0, 1), (1, 0))])
-    across = gradient / np.maximum(np.linalg.norm(gradient, axis=0), 1e-12)
-    return np.argwhere(edges)[:, ::-1] * PIXEL_MM, across.T
+    across = np.asarray(gradient / np.maximum(np.linalg.norm(gradient, axis=0), 1e-12), dtype=np.float64)
+    return np.asarray(np.argwhere(edges)[:, ::-1] * PIXEL_MM, dtype=np.float64), across.T

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 
 from radgs.geometry.c_arm import beam_direction
 
@@ -39,7 +39,7 @@ def draw_angles(path: Path) -> None:
             ("front (A)", "back (P)", "head (H)", "feet (F)"),
         ),
     ):
-        axis.add_patch(plt.Circle((0, 0), 0.28, color="#e8d9c5"))
+        axis.add_patch(Circle((0, 0), 0.28, color="#e8d9c5"))
         axis.text(0, 0, "patient", ha="center", va="center", fontsize=8)
         for primary, secondary in angles:
             beam = beam_direction(primary, secondary)

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 import radgs
@@ -45,8 +46,9 @@ def draw() -> None:
     axes[1, 0].set_ylabel("agreement of the edges")
     figure.tight_layout(pad=0.4)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.canvas.draw()
-    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(PICTURE, optimize=True)
 
 

@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -102,11 +103,15 @@ def kills(
         with result_folder(folder) as to_be:
             write_result_folder(to_be, case, run_number(registration, number), overlays=overlays)
 
+    def write_on_and_on(number: int) -> None:
+        for again in range(1000):
+            write(number + 2 * again)
+
     began = time.perf_counter()
-    os.waitpid(in_a_child(lambda: write(0)), 0)
+    os.waitpid(in_a_child(partial(write, 0)), 0)
     alone = time.perf_counter() - began
     for number in range(1, count + 1):
-        child = in_a_child(lambda number=number: [write(number + 2 * again) for again in range(1000)] and None)
+        child = in_a_child(partial(write_on_and_on, number))
         time.sleep(rng.uniform(0.0, 2.5 * alone))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -132,7 +137,7 @@ def two_writers(
             with result_folder(folder) as to_be:
                 write_result_folder(to_be, case, run_number(registration, number), overlays=False)
 
-        children = [in_a_child(lambda n=n: write(n)) for n in (2 * number, 2 * number + 1)]
+        children = [in_a_child(partial(write, n)) for n in (2 * number, 2 * number + 1)]
         statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         kept_out += statuses.count(KEPT_OUT)
         state = state_of(folder)

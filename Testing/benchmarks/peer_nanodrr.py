@@ -48,7 +48,9 @@ try:
     from nanodrr.drr import render
     from nanodrr.metrics import GradientNormalizedCrossCorrelation2d, MultiscaleNormalizedCrossCorrelation2d
 except ImportError:
-    Subject = None
+    HAS_NANODRR = False
+else:
+    HAS_NANODRR = True
 
 WHOLE_VOXEL_MM, VERTEBRA_VOXEL_MM = 2.0, 1.0
 #: Region about the clicks, its pixels, and samples along a ray through the volume.
@@ -254,8 +256,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     folder = real_ct_data.real_ct_folder()
-    if Subject is None or folder is None:
-        missing = "nanodrr and einops are not installed" if Subject is None else real_ct_data.HOW_TO_GET_IT
+    if not HAS_NANODRR or folder is None:
+        missing = "nanodrr and einops are not installed" if not HAS_NANODRR else real_ct_data.HOW_TO_GET_IT
         print(missing, file=sys.stderr)
         return 1
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ from radgs.io.model_header import SUFFIX, work_folder
 from radgs.networks import Networks, load_networks
 from radgs.phantom import make_spine
 from radgs.pipeline import register
-from radgs.pipeline.result_folder import write_result_folder
+from radgs.pipeline.result_folder import result_folder, write_result_folder
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.simulation.worlds import CLEAN_NAME, WORLDS, world_named
 from radgs.training.base import starting_networks
@@ -105,7 +105,8 @@ def look_at(
 ) -> list[Path]:
     """Registers one trial again; returns the files written, pictures first."""
     case = trial_case(subject, subject.load(), level, index, seed, settings)
-    return write_result_folder(out / f"{level}_{index}", case, register(case, networks=subject.networks))
+    with result_folder(out / f"{level}_{index}") as folder:
+        return write_result_folder(folder, case, register(case, networks=subject.networks))
 
 
 def main() -> int:

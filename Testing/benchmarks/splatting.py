@@ -27,7 +27,7 @@ from grids import isotropic_grid
 
 from radgs.gaussians import RadiativeGaussians, fit, splat, splat_poses, splat_with_pose_jacobian, voxelize
 from radgs.geometry import ViewGeometry, Volume
-from radgs.vertebra.anatomy import resampled_isotropic, split_parts
+from radgs.vertebra.separation import resampled_isotropic, split_parts
 
 CROP_MM = 128.0
 DATA_RANGE_PER_MM = 0.04

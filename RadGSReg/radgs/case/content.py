@@ -40,10 +40,12 @@ class InitialPose:
     Attributes:
         clicks: Per view, the vertebral body's centre as (column, row).
         ct_to_world: A pose to start from; clicks, where there are any, replace its translation.
+        sigma_mm: How far off the start may be, one standard deviation; None: as far as clicks are.
     """
 
     clicks: dict[str, tuple[float, float]] = field(default_factory=dict)
     ct_to_world: RigidTransform | None = None
+    sigma_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

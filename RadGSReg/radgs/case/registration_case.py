@@ -97,7 +97,9 @@ class RegistrationCase(CaseContent):
             levels=tuple(Level(name, label) for name, label in file.levels),
             views=tuple(_read_view(entry) for entry in file.views),
             initial={
-                level: InitialPose(file.clicks.get(level, {}), file.initial_poses.get(level))
+                level: InitialPose(
+                    file.clicks.get(level, {}), file.initial_poses.get(level), file.start_sigmas_mm.get(level)
+                )
                 for level in (*file.clicks, *file.initial_poses)
             },
             truth=file.truth,
@@ -130,6 +132,7 @@ class RegistrationCase(CaseContent):
             views=tuple(_view_entry(view, folder / f"{view.name}.nrrd") for view in self.views),
             clicks={name: initial.clicks for name, initial in self.initial.items() if initial.clicks},
             initial_poses={name: i.ct_to_world for name, i in self.initial.items() if i.ct_to_world is not None},
+            start_sigmas_mm={name: i.sigma_mm for name, i in self.initial.items() if i.sigma_mm is not None},
             truth=self.truth,
             world_orientation=None if orientation is None else (orientation.superior, orientation.anterior),
         )

@@ -17,6 +17,9 @@ from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
 CASE_SCHEMA = "radgs.case/1"
 
+#: The largest uncertainty of a start that means anything, mm.
+MOST_SIGMA_MM = 200.0
+
 ORIENTATION_QUESTION = (
     'Which directions of the world are the patient\'s superior and anterior? Write them as "world_orientation": '
     '{"superior": [x, y, z], "anterior": [x, y, z]}.'
@@ -65,6 +68,7 @@ class CaseFile:
         views: The X-rays.
         clicks: Per level and view, the vertebral body's centre as (column, row).
         initial_poses: Per level, ``ct_to_world`` to start from.
+        start_sigmas_mm: Per level, how far off the start may be, one standard deviation; where the file states it.
         truth: Per level, the true ``ct_to_world``, for scoring only.
         world_orientation: (3,) superior and (3,) anterior direction in the world, where the file states them.
     """
@@ -76,6 +80,7 @@ class CaseFile:
     views: tuple[ViewEntry, ...]
     clicks: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     initial_poses: dict[str, RigidTransform] = field(default_factory=dict)
+    start_sigmas_mm: dict[str, float] = field(default_factory=dict)
     truth: dict[str, RigidTransform] = field(default_factory=dict)
     world_orientation: tuple[FloatArray, FloatArray] | None = None
 
@@ -109,7 +114,7 @@ def read_case_file(path: Path) -> CaseFile:
     top = read_json_object(path, CASE_SCHEMA, CaseError)
     folder = path.parent
     levels = tuple((entry.text("name"), entry.integer("label")) for entry in top.objects("levels"))
-    clicks, poses = _read_initial(top, levels)
+    clicks, poses, sigmas = _read_initial(top, levels)
     return CaseFile(
         path=path,
         ct=folder / top.text("ct"),
@@ -119,6 +124,7 @@ def read_case_file(path: Path) -> CaseFile:
         views=tuple(_read_view(entry, folder) for entry in top.objects("views")) if "views" in top else (),
         clicks=clicks,
         initial_poses=poses,
+        start_sigmas_mm=sigmas,
         truth={name: truth.rigid("ct_to_world") for name, truth in top.object("truth").members()}
         if "truth" in top
         else {},
@@ -138,6 +144,8 @@ def write_case_file(case: CaseFile) -> None:
         initial.setdefault(level, {})["clicks"] = {view: list(pixel) for view, pixel in by_view.items()}
     for level, pose in case.initial_poses.items():
         initial.setdefault(level, {})["ct_to_world"] = pose.matrix.tolist()
+    for level, sigma_mm in case.start_sigmas_mm.items():
+        initial.setdefault(level, {})["sigma_mm"] = sigma_mm
     values: dict[str, Any] = {
         "schema": CASE_SCHEMA,
         "ct": relative(case.ct),
@@ -208,12 +216,13 @@ def _read_field(entry: JsonObject, folder: Path) -> Path | FloatArray:
 
 def _read_initial(
     top: JsonObject, levels: tuple[tuple[str, int], ...]
-) -> tuple[dict[str, dict[str, tuple[float, float]]], dict[str, RigidTransform]]:
-    """Clicks and poses per level; ``clicks`` directly under ``initial`` belong to the one level there is."""
+) -> tuple[dict[str, dict[str, tuple[float, float]]], dict[str, RigidTransform], dict[str, float]]:
+    """Clicks, poses and uncertainties per level; ``clicks`` directly under ``initial`` belong to the only level."""
     clicks: dict[str, dict[str, tuple[float, float]]] = {}
     poses: dict[str, RigidTransform] = {}
+    sigmas: dict[str, float] = {}
     if "initial" not in top:
-        return clicks, poses
+        return clicks, poses, sigmas
     initial = top.object("initial")
     if "clicks" in initial:
         if len(levels) != 1:
@@ -231,7 +240,9 @@ def _read_initial(
             clicks[level] = {view: (column, row) for view, (column, row) in pixels.items()}
         if "ct_to_world" in entry:
             poses[level] = entry.rigid("ct_to_world")
-    return clicks, poses
+        if "sigma_mm" in entry:
+            sigmas[level] = entry.number("sigma_mm", above=0.0, at_most=MOST_SIGMA_MM)
+    return clicks, poses, sigmas
 
 
 def _read_orientation(top: JsonObject) -> tuple[FloatArray, FloatArray] | None:

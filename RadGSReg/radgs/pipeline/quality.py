@@ -21,8 +21,8 @@ from radgs.pipeline.orientation import FlipTrial, flip_findings, try_flips
 from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
-from radgs.refine.schedule import POOR_START
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
+from radgs.refine.whole_ct import POOR_START
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraAnatomy
 

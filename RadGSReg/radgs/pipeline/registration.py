@@ -23,6 +23,7 @@ from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
 from radgs.pipeline.verdict import capped
 from radgs.refine import refine
+from radgs.refine.candidates import CLICK_SIGMA_MM
 from radgs.versions import versions
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
@@ -158,7 +159,8 @@ def register_level(
         tell("refine", REFINE_FROM + (JUDGE_FROM - REFINE_FROM) * done, message)
 
     proposals = [pose for pose in (regm, kabsch) if pose is not None]
-    refinement = refine(case.views, vertebra, start, refining, proposals=proposals)
+    sigma_mm = case.initial[vertebra.level.name].sigma_mm or CLICK_SIGMA_MM
+    refinement = refine(case.views, vertebra, start, refining, proposals=proposals, start_sigma_mm=sigma_mm)
     tell("judge", JUDGE_FROM, "judging the result")
     evidence = gather_evidence(case.views, refinement, vertebra, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]

@@ -1,7 +1,8 @@
 """Pose refinement on the X-rays with parts that move apart."""
 
 from radgs.refine.observation import Observation
-from radgs.refine.schedule import OtherLevel, Refinement, refine
+from radgs.refine.other_levels import OtherLevel
+from radgs.refine.schedule import Refinement, refine
 from radgs.refine.solver import Estimate, Part, Refiner, RelativePrior, Resolution
 
 __all__ = [

@@ -51,7 +51,9 @@ def test_the_contracts_example_is_read(tmp_path: Path) -> None:
 def test_what_is_read_can_be_written_and_read_again(tmp_path: Path) -> None:
     values = contract() | {"world_orientation": {"superior": [0, 0.1, 1], "anterior": [0, 1, 0]}}
     values["initial"]["L3"]["ct_to_world"] = [[0, -1, 0, 1.5], [1, 0, 0, -2], [0, 0, 1, 3], [0, 0, 0, 1]]
+    values["initial"]["L3"]["sigma_mm"] = 3.0
     case = read_case_file(write(tmp_path, values))
+    assert case.start_sigmas_mm == {"L3": 3.0}
     write_case_file(case)
     assert json.loads(case.path.read_text()) == values
     assert "[261.5, 240.0]" in case.path.read_text()  # a pixel on one line, for people
@@ -112,6 +114,8 @@ def spoiled(place: str, value: Any) -> dict[str, Any]:
         ("initial/L3/clicks", [[1, 2], [3, 4]], CaseError, "'initial.L3.clicks' should be an object"),
         ("initial/L3/clicks/AP", [1, 2, 3], CaseError, "'initial.L3.clicks.AP' should be 2 finite numbers"),
         ("initial/L3/ct_to_world", [1, 2, 3], CaseError, "'initial.L3.ct_to_world' should be 4 x 4"),
+        ("initial/L3/sigma_mm", 0, CaseError, "'initial.L3.sigma_mm' should be"),
+        ("initial/L3/sigma_mm", "3 mm", CaseError, "'initial.L3.sigma_mm' should be"),
         ("truth/L3", {}, CaseError, "'truth.L3.ct_to_world' is missing"),
         ("truth/L3/ct_to_world", np.diag([1, 1, -1, 1]).tolist(), GeometryError, "'truth.L3.ct_to_world': .*not rigid"),
         ("world_orientation", "unknown", CaseError, "orientation of the world is unknown.*superior and anterior"),

@@ -11,7 +11,7 @@ import torch
 
 from radgs.geometry import RigidTransform, ViewGeometry, XRayView, mean_distance, unit
 from radgs.refine import Estimate, Observation, Refinement, Refiner, RelativePrior, Resolution, refine
-from radgs.refine.schedule import POOR_START, align_whole
+from radgs.refine.whole_ct import POOR_START, align_whole
 from radgs.simulation import XRayPhysics
 from radgs.vertebra import VertebraAnatomy
 
