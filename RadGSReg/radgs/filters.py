@@ -1,8 +1,14 @@
-"""Gaussian filters of images: one kernel, applied along the rows and then along the columns."""
+"""Gaussian filters of images: one kernel, applied along the rows and then along the columns.
+
+They come as convolutions, which take a kernel per image, and as matrices F and G that filter an image X by F X G^T. Of
+images of up to some hundred pixels a side matrix products are the faster: 3 to 10 times than ``conv2d`` on one channel,
+on a CPU, the more so the wider the kernel.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -10,6 +16,11 @@ from torch.nn import functional
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+Beyond = Literal["zero", "repeat"]
+
+#: The filters of a registration are a few dozen, and each is used hundreds of times.
+CACHED_MATRICES = 128
 
 
 def gaussian_kernel(sigma: float | Tensor, radius: int, like: Tensor) -> Tensor:
@@ -49,10 +60,33 @@ def separable(
     return along_columns(along_rows(images, row_kernel), column_kernel)
 
 
-def blurred(images: Float[Tensor, "K 1 H W"], sigma: float, radius: int) -> Float[Tensor, "K 1 H W"]:
-    """Gaussian average of images (K, 1, H, W), zeros beyond the border; sigma and radius in pixels."""
-    kernel = gaussian_kernel(sigma, radius, images)
-    return separable(functional.pad(images, (radius,) * 4), kernel, kernel)
+def gaussian_matrix(
+    size: int, sigma: float, radius: int, like: Tensor, *, derivative: bool = False, beyond: Beyond = "zero"
+) -> Float[Tensor, "size size"]:
+    """A Gaussian filter of rows of pixels as a matrix: row i holds what the filtered pixel i takes of each pixel.
+
+    Args:
+        size: Pixels of a row.
+        sigma: Standard deviation in pixels.
+        radius: The kernel reaches this many pixels to either side.
+        like: Gives the matrix's type and device.
+        derivative: The scale-normalised derivative instead of the average.
+        beyond: What lies beyond the border: zeros, or the outermost pixel over and over.
+    """
+    return _gaussian_matrix(size, sigma, radius, derivative, beyond, like.dtype, like.device)
+
+
+def filtered(
+    images: Float[Tensor, "... H W"], column_matrix: Float[Tensor, "h H"], row_matrix: Float[Tensor, "w W"]
+) -> Float[Tensor, "... h w"]:
+    """Images filtered along their columns by one matrix and along their rows by another."""
+    return column_matrix @ (images @ row_matrix.T)
+
+
+def blurred(images: Float[Tensor, "... H W"], sigma: float, radius: int) -> Float[Tensor, "... H W"]:
+    """Gaussian average of images, zeros beyond the border; sigma and radius in pixels."""
+    columns, rows = (gaussian_matrix(size, sigma, radius, images) for size in images.shape[-2:])
+    return filtered(images, columns, rows)
 
 
 def along_rows(images: Float[Tensor, "K C H W"], kernel: Float[Tensor, "... L"]) -> Float[Tensor, "K C H w"]:
@@ -69,3 +103,21 @@ def along_columns(images: Float[Tensor, "K C H W"], kernel: Float[Tensor, "... L
 
 def _offsets(radius: int, like: Tensor) -> Tensor:
     return torch.arange(-radius, radius + 1, dtype=like.dtype, device=like.device)
+
+
+@lru_cache(CACHED_MATRICES)
+def _gaussian_matrix(
+    size: int,
+    sigma: float,
+    radius: int,
+    derivative: bool,
+    beyond: Beyond,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    empty = torch.zeros(size, size, dtype=dtype, device=device)
+    kernel = (gaussian_derivative_kernel if derivative else gaussian_kernel)(sigma, radius, empty)
+    pixels = torch.arange(size, device=device)[:, None] + torch.arange(-radius, radius + 1, device=device)
+    inside = pixels.clamp(0, size - 1)
+    weights = kernel * (pixels == inside) if beyond == "zero" else kernel.expand(size, -1)
+    return empty.scatter_add_(1, inside, weights)

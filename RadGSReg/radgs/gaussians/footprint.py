@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from radgs.gaussians.model import RadiativeGaussians
+from radgs.gaussians.runs import chord
 from radgs.geometry import ViewGeometry
 
 if TYPE_CHECKING:
@@ -127,8 +129,7 @@ def footprints(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma
         cutoff_sigma: Where Gaussians end, in standard deviations; None: nowhere.
     """
     image_dtype = gaussians.dtype
-    precise = gaussians.to(dtype=detectors.bases.dtype)
-    from_source = precise.means - detectors.sources[:, None]  # (B, N, 3)
+    from_source = gaussians.means.to(detectors.bases.dtype) - detectors.sources[:, None]  # (B, N, 3)
     to_pixel = torch.linalg.inv(detectors.bases)
     projected = from_source @ to_pixel.transpose(1, 2)
     pose, index = torch.nonzero(
@@ -136,49 +137,60 @@ def footprints(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma
     )
 
     centre = from_source[pose, index]
-    projected = projected[pose, index]
-    depth_ratio = projected[:, 2]
-    across, down = projected[:, 0] / depth_ratio, projected[:, 1] / depth_ratio
+    across, down, depth_ratio = projected[pose, index].unbind(dim=1)
+    across, down = across / depth_ratio, down / depth_ratio
     column, row = across.detach().round(), down.detach().round()
 
-    whitening = precise.whitening()[index]
-    bases = detectors.bases[pose]
-
-    def whiten(vectors: Tensor) -> Tensor:
-        return (whitening @ vectors[:, :, None]).squeeze(-1)
-
-    v_centre = whiten(centre)
-    v_axis = v_centre / depth_ratio[:, None]
-    v_column, v_row = whiten(bases[:, :, 0]), whiten(bases[:, :, 1])
-    moment1, moment2 = torch.linalg.cross(v_column, v_centre), torch.linalg.cross(v_row, v_centre)
-    swirl = torch.linalg.cross(v_row, v_column)
-
-    def dot(first: Tensor, second: Tensor) -> Tensor:
-        return (first * second).sum(dim=-1).to(image_dtype)
-
-    first_row, last_row = _row_reach(precise, detectors, cutoff_sigma, pose, index, projected.detach())
+    # Vectors (3, ..., M), Gaussians along the fast axis: PyTorch is several times slower on arrays that end in 3.
+    steps = detectors.bases[pose, :, :2].permute(1, 2, 0)
+    whitening = _whitening(gaussians, detectors.bases.dtype).index_select(2, index)
+    whitened = (whitening[:, :, None] * torch.cat([steps, centre.T[:, None]], dim=1)).sum(dim=1)
+    v_column, v_row, v_centre = whitened.unbind(1)
+    v_axis = v_centre / depth_ratio
+    moment1 = torch.linalg.cross(v_column, v_centre, dim=0)
+    moment2 = torch.linalg.cross(v_row, v_centre, dim=0)
+    swirl = torch.linalg.cross(v_row, v_column, dim=0)
+    vectors = torch.stack([moment1, moment2, swirl, v_axis, v_column, v_row])
+    products = (vectors[:, None] * vectors).sum(dim=2)
+    first_row, last_row = _row_reach(products.detach(), cutoff_sigma)
+    (n11, n12, skew1, *_), (_, n22, skew2, *_), _, (*_, a0, a1, a2), (*_, a11, a12), (*_, a22) = products.to(
+        image_dtype
+    )
     return Footprints(
         pose=pose,
         column=column,
         row=row,
         column_offset=(across - column).to(image_dtype),
         row_offset=(down - row).to(image_dtype),
-        amplitude=(precise.densities[index] * math.sqrt(2 * math.pi)).to(image_dtype),
+        amplitude=gaussians.densities[index] * math.sqrt(2 * math.pi),
         depth_ratio=depth_ratio,
-        n11=dot(moment1, moment1),
-        n12=dot(moment1, moment2),
-        n22=dot(moment2, moment2),
-        a0=dot(v_axis, v_axis),
-        a1=dot(v_axis, v_column),
-        a2=dot(v_axis, v_row),
-        a11=dot(v_column, v_column),
-        a12=dot(v_column, v_row),
-        a22=dot(v_row, v_row),
-        skew1=dot(moment1, swirl),
-        skew2=dot(moment2, swirl),
-        first_row=first_row,
-        last_row=last_row,
+        n11=n11,
+        n12=n12,
+        n22=n22,
+        a0=a0,
+        a1=a1,
+        a2=a2,
+        a11=a11,
+        a12=a12,
+        a22=a22,
+        skew1=skew1,
+        skew2=skew2,
+        first_row=down.detach() + first_row,
+        last_row=down.detach() + last_row,
     )
+
+
+def _whitening(gaussians: RadiativeGaussians, dtype: torch.dtype) -> Float[Tensor, "3 3 N"]:
+    """(3, 3, N) the maps V, kept from one pose to the next where no gradient runs through them."""
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in gaussians.tensors()):
+        return gaussians.to(dtype=dtype).whitening().permute(1, 2, 0)
+    return _fixed_whitening(gaussians, dtype)
+
+
+@lru_cache(maxsize=4)
+@torch.no_grad()
+def _fixed_whitening(gaussians: RadiativeGaussians, dtype: torch.dtype) -> Tensor:
+    return gaussians.to(dtype=dtype).whitening().permute(1, 2, 0).contiguous()
 
 
 def _source_to_plane(detectors: Detectors) -> Tensor:
@@ -188,35 +200,22 @@ def _source_to_plane(detectors: Detectors) -> Tensor:
     return (normal * corner).sum(dim=-1).abs() / normal.norm(dim=-1)
 
 
-@torch.no_grad()
-def _row_reach(
-    gaussians: RadiativeGaussians,
-    detectors: Detectors,
-    cutoff_sigma: float | None,
-    pose: Tensor,
-    index: Tensor,
-    projected: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """First and last row (M,) of each Gaussian's exact outline: the dual conic Pi (m m^T - k^2 Sigma) Pi^T.
+def _row_reach(products: Float[Tensor, "6 6 M"], cutoff_sigma: float | None) -> tuple[Tensor, Tensor]:
+    """First and last row (M,) of each Gaussian's exact outline, the conic N = k^2 A, from its centre's projection.
 
     Where the ellipsoid of ``cutoff_sigma`` reaches the source plane its outline is no ellipse: it may touch every row.
+
+    Args:
+        products: Scalar products of the moments, the swirl, and V times d0, B and C.
+        cutoff_sigma: k; None: no row is beyond reach.
     """
-    everywhere = torch.full_like(projected[:, 0], torch.inf)
     if cutoff_sigma is None:
+        everywhere = torch.full_like(products[0, 0], torch.inf)
         return -everywhere, everywhere
-    axes = (gaussians.rotations() * torch.exp(gaussians.log_scales)[:, None, :])[index]
-    depth = projected[:, 2]
-    down = projected[:, 1] / depth
-    to_pixel = torch.linalg.inv(detectors.bases)[pose]
-    depth_axis = (to_pixel[:, 2:3] @ axes).squeeze(1)
-    # Rows counted from the centre's projection, where m has coordinates (0, 0, s) and nothing cancels.
-    row_axis = (to_pixel[:, 1:2] @ axes).squeeze(1) - down[:, None] * depth_axis
     variance = cutoff_sigma**2
-    c22 = -variance * (row_axis**2).sum(dim=-1)
-    c23 = -variance * (row_axis * depth_axis).sum(dim=-1)
-    c33 = depth**2 - variance * (depth_axis**2).sum(dim=-1)
-    spread = (c23**2 - c22 * c33).clamp_min(0).sqrt()
-    bounded = c33 > 1e-9 * depth**2
-    low = torch.where(bounded, down + (c23 - spread) / c33, -everywhere)
-    high = torch.where(bounded, down + (c23 + spread) / c33, everywhere)
-    return low, high
+    (q11, q12), (_, q22) = products[:2, :2] - variance * products[4:, 4:]
+    q1, q2 = -variance * products[3, 4:]
+    # A row is touched where the conic's quadratic in du has roots: where its discriminant, one in dv, isn't negative.
+    low, high = chord(-variance * q11 * products[3, 3] - q1**2, q11 * q2 - q12 * q1, q11 * q22 - q12**2)
+    bounded = (q11 > 0) & (q11 * q22 - q12**2 > 1e-9 * q11 * q22)
+    return low.where(bounded, -torch.inf), high.where(bounded, torch.inf)

@@ -100,19 +100,19 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
     derivatives = _derivative_polynomials(prints, runs, depth_ratio)
     stored = prints.a0.new_zeros(5, shape[0] * runs.stride)
     for part, longest in chunks(runs.length):
-        steps = torch.arange(longest, device=stored.device)
-        index = (runs.start[part, None] + steps).view(-1)
-        du = runs.offsets[part, :1] + steps.to(stored.dtype)
-        inverse_root = polynomials(runs.denominator[part], du).rsqrt_()
+        steps = torch.arange(longest, device=stored.device)[:, None]
+        index = (runs.start[part] + steps).view(-1)
+        du = runs.offsets[0, part] + steps.to(stored.dtype)
+        inverse_root = polynomials(runs.denominator[:, part], du).rsqrt_()
         inverse = inverse_root.square()
-        exponent = polynomials(runs.exponent[part], du).mul_(inverse)
+        exponent = polynomials(runs.exponent[:, part], du).mul_(inverse)
         spread = 1 + 2 * exponent  # 1 - q
         values = torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
-        values *= inverse_root.mul_(amplitude[part, None])
+        values *= inverse_root.mul_(amplitude[part])
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()
         turn_column, turn_row, shift_column, shift_row, length_column, length_row = (
-            polynomials(coefficients, du) for coefficients in derivatives[part].unbind(1)
+            polynomials(coefficients, du) for coefficients in derivatives[:, :, part]
         )
         turn_column.addcmul_(spread, length_column)
         turn_row.addcmul_(spread, length_row)
@@ -122,27 +122,27 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
 
 
 def _derivative_polynomials(prints: Footprints, runs: PixelRuns, depth_ratio: Tensor) -> Tensor:
-    """(R, 6, 3) polynomials in du (constant, slope, curvature) that the logarithmic derivatives are made of.
+    """(6, 3, R) polynomials in du (constant, slope, curvature) that the logarithmic derivatives are made of.
 
     With half derivatives N_u, N_v, A_u, A_v of N and A, e = skew1 du + skew2 dv, s each Gaussian's own depth ratio and
     h the one where rays are held: (1 - h/s) N_u + h dv e; (1 - h/s) N_v - h du e; N_u/s - dv e; N_v/s + du e; A_u; A_v.
     """
-    relative = torch.stack([1 / prints.depth_ratio, 1 - depth_ratio / prints.depth_ratio], dim=1).to(prints.a0.dtype)
+    relative = torch.stack([1 / prints.depth_ratio, 1 - depth_ratio / prints.depth_ratio]).to(prints.a0.dtype)
     names = ("n12", "n22", "a2", "a12", "a22", "skew1", "skew2")
-    table = torch.stack([getattr(prints, name) for name in names] + list(relative.unbind(1)), dim=1)
-    n12, n22, a2, a12, a22, skew1, skew2, inverse, lag = table.index_select(0, runs.gaussian).unbind(1)
+    table = torch.stack([getattr(prints, name) for name in names] + list(relative))
+    n12, n22, a2, a12, a22, skew1, skew2, inverse, lag = table.index_select(1, runs.gaussian)
     held = depth_ratio.to(table.dtype)
-    dv, n1, n2 = runs.offsets[:, 1], -runs.exponent[:, 1], -2 * runs.exponent[:, 2]
+    dv, n1, n2 = runs.offsets[1], -runs.exponent[1], -2 * runs.exponent[2]
     zero = torch.zeros_like(dv)
     coefficients = [
         (n1 * lag + held * skew2 * dv**2, n2 * lag + held * skew1 * dv, zero),
         (n22 * dv * lag, n12 * lag - held * skew2 * dv, -held * skew1),
         (n1 * inverse - skew2 * dv**2, n2 * inverse - skew1 * dv, zero),
         (n22 * dv * inverse, n12 * inverse + skew2 * dv, skew1),
-        (0.5 * runs.denominator[:, 1], runs.denominator[:, 2], zero),
+        (0.5 * runs.denominator[1], runs.denominator[2], zero),
         (a2 + a22 * dv, a12, zero),
     ]
-    return torch.stack([torch.stack(polynomial, dim=1) for polynomial in coefficients], dim=1)
+    return torch.stack([torch.stack(polynomial) for polynomial in coefficients])
 
 
 def _twist_derivative(sums: Tensor, pivot: _Pivot, rotation: Tensor, centre: Tensor) -> Tensor:

@@ -31,9 +31,9 @@ class PixelRuns:
         start: (R,) index of the first pixel in the stored images.
         length: (R,) pixels.
         stride: Pixels from one stored row to the next.
-        offsets: (R, 2) column and row offset of the first pixel from the Gaussian's centre.
-        exponent: (R, 3) coefficients of -N/2, constant first.
-        denominator: (R, 3) coefficients of A.
+        offsets: (2, R) column and row offset of the first pixel from the Gaussian's centre.
+        exponent: (3, R) coefficients of -N/2, constant first.
+        denominator: (3, R) coefficients of A.
     """
 
     gaussian: Tensor
@@ -49,26 +49,27 @@ class PixelRuns:
         """The runs of all Gaussians, clipped to the image on every side but the right."""
         rows, columns = shape
         gaussian, row = enumerate_ranges(*integer_range(prints.first_row, prints.last_row, rows))
+        names = ("n11", "n12", "n22", "a0", "a1", "a2", "a11", "a12", "a22", "column_offset", "row_offset")
         packed = torch.stack(
-            [prints.n11, prints.n12, prints.n22, prints.a0, prints.a1, prints.a2, prints.a11, prints.a12, prints.a22], 1
+            [getattr(prints, name) for name in names] + [prints.column.to(prints.a0), prints.row.to(prints.a0)]
         )
-        n11, n12, n22, a0, a1, a2, a11, a12, a22 = packed.index_select(0, gaussian).unbind(1)
-        centre = torch.stack([prints.column_offset, prints.row_offset], 1).index_select(0, gaussian)
-        nearest = torch.stack([prints.column, prints.row], 1).index_select(0, gaussian).to(packed.dtype)
-        dv = row.to(packed.dtype) - nearest[:, 1] - centre[:, 1]
+        n11, n12, n22, a0, a1, a2, a11, a12, a22, column_offset, row_offset, column, nearest_row = packed.index_select(
+            1, gaussian
+        )
+        dv = row.to(packed.dtype) - nearest_row - row_offset
         numerator = [n22 * dv**2, n12 * dv, n11]
         denominator = [a0 + (2 * a2 + a22 * dv) * dv, a1 + a12 * dv, a11]
         with torch.no_grad():
             low, high = chord(*(n - cutoff_sigma**2 * a for n, a in zip(numerator, denominator, strict=True)))
-            middle = nearest[:, 0] + centre[:, 0]
+            middle = column + column_offset
             first, stop = integer_range(middle + low, middle + high, columns)
             length, order = longest_first(stop - first)
             stride = columns + (int(length[0]) if len(length) else 0)
             pose = prints.pose.index_select(0, gaussian)
             start = ((pose * rows + row) * stride + first).index_select(0, order)
-        du = first.to(packed.dtype) - nearest[:, 0] - centre[:, 0]
-        table = torch.stack([du, dv, *_doubled(numerator, -0.5), *_doubled(denominator, 1.0)], 1).index_select(0, order)
-        return cls(gaussian.index_select(0, order), start, length, stride, table[:, :2], table[:, 2:5], table[:, 5:])
+        du = first.to(packed.dtype) - column - column_offset
+        table = torch.stack([du, dv, *_doubled(numerator, -0.5), *_doubled(denominator, 1.0)]).index_select(1, order)
+        return cls(gaussian.index_select(0, order), start, length, stride, table[:2], table[2:5], table[5:])
 
 
 def accumulate_windowed(
@@ -89,13 +90,13 @@ def accumulate_windowed(
     amplitude = prints.amplitude.index_select(0, runs.gaussian)
     stored = prints.a0.new_zeros(poses * shape[0] * runs.stride)
     for part, longest in chunks(runs.length):
-        steps = torch.arange(longest, device=stored.device)
-        du = runs.offsets[part, :1] + steps.to(stored.dtype)
-        inverse_root = torch.rsqrt(polynomials(runs.denominator[part], du))
-        exponent = polynomials(runs.exponent[part], du) * inverse_root * inverse_root
+        steps = torch.arange(longest, device=stored.device)[:, None]
+        du = runs.offsets[0, part] + steps.to(stored.dtype)
+        inverse_root = torch.rsqrt(polynomials(runs.denominator[:, part], du))
+        exponent = polynomials(runs.exponent[:, part], du) * inverse_root * inverse_root
         inside = functional.threshold(exponent, -0.5 * cutoff_sigma**2, -torch.inf)
-        values = torch.exp(inside) * inverse_root * amplitude[part, None]
-        stored.index_add_(0, (runs.start[part, None] + steps).reshape(-1), values.reshape(-1))
+        values = torch.exp(inside) * inverse_root * amplitude[part]
+        stored.index_add_(0, (runs.start[part] + steps).reshape(-1), values.reshape(-1))
     return stored.view(poses, shape[0], runs.stride)[:, :, : shape[1]]
 
 

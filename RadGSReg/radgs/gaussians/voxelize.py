@@ -65,12 +65,12 @@ def profile_matrix(
     runs = VoxelRuns.of(*_in_index_units(gaussians, index_to_ras), shape, cutoff_sigma)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for part, longest in chunks(runs.length):
-        steps = torch.arange(longest, device=runs.start.device)
+        steps = torch.arange(longest, device=runs.start.device)[:, None]
         values = run_profiles(runs, part, steps, cutoff_sigma)
-        stored = runs.start[part, None] + steps
+        stored = runs.start[part] + steps
         row, column = stored // runs.stride, stored % runs.stride
         inside = (values > 0) & (column < shape[2])
-        member = runs.gaussian[part, None].expand_as(values)
+        member = runs.gaussian[part].expand_as(values)
         parts.append((values[inside], member[inside], (row * shape[2] + column)[inside]))
     size = (len(gaussians), shape[0] * shape[1] * shape[2])
     if not parts:
@@ -99,8 +99,8 @@ class VoxelRuns:
         start: (R,) index of the first voxel in the stored volume.
         length: (R,) voxels.
         stride: Voxels from one stored row to the next; more than a row, so that runs may leave the volume.
-        offsets: (R, 3) first voxel's index (i, j, k) minus the Gaussian's centre.
-        exponent: (R, 3) coefficients of -q/2, constant first.
+        offsets: (3, R) first voxel's index (i, j, k) minus the Gaussian's centre.
+        exponent: (3, R) coefficients of -q/2, constant first.
     """
 
     gaussian: Tensor
@@ -128,9 +128,9 @@ class VoxelRuns:
         length, order = longest_first(stop - first)
         stride = columns + (int(length[0]) if len(length) else 0)
         start = (k * rows + j) * stride + first
-        table = torch.stack([first - centre[:, 0], dj, dk, -q0 / 2, -q1, -p[:, 0] / 2], dim=1).index_select(0, order)
+        table = torch.stack([first - centre[:, 0], dj, dk, -q0 / 2, -q1, -p[:, 0] / 2]).index_select(1, order)
         gaussian, start = gaussian.index_select(0, order), start.index_select(0, order)
-        return cls(gaussian, start, length, stride, table[:, :3], table[:, 3:])
+        return cls(gaussian, start, length, stride, table[:3], table[3:])
 
 
 def _slices_reached(centres: Tensor, precisions: Tensor, slices: int, cutoff_sigma: float) -> tuple[Tensor, Tensor]:
@@ -168,9 +168,9 @@ class _Voxelize(torch.autograd.Function):
         density = densities.index_select(0, runs.gaussian)
         stored = densities.new_zeros(shape[0] * shape[1] * runs.stride)
         for part, longest in chunks(runs.length):
-            steps = torch.arange(longest, device=stored.device)
-            values = run_profiles(runs, part, steps, cutoff_sigma).mul_(density[part, None])
-            stored.index_add_(0, (runs.start[part, None] + steps).view(-1), values.view(-1))
+            steps = torch.arange(longest, device=stored.device)[:, None]
+            values = run_profiles(runs, part, steps, cutoff_sigma).mul_(density[part])
+            stored.index_add_(0, (runs.start[part] + steps).view(-1), values.view(-1))
         ctx.save_for_backward(precisions, densities)
         ctx.runs, ctx.cutoff_sigma, ctx.shape = runs, cutoff_sigma, shape
         return stored.view(shape[0], shape[1], runs.stride)[:, :, : shape[2]].contiguous()
@@ -183,10 +183,10 @@ class _Voxelize(torch.autograd.Function):
         stored = functional.pad(gradients[0], (0, runs.stride - ctx.shape[2])).reshape(-1)
         moments = densities.new_zeros(len(densities), 10)
         for part, longest in chunks(runs.length):
-            steps = torch.arange(longest, device=stored.device)
+            steps = torch.arange(longest, device=stored.device)[:, None]
             weights = run_profiles(runs, part, steps, ctx.cutoff_sigma)
-            weights *= stored[runs.start[part, None] + steps]
-            moments.index_add_(0, runs.gaussian[part], _moments(weights, steps, runs.offsets[part]))
+            weights *= stored[runs.start[part] + steps]
+            moments.index_add_(0, runs.gaussian[part], _moments(weights, steps, runs.offsets[:, part]))
         weighted = densities[:, None] * moments
         second = weighted[:, [4, 5, 6, 5, 7, 8, 6, 8, 9]].view(-1, 3, 3)
         centres_gradient = (precisions @ weighted[:, 1:4, None]).squeeze(-1)
@@ -194,17 +194,17 @@ class _Voxelize(torch.autograd.Function):
 
 
 def run_profiles(runs: VoxelRuns, part: slice, steps: Tensor, cutoff_sigma: float) -> Tensor:
-    """(r, L) values exp(-q / 2) along some runs, zero beyond the cutoff."""
-    di = runs.offsets[part, :1] + steps.to(runs.offsets.dtype)
-    exponent = polynomials(runs.exponent[part], di)
+    """(L, r) values exp(-q / 2) along some runs, zero beyond the cutoff."""
+    di = runs.offsets[0, part] + steps.to(runs.offsets.dtype)
+    exponent = polynomials(runs.exponent[:, part], di)
     return torch.threshold_(exponent, -0.5 * cutoff_sigma**2, -torch.inf).exp_()
 
 
 def _moments(weights: Tensor, steps: Tensor, offsets: Tensor) -> Tensor:
     """(r, 10) sums of w, w x and w x x^T (ii, ij, ik, jj, jk, kk) along runs, x = (di, dj, dk)."""
-    powers = steps.to(weights.dtype)[:, None] ** torch.arange(3, device=steps.device)
-    zeroth, first, second = (weights @ powers).unbind(1)
-    di, dj, dk = offsets.unbind(1)
+    powers = steps.to(weights.dtype) ** torch.arange(3, device=steps.device)
+    zeroth, first, second = powers.T @ weights
+    di, dj, dk = offsets
     along = first + di * zeroth
     square = second + 2 * di * first + di**2 * zeroth
     columns = [zeroth, along, dj * zeroth, dk * zeroth, square, dj * along, dk * along]

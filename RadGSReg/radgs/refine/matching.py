@@ -7,7 +7,7 @@ more where the patient is thick; pixels that the rendered image does not explain
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,14 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.filters import (
-    along_columns,
-    along_rows,
-    blurred,
-    gaussian_derivative_kernel,
-    gaussian_kernel,
-    separable,
-)
+from radgs.filters import CACHED_MATRICES, Beyond, blurred, filtered, gaussian_matrix
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -153,20 +146,29 @@ def gradient_reach(sigma: float) -> int:
 
 def image_gradient(images: Float[Tensor, "K H W"], sigma: float) -> Float[Tensor, "K 2 H W"]:
     """Scale-normalised Gaussian-derivative gradients (K, 2, H, W) of images (K, H, W); sigma in pixels."""
-    radius = gradient_reach(sigma)
-    smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
-    padded = functional.pad(images[:, None], (radius,) * 4, mode="replicate")
-    return torch.cat([separable(padded, derivative, smooth), separable(padded, smooth, derivative)], dim=1)
+    (smooth_columns, derive_columns), (smooth_rows, derive_rows) = _gradient_matrices(images, sigma, "repeat")
+    across, down = filtered(images, smooth_columns, derive_rows), filtered(images, derive_columns, smooth_rows)
+    return torch.stack([across, down], dim=1)
 
 
 def _masked_filters(images: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
     """Gaussian mean and its two derivatives, each (K, H, W), zeros beyond the border; scale-normalised."""
-    radius = gradient_reach(sigma)
-    smooth, derivative = (kernel(sigma, radius, images) for kernel in (gaussian_kernel, gaussian_derivative_kernel))
-    padded = functional.pad(images[:, None], (radius,) * 4)
-    smooth_rows = along_rows(padded, smooth)
-    mean, down = along_columns(smooth_rows, smooth), along_columns(smooth_rows, derivative)
-    return mean[:, 0], separable(padded, derivative, smooth)[:, 0], down[:, 0]
+    (smooth_columns, derive_columns), (smooth_rows, derive_rows) = _gradient_matrices(images, sigma, "zero")
+    smoothed = images @ smooth_rows.T
+    return smooth_columns @ smoothed, filtered(images, smooth_columns, derive_rows), derive_columns @ smoothed
+
+
+def _gradient_matrices(images: Tensor, sigma: float, beyond: Beyond) -> list[tuple[Tensor, Tensor]]:
+    """Gaussian average and derivative along the columns, and the same along the rows."""
+
+    def both(size: int) -> tuple[Tensor, Tensor]:
+        smooth, derive = (
+            gaussian_matrix(size, sigma, gradient_reach(sigma), images, derivative=derivative, beyond=beyond)
+            for derivative in (False, True)
+        )
+        return smooth, derive
+
+    return [both(size) for size in images.shape[-2:]]
 
 
 def local_gain(
@@ -181,7 +183,7 @@ def local_gain(
     energy = (w * rendered * rendered).sum(dim=1, keepdim=True)
     mean_energy = energy.mean(dim=(2, 3), keepdim=True) + 1e-12
     mean_gain = cross.mean(dim=(2, 3), keepdim=True) / mean_energy
-    numerator, denominator = _smooth(cross, reach), _smooth(energy, reach)
+    numerator, denominator = _smooth(torch.stack([cross, energy]), reach)
     return ((numerator + mean_gain * mean_energy) / (denominator + mean_energy)).clamp_min(1e-3)
 
 
@@ -211,7 +213,7 @@ def local_mean(
 ) -> Float[Tensor, "K H W"]:
     """(K, H, W) Gaussian average of images over ``reach`` pixels, of valid pixels (H, W) inside the image."""
     mask = torch.ones_like(images[:1]) if valid is None else valid[None]
-    mean, share = _smooth((images * mask)[:, None], reach)[:, 0], _smooth(mask[:, None], reach)[:, 0]
+    mean, share = _smooth(images * mask, reach), _smooth(mask, reach)
     return mean / share.clamp_min(1e-3)
 
 
@@ -222,14 +224,37 @@ def slow_part(
     factor = max(1, min(4, int(reach / 3)))
     while images.shape[-1] % factor or images.shape[-2] % factor:
         factor -= 1
-    mask = torch.ones_like(images[:1, :1]) if valid is None else valid[None, None]
-    shape = images.shape
-    stacked = torch.cat([(images * mask).flatten(0, 1)[:, None], mask])
-    coarse = _smooth(functional.avg_pool2d(stacked, factor), reach / factor)
-    fine = functional.interpolate(coarse, size=shape[-2:], mode="bilinear", align_corners=False)
-    return (fine[:-1] / fine[-1:].clamp_min(1e-2)).view(shape)
+    (coarser_columns, finer_columns), (coarser_rows, finer_rows) = (
+        _by_way_of_coarser(size, factor, reach, images.dtype, images.device) for size in images.shape[-2:]
+    )
+    mask = torch.ones_like(images[0, 0]) if valid is None else valid
+    seen = images if valid is None else images * valid
+    slow, share = (
+        filtered(filtered(stack, coarser_columns, coarser_rows), finer_columns, finer_rows) for stack in (seen, mask)
+    )
+    return slow / share.clamp_min(1e-2)
 
 
-def _smooth(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian average of (V, 1, H, W), zeros beyond the border."""
-    return blurred(images, sigma, int(2.5 * sigma))
+@lru_cache(CACHED_MATRICES)
+def _by_way_of_coarser(
+    size: int, factor: int, reach: float, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """(size / factor, size) averages of ``factor`` pixels, blurred; and (size, size / factor) the way back.
+
+    A matrix is what its filter makes of each single pixel.
+    """
+    pixels = torch.eye(size, dtype=dtype, device=device)
+    coarser = functional.avg_pool1d(pixels[None], factor)[0].T
+    blur = gaussian_matrix(len(coarser), reach / factor, _blur_radius(reach / factor), pixels)
+    coarse_pixels = torch.eye(len(coarser), dtype=dtype, device=device)
+    finer = functional.interpolate(coarse_pixels[None], size=size, mode="linear", align_corners=False)[0].T
+    return blur @ coarser, finer.contiguous()
+
+
+def _smooth(images: Float[Tensor, "... H W"], sigma: float) -> Float[Tensor, "... H W"]:
+    """Gaussian average, zeros beyond the border."""
+    return blurred(images, sigma, _blur_radius(sigma))
+
+
+def _blur_radius(sigma: float) -> int:
+    return int(2.5 * sigma)
