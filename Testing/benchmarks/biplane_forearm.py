@@ -66,7 +66,7 @@ def registered(forearm: Forearm, name: str, frame: str, index: int, kind: str, s
     ct, labels, vertebra = forearm.bone(name)
     level, truth = vertebra.level, forearm.reference(name, frame)
     case = RegistrationCase(ct, labels, (level,), forearm.views(frame), {level.name: InitialPose({}, start)})
-    result, _ = register_level(case, vertebra, generic_networks())
+    result, evidence, _ = register_level(case, vertebra, generic_networks())
     assert result.ct_to_world is not None
     return {
         "bone": name,
@@ -78,6 +78,7 @@ def registered(forearm: Forearm, name: str, frame: str, index: int, kind: str, s
         "verdict": result.verdict,
         "reasons": [reason.code for reason in result.reasons],
         "similarity": result.similarity,
+        "grounds": evidence.grounds,
         "ct_to_world": (UPRIGHT.inverse() @ result.ct_to_world).matrix.tolist(),
         "seconds": result.seconds,
     }

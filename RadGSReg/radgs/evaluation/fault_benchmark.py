@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from radgs.evaluation.fault_trials import GOOD_MM, GROSS_MM, HARMFUL_MM, FaultTrial, run_fault_trials
+from radgs.evaluation.fault_trials import (
+    GOOD_MM,
+    GROSS_MM,
+    HARMFUL_MM,
+    FaultTrial,
+    append_fault_trial,
+    read_fault_trials,
+    run_fault_trials,
+)
 from radgs.evaluation.phantom_benchmark import phantom_subjects
 from radgs.evaluation.statistics import clopper_pearson_interval
 from radgs.io.atomic import write_text
@@ -28,7 +35,8 @@ def run_fault_benchmark(
     """Registers phantoms with every fault and writes the table.
 
     Args:
-        folder: Where faults.md, faults.json and planned.jsonl go; it must exist.
+        folder: Where faults.md, faults.jsonl and planned.jsonl go; it must exist. Trials that are there already are
+            taken over: an interrupted run goes on where it stopped.
         seed: Chooses patients, poses, noise and faults.
         quick: Two patients with two vertebrae each instead of three with five.
         trials_per_fault: On each vertebra; 1 when quick, otherwise 4, unless given.
@@ -38,24 +46,27 @@ def run_fault_benchmark(
     Returns:
         Path of the faults.md.
     """
-    plan = folder / "planned.jsonl"
-    plan.unlink(missing_ok=True)
-    trials = list(
-        run_fault_trials(
-            phantom_subjects(seed, quick),
-            tuple(FAULTS),
-            WORLDS,
-            trials_per_fault or (1 if quick else 4),
-            seed,
-            device=device,
-            plan=plan,
-            progress=progress,
-        )
-    )
+    log = folder / "faults.jsonl"
+    finished = read_fault_trials(log)
+    known = {trial.planned for trial in finished}
+    trials = []
+    for trial in run_fault_trials(
+        phantom_subjects(seed, quick),
+        tuple(FAULTS),
+        WORLDS,
+        trials_per_fault or (1 if quick else 4),
+        seed,
+        device=device,
+        finished=finished,
+        plan=folder / "planned.jsonl",
+        progress=progress,
+    ):
+        trials.append(trial)
+        if trial.planned not in known:
+            append_fault_trial(log, trial)
     command = f"radgs benchmark --faults --seed {seed}{' --quick' if quick else ''}"
     if trials_per_fault is not None:
         command += f" --trials {trials_per_fault}"
-    write_text(folder / "faults.json", json.dumps([trial.to_json_dict() for trial in trials], indent=1))
     report = folder / "faults.md"
     write_text(report, fault_report(trials, command))
     return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from radgs.case import LevelResult, RegistrationCase, Verdict
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre
-from radgs.evaluation.trials import BenchmarkSubject
+from radgs.evaluation.trials import BenchmarkSubject, append_line
 from radgs.io.json_fields import null_for_nan
 from radgs.pipeline import register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
@@ -60,6 +60,7 @@ class FaultTrial:
         reasons: Codes of its grounds.
         mtre_mm: Of the result; infinite where no pose of the CT given is right, NaN without a pose.
         predicted_p95_mm: What the registration said of its error.
+        grounds: What the verdict rests on, see ``Evidence.grounds``; empty where the case was refused.
     """
 
     planned: PlannedTrial
@@ -68,6 +69,7 @@ class FaultTrial:
     reasons: tuple[str, ...]
     mtre_mm: float
     predicted_p95_mm: float
+    grounds: dict[str, float] = field(default_factory=dict)
 
     @property
     def silent_failure(self) -> bool:
@@ -82,7 +84,43 @@ class FaultTrial:
     def to_json_dict(self) -> dict[str, Any]:
         """The trial's fields; numbers that do not exist become null."""
         numbers = {name: null_for_nan(getattr(self, name)) for name in ("mtre_mm", "predicted_p95_mm")}
-        return {**asdict(self), **numbers, "no_right_pose": math.isinf(self.mtre_mm)}
+        grounds = {name: null_for_nan(value) for name, value in self.grounds.items()}
+        return {**asdict(self), **numbers, "grounds": grounds, "no_right_pose": math.isinf(self.mtre_mm)}
+
+    @classmethod
+    def from_json_dict(cls, values: dict[str, Any]) -> FaultTrial:
+        """Reads what ``to_json_dict`` wrote."""
+        given = dict(values)
+        mtre_mm = math.inf if given.pop("no_right_pose") else _nan_for_null(given["mtre_mm"])
+        return cls(
+            planned=PlannedTrial(**given["planned"]),
+            verdict=given["verdict"],
+            refused=given["refused"],
+            reasons=tuple(given["reasons"]),
+            mtre_mm=mtre_mm,
+            predicted_p95_mm=_nan_for_null(given["predicted_p95_mm"]),
+            grounds={name: _nan_for_null(value) for name, value in given["grounds"].items()},
+        )
+
+
+def _nan_for_null(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def read_fault_trials(path: Path) -> list[FaultTrial]:
+    """The trials in a file of JSON lines, none without the file; a last line cut off by an interruption is left out."""
+    trials = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            trials.append(FaultTrial.from_json_dict(json.loads(line)))
+        except json.JSONDecodeError:
+            continue
+    return trials
+
+
+def append_fault_trial(path: Path, trial: FaultTrial) -> None:
+    """Adds a trial to a file of JSON lines."""
+    append_line(path, json.dumps(trial.to_json_dict(), allow_nan=False))
 
 
 def run_fault_trials(
@@ -94,10 +132,13 @@ def run_fault_trials(
     *,
     detector_pixels: int = 384,
     device: str = "auto",
+    finished: Sequence[FaultTrial] = (),
     plan: Path | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Iterator[FaultTrial]:
     """Simulates and registers; what can be revealed is decided, and written down, before each registration.
+
+    All faults on all vertebrae once, then all again: a run that is stopped has about as many of each.
 
     Args:
         patients: Whom to register; the next one is the stranger of each.
@@ -107,34 +148,48 @@ def run_fault_trials(
         seed: Chooses poses, views, clicks, noise and faults.
         detector_pixels: Along a side of the X-rays.
         device: Where to register.
+        finished: Trials of an earlier run; those due again are taken over instead of run.
         plan: A file that what was planned is added to, as JSON lines.
         progress: Called with the fraction done and what is being done.
     """
+    known = {_key(trial.planned): trial for trial in finished}
+    vertebrae = [(number, level) for number, patient in enumerate(patients) for level in patient.levels]
+    turns = [(index, *vertebra) for index in range(trials_per_fault) for vertebra in vertebrae]
     anatomies: dict[str, ArticulatedAnatomy] = {}
-    total = sum(len(patient.levels) for patient in patients) * len(faults) * trials_per_fault
-    done = 0
-    for number, patient in enumerate(patients):
+
+    def anatomy_of(patient: BenchmarkSubject) -> ArticulatedAnatomy:
+        if patient.name not in anatomies:
+            anatomies[patient.name] = patient.load()
+        return anatomies[patient.name]
+
+    for turn, (index, number, level) in enumerate(turns):
+        patient = patients[number]
         stranger = patients[(number + 1) % len(patients)] if len(patients) > 1 else None
-        for one in (patient, stranger):
-            if one is not None and one.name not in anatomies:
-                anatomies[one.name] = one.load()
-        for level in patient.levels:
-            vertebrae: dict[tuple[bool, bool, str], VertebraAnatomy] = {}
-            for order, (fault, index) in enumerate((f, i) for f in faults for i in range(trials_per_fault)):
-                world = worlds[(order + index) % len(worlds)]
-                settings = SimulationSettings(world=world_named(world), detector_pixels=detector_pixels)
-                other = None if stranger is None else anatomies[stranger.name]
-                rng = np.random.default_rng([seed, index, *f"{patient.name} {level} {world} {fault}".encode()])
-                anatomy = anatomies[patient.name]
-                faulty = simulate_faulty_case(anatomy, level, fault_named(fault), rng, settings, other)
-                planned = _planned(patient.name, level, fault, world, index, seed, faulty, anatomy)
-                if plan is not None:
-                    with plan.open("a", encoding="utf-8") as stream:
-                        stream.write(json.dumps(asdict(planned)) + "\n")
-                yield _registered(planned, faulty, vertebrae, device)
-                done += 1
-                if progress is not None:
-                    progress(done / total, f"{patient.name} {level}, {fault}: {done} of {total}")
+        prepared: dict[tuple[bool, bool, str], VertebraAnatomy] = {}
+        for order, fault in enumerate(faults):
+            world = worlds[(order + index) % len(worlds)]
+            key = (patient.name, level, fault, world, index, seed)
+            if key in known:
+                yield known[key]
+                continue
+            settings = SimulationSettings(world=world_named(world), detector_pixels=detector_pixels)
+            rng = np.random.default_rng([seed, index, *f"{patient.name} {level} {world} {fault}".encode()])
+            anatomy, other = anatomy_of(patient), None if stranger is None else anatomy_of(stranger)
+            faulty = simulate_faulty_case(anatomy, level, fault_named(fault), rng, settings, other)
+            planned = _planned(*key, faulty, anatomy)
+            if plan is not None:
+                append_line(plan, json.dumps(asdict(planned)))
+            yield _registered(planned, faulty, prepared, device)
+            if progress is not None:
+                done = turn * len(faults) + order + 1
+                progress(
+                    done / (len(turns) * len(faults)),
+                    f"{patient.name} {level}, {fault}: {done} of {len(turns) * len(faults)}",
+                )
+
+
+def _key(planned: PlannedTrial) -> tuple[str, str, str, str, int, int]:
+    return planned.patient, planned.level, planned.fault, planned.world, planned.index, planned.seed
 
 
 def _planned(
@@ -176,6 +231,7 @@ def _registered(
         tuple(reason.code for reason in result.reasons),
         error,
         result.predicted_error_mm.get("surface_p95", math.nan),
+        registration.evidence[planned.level].grounds,
     )
 
 

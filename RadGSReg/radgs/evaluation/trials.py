@@ -68,6 +68,7 @@ class Trial:
         reasons: Codes of its grounds.
         seconds: Registration, the vertebra's anatomy at hand.
         preparation_seconds: Separating the vertebra from the CT, and fitting Gaussians to it.
+        grounds: What the verdict rests on, see ``Evidence.grounds``; empty for a case that was refused.
         world: Where the images come from; patient, poses and views of one index are the same in every world.
     """
 
@@ -89,6 +90,7 @@ class Trial:
     seconds: float
     preparation_seconds: float
     world: str = CLEAN_NAME
+    grounds: dict[str, float] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -112,16 +114,17 @@ class Trial:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The trial's fields; numbers that do not exist become null."""
-        values = asdict(self)
+        values = asdict(self) | {"grounds": {name: null_for_nan(value) for name, value in self.grounds.items()}}
         return {name: null_for_nan(value) if isinstance(value, float) else value for name, value in values.items()}
 
     @classmethod
     def from_json_dict(cls, values: dict[str, Any]) -> Trial:
         """Reads what ``to_json_dict`` wrote."""
-        given = {"world": CLEAN_NAME, **values}  # logs older than worlds do not name one
+        given = {"world": CLEAN_NAME, "grounds": {}, **values}  # logs older than worlds, and than grounds, lack them
         given = {field.name: given[field.name] for field in fields(cls)}
         given = {name: math.nan if value is None else value for name, value in given.items()}
-        return cls(**{**given, "reasons": tuple(given["reasons"])})
+        grounds = {name: math.nan if value is None else value for name, value in given["grounds"].items()}
+        return cls(**{**given, "reasons": tuple(given["reasons"]), "grounds": grounds})
 
 
 def trial_case(
@@ -146,11 +149,16 @@ def trial_case(
     return simulate_case(anatomy, level, rng, settings)
 
 
-def append_trial(path: Path, trial: Trial) -> None:
-    """Adds a trial to a file of JSON lines."""
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file; one that an interruption cut off stays a line of its own."""
     cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as stream:
-        stream.write("\n" * cut_off + json.dumps(trial.to_json_dict(), allow_nan=False) + "\n")
+        stream.write("\n" * cut_off + line + "\n")
+
+
+def append_trial(path: Path, trial: Trial) -> None:
+    """Adds a trial to a file of JSON lines."""
+    append_line(path, json.dumps(trial.to_json_dict(), allow_nan=False))
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -212,7 +220,8 @@ def run_trial(
     trial = _scored(
         subject, index, seed, case, outcome.result.levels[level], prepared.vertebra, (seconds, prepared.seconds)
     )
-    trial = replace(trial, world=world)
+    known = outcome.evidence.get(level)
+    trial = replace(trial, world=world, grounds={} if known is None else known.grounds)
     seen = outcome.reconstructions.get(level)
     if seen is None:
         return trial

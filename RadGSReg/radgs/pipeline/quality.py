@@ -94,6 +94,28 @@ class Evidence:
     flips: tuple[FlipTrial, ...] = ()
     wishes: tuple[ViewWish, ...] = ()
 
+    @property
+    def grounds(self) -> dict[str, float]:
+        """What a verdict is made of, a number each, so that it can be logged and limits be set from many of them."""
+        worst = max(self.flips, key=lambda trial: trial.advantage, default=None)
+        return {
+            "uncertain_mm": self.surface_p95_mm,
+            "similarity": float(np.min(self.similarity_result)),
+            "distinction": self.distinction,
+            "beaten_by": self.beaten_by,
+            "articulation_mm": self.articulation_mm,
+            "whole_similarity": self.whole_similarity,
+            "click_spacings": self.from_click_mm / self.level_spacing_mm,
+            "other_level": self.other_level.advantage,
+            "stray_mm": self.stray_mm,
+            "network_mm": self.network_mm,
+            "views_mm": float(sum(wish.size_mm for wish in self.wishes)),
+            "views_squares": float(sum(wish.squares for wish in self.wishes)),
+            "flip_advantage": float("nan") if worst is None else worst.advantage,
+            "flip_flipped": float("nan") if worst is None else worst.flipped,
+            "around_similarity": min((trial.as_given for trial in self.flips), default=float("nan")),
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkPose:

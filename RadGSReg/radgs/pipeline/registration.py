@@ -58,11 +58,13 @@ class Registration:
         result: Poses and verdicts.
         vertebrae: By level: they serve overlays and further registrations.
         reconstructions: What the networks saw, by level; missing where a vertebra has no anatomical frame.
+        evidence: What each level's verdict rests on.
     """
 
     result: RegistrationResult
     vertebrae: dict[str, VertebraAnatomy]
     reconstructions: dict[str, Reconstruction] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
 
 
 def register(
@@ -98,6 +100,7 @@ def register(
             chosen[level.name].check_fits(case.ct, level, centre)
     results: dict[str, LevelResult] = {}
     reconstructions: dict[str, Reconstruction] = {}
+    evidence: dict[str, Evidence] = {}
     report = progress or _ignore
     for index, level in enumerate(case.levels):
 
@@ -115,7 +118,9 @@ def register(
         vertebra = vertebrae[level.name] = vertebrae[level.name].to(torch_device)
         if keep is not None:
             keep({level.name: vertebra})
-        results[level.name], reconstruction = register_level(case, vertebra, chosen[level.name].to(torch_device), tell)
+        results[level.name], evidence[level.name], reconstruction = register_level(
+            case, vertebra, chosen[level.name].to(torch_device), tell
+        )
         if reconstruction is not None:
             reconstructions[level.name] = reconstruction
     result = RegistrationResult(
@@ -125,7 +130,7 @@ def register(
         versions=versions(),
         device=str(torch_device),
     )
-    return Registration(result, vertebrae, reconstructions)
+    return Registration(result, vertebrae, reconstructions, evidence)
 
 
 @cache
@@ -139,8 +144,8 @@ def register_level(
     vertebra: VertebraAnatomy,
     networks: Networks,
     tell: Callable[[str, float, str], None] = lambda stage, fraction, message: None,
-) -> tuple[LevelResult, Reconstruction | None]:
-    """One vertebra, from the start that the user gave to a judged pose.
+) -> tuple[LevelResult, Evidence, Reconstruction | None]:
+    """One vertebra, from the start that the user gave to a judged pose; what its verdict rests on, and what was seen.
 
     Args:
         case: The case, validated.
@@ -175,7 +180,7 @@ def register_level(
         stages={"start": start, "kabsch": kabsch, "regm": regm, "refined": refinement.ct_to_world},
         seconds=time.perf_counter() - began,
     )
-    return result, reconstruction
+    return result, evidence, reconstruction
 
 
 def _network_poses(

@@ -10,7 +10,13 @@ import pytest
 
 from radgs.case import Verdict
 from radgs.evaluation.fault_benchmark import fault_report
-from radgs.evaluation.fault_trials import FaultTrial, PlannedTrial, run_fault_trials
+from radgs.evaluation.fault_trials import (
+    FaultTrial,
+    PlannedTrial,
+    append_fault_trial,
+    read_fault_trials,
+    run_fault_trials,
+)
 from radgs.evaluation.statistics import clopper_pearson_interval
 from radgs.evaluation.trials import BenchmarkSubject
 from radgs.phantom import make_spine
@@ -84,3 +90,28 @@ def test_a_seeded_sample_of_faults_is_not_accepted(tmp_path: Path) -> None:
     assert "do not coincide" in by_fault["labels-5mm"].refused
     for one in trials:
         assert not one.silent_failure, one
+
+
+def test_an_interrupted_run_takes_over_what_it_has(tmp_path: Path) -> None:
+    """Nobody is loaded, and nothing registered, where every trial is there; what cannot be written in JSON comes back."""
+
+    def load() -> ArticulatedAnatomy:
+        raise AssertionError("nothing is due")
+
+    planned = [PlannedTrial("phantom 1", "L3", fault, "clean", 0, 7, True) for fault in ("none", "mirrored-ct")]
+    trials = [
+        FaultTrial(planned[0], "check", "", ("views",), 0.2, 1.0, {"views_mm": 1.3, "network_mm": math.nan}),
+        FaultTrial(planned[1], "reject", "", (), math.inf, math.nan),
+    ]
+    log = tmp_path / "faults.jsonl"
+    for one in trials:
+        append_fault_trial(log, one)
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write('{"planned": {"pat')
+    patients = [BenchmarkSubject("phantom 1", "phantom", ("L3",), load)]
+    finished = read_fault_trials(log)
+    again = list(run_fault_trials(patients, ("none", "mirrored-ct"), ("clean",), 1, 7, finished=finished))
+    assert [one.planned for one in again] == planned
+    assert math.isinf(again[1].mtre_mm)
+    assert again[0].grounds["views_mm"] == 1.3
+    assert math.isnan(again[0].grounds["network_mm"])
