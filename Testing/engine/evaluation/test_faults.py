@@ -93,7 +93,7 @@ def test_a_seeded_sample_of_faults_is_not_accepted(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_takes_over_what_it_has(tmp_path: Path) -> None:
-    """Nobody is loaded, and nothing registered, where every trial is there; what cannot be written in JSON comes back."""
+    """Where every trial is there nobody is loaded and nothing registered; numbers that JSON lacks come back."""
 
     def load() -> ArticulatedAnatomy:
         raise AssertionError("nothing is due")
