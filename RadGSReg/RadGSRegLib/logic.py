@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from radgs.case import RegistrationResult
     from radgs.errors import RadgsError
     from radgs.geometry import FloatArray, RigidTransform
+    from RadGSRegLib.engine.live_run import LiveRequest
     from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRun
     from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
     from RadGSRegLib.scene.case_inputs import CaseInputs
@@ -50,6 +51,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.engine.case_export import CaseExport
         from RadGSRegLib.engine.dependencies import Dependencies
+        from RadGSRegLib.engine.live_run import LivePoses
         from RadGSRegLib.engine.overlay_run import Overlays
         from RadGSRegLib.engine.session_folder import SessionFolder
         from RadGSRegLib.engine.worker_client import WorkerClient
@@ -65,6 +67,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         self.dependencies = Dependencies()
         self._knowsInterpreter = python is None
         self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
+        self._moved = LivePoses(self.worker, self._export, self._folder / "moved")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self) -> Any:
@@ -183,7 +186,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
 
         self._refuseWhileAtWork()
-        self._overlays.drop()
+        self._dropPictures()
         result = self._folder / "result"
         shutil.rmtree(result, ignore_errors=True)
         run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
@@ -254,7 +257,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRequest, PreparationRun
 
         self._refuseWhileAtWork()
-        self._overlays.drop()
+        self._dropPictures()
         told = listener or PreparationListener()
 
         def done(model: Any) -> None:
@@ -269,6 +272,10 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         """Ends the preparation gently: the best so far is kept, and its listener told when that is done."""
         if self._preparation is not None and self.preparing:
             self._preparation.cancel()
+
+    def _dropPictures(self) -> None:
+        self._overlays.drop()
+        self._moved.drop()
 
     def _refuseWhileAtWork(self) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
@@ -322,6 +329,21 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         request = OverlayRequest(inputs, level, poses, done, failed)
         self._overlays.request(request, super().getParameterNode())
 
+    def drawMoved(self, request: LiveRequest) -> None:
+        """Asks for a picture of a pose while it is moved, and returns at once; of several poses the newest is drawn.
+
+        Pictures that ``draw`` was asked for and has not finished are given up.
+
+        Args:
+            request: A ``RadGSRegLib.engine.live_run.LiveRequest``.
+        """
+        self._overlays.drop()
+        self._moved.request(request, super().getParameterNode())
+
+    def stopDrawingMoved(self) -> None:
+        """Nothing is moved any more: what was asked for is given up, and the next pose finds the case written anew."""
+        self._moved.drop()
+
     def report(
         self,
         inputs: CaseInputs,
@@ -343,7 +365,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         from RadGSRegLib.engine.report_run import ReportRun, reported_levels
 
         self._refuseWhileAtWork()
-        self._overlays.drop()
+        self._dropPictures()
         result = reported_levels(inputs)
         run = ReportRun(self.worker, self._export, self._folder / "report", done, failed)
         run.start(inputs, result, Path(path).absolute(), super().getParameterNode())
@@ -367,7 +389,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
     def cleanup(self) -> None:
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()
-        self._overlays.drop()
+        self._dropPictures()
         self.stopStream()
         self.worker.stop()
         self._session.remove()
@@ -375,7 +397,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
     def _onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
 
-        self._overlays.drop()
+        self._dropPictures()
         self.stopStream("the scene was closed")
         if self._run is not None and self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
