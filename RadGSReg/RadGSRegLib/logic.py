@@ -15,22 +15,20 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
-from radgs.ports import OPENIGTLINK_PORT
+from RadGSRegLib.export.level_exports import LevelExports
 from RadGSRegLib.parameters import parameters_of
 
 if TYPE_CHECKING:
     from radgs.case import RegistrationResult
     from radgs.errors import RadgsError
-    from radgs.export import ReleasePolicy
     from radgs.geometry import FloatArray, RigidTransform
+    from RadGSRegLib.engine.live_run import LiveRequest
     from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRun
     from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
-    from RadGSRegLib.export.registered_levels import KeptLevel
-    from RadGSRegLib.export.stream import LevelStream, StreamState
     from RadGSRegLib.scene.case_inputs import CaseInputs
 
 
-class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
+class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMixin):
     """Registrations from a script or from the panel; the engine runs in a process of its own.
 
     Example, for Slicer's Python console::
@@ -53,6 +51,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.engine.case_export import CaseExport
         from RadGSRegLib.engine.dependencies import Dependencies
+        from RadGSRegLib.engine.live_run import LivePoses
         from RadGSRegLib.engine.overlay_run import Overlays
         from RadGSRegLib.engine.session_folder import SessionFolder
         from RadGSRegLib.engine.worker_client import WorkerClient
@@ -62,13 +61,13 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         self._export = CaseExport(self._folder)
         self._run: RegistrationRun | None = None
         self._preparation: PreparationRun | None = None
-        self._stream: LevelStream | None = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
         self.worker = WorkerClient(python)
         #: The engine's libraries; of another interpreter nothing is known.
         self.dependencies = Dependencies()
         self._knowsInterpreter = python is None
         self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
+        self._moved = LivePoses(self.worker, self._export, self._folder / "moved")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self) -> Any:
@@ -187,7 +186,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
 
         self._refuseWhileAtWork()
-        self._overlays.drop()
+        self._dropPictures()
         result = self._folder / "result"
         shutil.rmtree(result, ignore_errors=True)
         run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
@@ -258,7 +257,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRequest, PreparationRun
 
         self._refuseWhileAtWork()
-        self._overlays.drop()
+        self._dropPictures()
         told = listener or PreparationListener()
 
         def done(model: Any) -> None:
@@ -273,6 +272,10 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         """Ends the preparation gently: the best so far is kept, and its listener told when that is done."""
         if self._preparation is not None and self.preparing:
             self._preparation.cancel()
+
+    def _dropPictures(self) -> None:
+        self._overlays.drop()
+        self._moved.drop()
 
     def _refuseWhileAtWork(self) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
@@ -326,6 +329,21 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         request = OverlayRequest(inputs, level, poses, done, failed)
         self._overlays.request(request, super().getParameterNode())
 
+    def drawMoved(self, request: LiveRequest) -> None:
+        """Asks for a picture of a pose while it is moved, and returns at once; of several poses the newest is drawn.
+
+        Pictures that ``draw`` was asked for and has not finished are given up.
+
+        Args:
+            request: A ``RadGSRegLib.engine.live_run.LiveRequest``.
+        """
+        self._overlays.drop()
+        self._moved.request(request, super().getParameterNode())
+
+    def stopDrawingMoved(self) -> None:
+        """Nothing is moved any more: what was asked for is given up, and the next pose finds the case written anew."""
+        self._moved.drop()
+
     def report(
         self,
         inputs: CaseInputs,
@@ -347,7 +365,7 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
         from RadGSRegLib.engine.report_run import ReportRun, reported_levels
 
         self._refuseWhileAtWork()
-        self._overlays.drop()
+        self._dropPictures()
         result = reported_levels(inputs)
         run = ReportRun(self.worker, self._export, self._folder / "report", done, failed)
         run.start(inputs, result, Path(path).absolute(), super().getParameterNode())
@@ -368,105 +386,10 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
 
         revert(inputs.ct, inputs.segmentation)
 
-    def registeredLevels(self, ct: Any) -> dict[str, KeptLevel]:
-        """The levels of a CT in the scene, by name: ``KeptLevel``, with verdict and obstacle."""
-        from RadGSRegLib.export.registered_levels import kept_levels
-
-        return kept_levels(ct)
-
-    def exportLevels(
-        self,
-        ct: Any,
-        folder: str | Path,
-        formats: Sequence[str] = ("tfm",),
-        levels: Sequence[str] = (),
-        policy: ReleasePolicy | None = None,
-        ctDicom: Sequence[str | Path] | None = None,
-        xrayDicom: Sequence[str | Path] = (),
-    ) -> list[Path]:
-        """Writes registered levels of a CT into files, each read back and compared, and returns their paths.
-
-        Args:
-            ct: The CT.
-            folder: Where to.
-            formats: Names of ``radgs.export.FILE_FORMATS``.
-            levels: Which levels; all by default.
-            policy: A ``radgs.export.ReleasePolicy``. Without one only levels with the verdict ``accept`` leave.
-            ctDicom: The CT's DICOM files or folders; by default those that Slicer loaded it from, if it did.
-            xrayDicom: The X-rays' DICOM files or folders, if they are calibrated in their frame of reference.
-
-        Raises:
-            WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
-            RadgsError: A level is not as it was registered, or a file cannot be written; the message says why.
-        """
-        from radgs.export import ReleasePolicy
-        from RadGSRegLib.export.files import FileExport, export_levels
-        from RadGSRegLib.export.registered_levels import choose
-        from RadGSRegLib.scene.dicom_sources import dicom_files
-
-        known = dicom_files(ct) if ctDicom is None else ctDicom
-        paths = [tuple(map(Path, given)) for given in (known, xrayDicom)]
-        export = FileExport(Path(folder), tuple(formats), policy or ReleasePolicy(), *paths)
-        return list(export_levels(ct, choose(ct, levels), export).files)
-
-    def startStream(
-        self,
-        ct: Any,
-        host: str,
-        port: int = OPENIGTLINK_PORT,
-        listen: bool = False,
-        levels: Sequence[str] = (),
-        policy: ReleasePolicy | None = None,
-    ) -> StreamState:
-        """Sends registered levels of a CT to a navigation system by OpenIGTLink, now and whenever they change.
-
-        Returns at once; ``stream.state`` tells how it stands, ``stopStream`` ends it.
-
-        Args:
-            ct: The CT.
-            host: Of the navigation system's server; with ``listen``, the own address to listen at.
-            port: Of the same.
-            listen: Be the server, and wait for the navigation system to connect.
-            levels: Which levels; all by default.
-            policy: A ``radgs.export.ReleasePolicy`` for the poses as they are now.
-
-        Raises:
-            WithheldError: A verdict needs a consent that was not given (``.verdict``, ``.levels``).
-            ExportError: A level is not as it was registered, or the address cannot be used; the message says why.
-        """
-        from RadGSRegLib.export.registered_levels import choose
-        from RadGSRegLib.export.stream import StreamTarget
-
-        return self.stream.start(ct, choose(ct, levels), StreamTarget(host, port, listen), policy)
-
-    def stopStream(self) -> None:
-        """Ends the stream of poses, if there is one."""
-        if self._stream is not None:
-            self._stream.stop()
-
-    @property
-    def stream(self) -> LevelStream:
-        """The stream of poses, a ``RadGSRegLib.export.stream.LevelStream``, and how it stands."""
-        if self._stream is None:
-            from RadGSRegLib.export.stream import LevelStream
-
-            self._stream = LevelStream()
-        return self._stream
-
-    def restoreLevel(self, ct: Any, level: str) -> None:
-        """Puts a level's transform back to the pose that its registration found.
-
-        Raises:
-            ExportError: The level has not been registered.
-        """
-        from RadGSRegLib.export.registered_levels import choose, restore
-
-        restore(choose(ct, [level])[0])
-
     def cleanup(self) -> None:
         """Ends the engine's process and removes the files of the session; the logic is of no use afterwards."""
         self.removeObservers()
-        self._overlays.drop()
+        self._dropPictures()
         self.stopStream()
         self.worker.stop()
         self._session.remove()
@@ -474,9 +397,8 @@ class RadGSRegLogic(ScriptedLoadableModuleLogic, VTKObservationMixin):
     def _onSceneStartClose(self, caller: Any = None, event: Any = None) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
 
-        self._overlays.drop()
-        if self._stream is not None:
-            self._stream.stop("the scene was closed")
+        self._dropPictures()
+        self.stopStream("the scene was closed")
         if self._run is not None and self.running:
             self._run.abandon(WorkerError("Cancelled", "The scene was closed.", "Load the data again, then register."))
         if self._preparation is not None and self.preparing:

@@ -21,12 +21,15 @@ from RadGSRegLib.sections.dependencies import DependenciesSection
 from RadGSRegLib.sections.export import ExportSection
 from RadGSRegLib.sections.folding import Folding, Progress
 from RadGSRegLib.sections.history import HistorySection
+from RadGSRegLib.sections.in_3d import In3DSection
 from RadGSRegLib.sections.initialization import InitializationSection
 from RadGSRegLib.sections.inputs import InputsSection
+from RadGSRegLib.sections.nudge import NudgeSection
 from RadGSRegLib.sections.outputs import OutputsSection
 from RadGSRegLib.sections.patient_model import PatientModelSection
 from RadGSRegLib.sections.report import ReportSection
 from RadGSRegLib.sections.results import ResultsSection
+from RadGSRegLib.sections.section import AnySection
 from RadGSRegLib.sections.texts import error_text, without_long_words
 from RadGSRegLib.sections.visual_qa import VisualQaSection
 from RadGSRegLib.theme import in_colour
@@ -41,6 +44,8 @@ SECTIONS = (
     ApplySection,
     ResultsSection,
     HistorySection,
+    NudgeSection,
+    In3DSection,
     VisualQaSection,
     ReportSection,
     ExportSection,
@@ -127,8 +132,11 @@ class Panel:
 
     def load_case(self, path: Any) -> None:
         """Makes a case.json, or the folder that holds one, the inputs; what is wrong with it is said."""
-        inputs = next(section for section in self.sections if isinstance(section, InputsSection))
-        inputs.load(path)
+        self.section(InputsSection).load(path)
+
+    def section(self, kind: type[AnySection]) -> AnySection:
+        """The section of a kind."""
+        return next(section for section in self.sections if isinstance(section, kind))
 
     def say(self, text: str) -> None:
         """Shows a line of rich text under the Apply button; an empty one takes it away."""

@@ -1,6 +1,7 @@
 """What a colour means, in every picture, plot, report and view; importing this costs nothing.
 
-All are from Okabe and Ito's palette, told apart with every kind of colour vision and light enough for grey pictures.
+From Okabe and Ito's palette, and one from Tol's light scheme: told apart with every kind of colour vision, and light
+enough for grey pictures.
 A colour of a picture's lines stands for one thing: none of these is a verdict's.
 """
 
@@ -11,7 +12,9 @@ from collections.abc import Mapping
 #: The vertebra where a registration began (drawn dashed), and where it ended (solid).
 START = "#CC79A7"
 RESULT = "#56B4E9"
-POSES: Mapping[str, str] = {"start": START, "result": RESULT}
+#: Another pose beside the result: where a person moves it, or that of another run.
+OTHER = "#BBCC33"
+POSES: Mapping[str, str] = {"start": START, "result": RESULT, "nudged": OTHER, "compared": OTHER}
 
 #: Vertebrae beside the one that is looked at, where the CT has them.
 NEIGHBOUR = "#BBBBBB"

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, PLAN, RESULT, START, rgb
+from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, OTHER, PLAN, RESULT, START, rgb
 from radgs.overlay.figures import VERDICT_COLOURS
 
 MEANINGS = {
@@ -17,6 +17,7 @@ MEANINGS = {
     "agreeing": AGREEING,
     "doubtful": DOUBTFUL,
     "plan": PLAN,
+    "other": OTHER,
     **VERDICT_COLOURS,
 }
 
@@ -35,7 +36,13 @@ def test_no_colour_means_two_things() -> None:
 @pytest.mark.parametrize("reader", SEEN_BY)
 def test_what_is_drawn_together_is_told_apart(reader: str) -> None:
     """By their distance in sRGB; black and white are 1.7 apart."""
-    for together in (("start", "result"), ("agreeing", "doubtful"), ("plan", "result"), ("accept", "check", "reject")):
+    for together in (
+        ("start", "result", "other"),
+        ("agreeing", "doubtful"),
+        ("plan", "result"),
+        ("plan", "other"),
+        ("accept", "check", "reject"),
+    ):
         for first, second in combinations(together, 2):
             seen = [_as_seen(MEANINGS[name], SEEN_BY[reader]) for name in (first, second)]
             assert np.linalg.norm(seen[0] - seen[1]) > 0.15, (first, second)

@@ -134,8 +134,22 @@ def take_a_registration(photo: Photographer) -> None:
     photo.wait(lambda: not logic.running)
     photo.wait(ui.resultRadioButton.isEnabled)
     photo.take("09_result")
+    take_a_nudge(photo)
     user.press(ui.acceptButton)
     photo.take("10_accepted", "resultsCollapsibleButton", "resultsCollapsibleButton")
+
+
+def take_a_nudge(photo: Photographer) -> None:
+    """The result's vertebra, moved by hand."""
+    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    user.press(ui.nudgeButton)
+    ui.nudgeStepComboBox.setCurrentIndex(3)
+    for button in (ui.nudgeShiftIButton, ui.nudgeShiftRButton, ui.nudgeTurnTiltRButton):
+        user.press(button)
+    photo.wait(lambda: not logic.worker.busy)
+    photo.settle()
+    photo.take("25_nudge", "resultsCollapsibleButton", "visualQaCollapsibleButton")
+    user.press(ui.nudgeButton)
 
 
 def take_a_preparation(photo: Photographer) -> None:

@@ -75,6 +75,19 @@ def test_verdict_and_pictures_are_seen_without_scrolling(registered: Any, user: 
 
 
 @pytest.mark.slow
+def test_a_nudge_is_made_without_scrolling(registered: Any, user: Any, host: Any) -> None:
+    ui = registered.ui
+    user.press(ui.drawButton)
+    host.wait_until(lambda: ui.nudgeButton.enabled, 120)
+    before = lay_out(registered).layout().minimumSize().width()
+    user.press(ui.nudgeButton)
+    width = lay_out(registered).layout().minimumSize().width()
+    for name in ("pictureLabel1", "nudgeShiftRButton", "nudgeTurnFaceLButton", "nudgeRefineButton"):
+        assert bottom_of(registered, name) < SCREEN, name
+    assert width <= before
+
+
+@pytest.mark.slow
 def test_the_pictures_of_the_start_are_seen_without_scrolling(confirmed: Any, user: Any, host: Any) -> None:
     user.press(confirmed.ui.showStartButton)
     host.wait_until(confirmed.ui.pictureLabel1.isVisible, 120)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import qt
 
-from radgs.colours import NEIGHBOUR, PLAN, POSES
+from radgs.colours import DOUBTFUL, NEIGHBOUR, PLAN, POSES
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from RadGSRegLib.review.comparison import Comparison
 
 #: Of lines by their kind, pixels.
-PLAN_WIDTH = 1.6
+PLAN_WIDTH, BESIDE_WIDTH, MARK_WIDTH = 1.6, 1.2, 3.0
 LINE_WIDTHS = {"silhouette": 2.0, "crest": 1.0, "neighbour": 0.8}
 
 
@@ -38,6 +38,28 @@ class OverlayPictures:
         """Names of the views."""
         return list(self._views)
 
+    def put_live(self, pose: str, folder: Path) -> None:
+        """Takes a pose from a live.json in place of what was drawn of it before; its files may go afterwards.
+
+        Args:
+            pose: What it is called here, "nudged".
+            folder: Where the engine wrote it.
+        """
+        live = json.loads((folder / "live.json").read_text(encoding="utf-8"))
+        for name, drawn in live["views"].items():
+            known = f"live {name}"
+            self._pixmaps[known] = qt.QPixmap(str(folder / drawn["drr"]))
+            self._views[name]["poses"][pose] = {**drawn, "drr": known, "ct_to_world": live["ct_to_world"]}
+
+    def forget(self, pose: str) -> None:
+        """Leaves a pose out from now on."""
+        for view in self._views.values():
+            view["poses"].pop(pose, None)
+
+    def is_complete(self, pose: str) -> bool:
+        """Whether a pose was drawn with all that there is to compare, not only as it was moved."""
+        return all("whole" in view["poses"].get(pose, {}) for view in self._views.values())
+
     def has(self, pose: str) -> bool:
         """Whether a pose was drawn."""
         return all(pose in view["poses"] for view in self._views.values())
@@ -48,8 +70,8 @@ class OverlayPictures:
         return self._folder / described["poses"][pose]["whole"], described["binned"]
 
     def edges_agree(self, view: str, pose: str) -> float | None:
-        """How far X-ray and DRR agree on the vertebra's edges, -1..1; None where none of them was measured."""
-        return self._views[view]["poses"][pose]["agreement"]["mean"]
+        """How far X-ray and DRR agree on the vertebra's edges, -1..1; None where that was not measured."""
+        return self._views[view]["poses"][pose].get("agreement", {}).get("mean")
 
     def pose(self, name: str) -> RigidTransform:
         """The ct_to_world of a pose that was drawn."""
@@ -64,25 +86,23 @@ class OverlayPictures:
         contour: bool,
         size: int,
         plans: Sequence[FloatArray] = (),
+        beside: str | None = None,
+        marked: bool = False,
     ) -> Any:
         """A square QPixmap of one view.
 
         Args:
             view: The view's name.
-            pose: "start" or "result".
+            pose: A pose that was drawn, such as "start" or "result".
             comparison: How X-ray and DRR are compared.
             contour: Whether to draw the vertebra's contour, and faintly its neighbours'.
             size: Side in pixels.
             plans: Lines (K, 3) planned in the CT, its own RAS; drawn where the pose puts them.
+            beside: Another pose whose contour is drawn too, thinly, in its own colour.
+            marked: Whether to frame it, so that the eye goes there.
         """
         described = self._views[view]
         xray, drawn = self._pixmap(described["xray"]), described["poses"][pose]
-        others = {
-            "drr": drawn["drr"],
-            "edges": drawn["edges"],
-            "difference": drawn["difference"],
-            "agreement": drawn["agreement"]["picture"],
-        }
         canvas = qt.QPixmap(size, size)
         canvas.fill(qt.QColor("black"))
         painter = qt.QPainter()
@@ -91,9 +111,13 @@ class OverlayPictures:
         painter.setRenderHint(qt.QPainter.Antialiasing, True)
         whole = qt.QRect(0, 0, size, size)
         painter.drawPixmap(whole, xray)
-        comparison.paint(painter, size, lambda kind: self._pixmap(others[kind]))
+        comparison.paint(painter, size, lambda kind: self._compared_with(drawn, kind))
         painter.drawPixmap(whole, self._pixmap(described["unmeasured"]))
         if contour:
+            if beside is not None:
+                for line in described["poses"][beside]["contour"]:
+                    if line["kind"] == "silhouette":
+                        _draw_line(painter, line["points"], POSES[beside], BESIDE_WIDTH, size / xray.width())
             for line in drawn["contour"]:
                 colour = NEIGHBOUR if line["kind"] == "neighbour" else POSES[pose]
                 _draw_line(painter, line["points"], colour, LINE_WIDTHS[line["kind"]], size / xray.width())
@@ -103,8 +127,18 @@ class OverlayPictures:
                 for colour, width in (("black", PLAN_WIDTH + 2.0), (PLAN, PLAN_WIDTH)):
                     _draw_line(painter, line.tolist(), colour, width, size / xray.width())
         _draw_borders(painter, described["borders"], size)
+        if marked:
+            pen = qt.QPen(qt.QColor(DOUBTFUL))
+            pen.setWidthF(2.0 * MARK_WIDTH)  # the outer half lies beyond the picture
+            painter.setPen(pen)
+            painter.drawRect(whole)
         painter.end()
         return canvas
+
+    def _compared_with(self, drawn: dict[str, Any], kind: str) -> Any:
+        """A kind of picture of a pose; None where it was drawn without, as while it is moved."""
+        named = drawn.get(kind)
+        return None if named is None else self._pixmap(named["picture"] if kind == "agreement" else named)
 
     def _geometry(self, view: str) -> ViewGeometry:
         described = self._views[view]

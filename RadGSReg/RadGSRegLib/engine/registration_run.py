@@ -102,6 +102,7 @@ class RegistrationRun:
             out=str(self._folder),
             device=inputs.device,
             models=[str(file) for file in inputs.model_files],
+            starts={level: pose.matrix.tolist() for level, pose in inputs.starts.items()},
         )
 
     def _results(self, inputs: CaseInputs) -> Iterator[RegistrationResult | None]:

@@ -51,6 +51,11 @@ class Comparison:
         return round(many + (few - many) * self.amount)
 
     @property
+    def kind(self) -> str:
+        """Which picture is laid over the X-ray."""
+        return self.mode if self.mode in ("edges", "difference", "agreement") else "drr"
+
+    @property
     def share(self) -> float:
         """How much of a DRR to mix in where only an opacity can be set, 0..1: in Slicer's own slice views."""
         if self.mode == "flicker":
@@ -63,9 +68,11 @@ class Comparison:
         Args:
             painter: A QPainter, at work on a square picture.
             size: The picture's side, pixels.
-            picture: Gives the QPixmap "drr", "edges", "difference" or "agreement".
+            picture: Gives the QPixmap "drr", "edges", "difference" or "agreement"; None where there is none of a pose.
         """
         whole = qt.QRect(0, 0, size, size)
+        if picture(self.kind) is None:
+            return
         if self.mode in ("split", "checkerboard"):
             for area in self._areas(size):
                 painter.setClipRect(area)
@@ -76,7 +83,7 @@ class Comparison:
                 painter.drawPixmap(whole, picture("drr"))
         else:
             painter.setOpacity(self.amount)
-            painter.drawPixmap(whole, picture("drr" if self.mode == "blend" else self.mode))
+            painter.drawPixmap(whole, picture(self.kind))
             painter.setOpacity(1.0)
         if self.mode == "split":
             painter.setPen(qt.QPen(qt.QColor("white")))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from radgs.errors import CaseError
+from radgs.geometry import RigidTransform
 from RadGSRegLib.scene.placement import in_scene
 
 
@@ -26,6 +27,7 @@ class CaseInputs:
         reconstruction_name: What a level's reconstructed volume is called, when it is made.
         output_transform: The linear transform that takes a single level's pose; the level's own where it is None.
         output_volume: The volume that takes its reconstruction; a new one where it is None.
+        starts: Poses by level that a person brought near the true ones; they take the place of clicks as starts.
     """
 
     ct: Any
@@ -38,6 +40,7 @@ class CaseInputs:
     reconstruction_name: str = "{level} reconstruction"
     output_transform: Any = None
     output_volume: Any = None
+    starts: Mapping[str, RigidTransform] = field(default_factory=dict)
 
     def missing(self) -> list[str]:
         """What is still to be chosen, each as a phrase; empty when a registration can start."""

@@ -53,6 +53,11 @@ def active_level(ct: Any) -> str | None:
     return None if parent is None else parent.GetAttribute(LEVEL_ATTRIBUTE)
 
 
+def level_looked_at(parameters: Any) -> str | None:
+    """The level that the CT follows, or else the first of those chosen."""
+    return active_level(parameters.ct) or next(iter(parameters.segments), None)
+
+
 def put_level(ct: Any, level: str, pose: RigidTransform, name: str = "", into: Any = None) -> Any:
     """Gives a level of a CT its pose, and returns its transform, made where there is none yet.
 

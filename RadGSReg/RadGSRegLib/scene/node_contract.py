@@ -65,6 +65,9 @@ GAUSSIANS_ROLE = "RadGSReg.gaussians"
 RECONSTRUCTION_ROLE = "RadGSReg.reconstruction"
 RECONSTRUCTED_GAUSSIANS_ROLE = "RadGSReg.reconstructedGaussians"
 
+#: On a level's transform: the transform that a person moves beside it.
+NUDGE_ROLE = "RadGSReg.nudge"
+
 #: What goes along when another transform becomes a level's.
 ROLES_OF_A_LEVEL = (
     VERTEBRA_ROLE,

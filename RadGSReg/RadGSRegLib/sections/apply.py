@@ -12,6 +12,7 @@ from radgs.errors import RadgsError
 from RadGSRegLib.engine.registration_run import RunListener
 from RadGSRegLib.review.readiness import what_to_do
 from RadGSRegLib.review.verdicts import verdict_word
+from RadGSRegLib.scene.case_inputs import CaseInputs
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import style
 
@@ -68,13 +69,15 @@ class ApplySection(Section):
             self.panel.refresh()  # first, because the answer may come within the call
             self.logic.cancel()
             return
+        self.register(self.logic.inputs())
+
+    def register(self, inputs: CaseInputs) -> None:
+        """Begins a registration, and shows here what becomes of it."""
         self._cancelling = False
         self.panel.say("")
         self._show_progress(0.0, "")
         try:
-            self.logic.start(
-                self.logic.inputs(), RunListener(self._show_progress, self._show_result, self._show_failure)
-            )
+            self.logic.start(inputs, RunListener(self._show_progress, self._show_result, self._show_failure))
         except RadgsError as error:
             self.panel.say_error(error)
         self.panel.refresh()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from radgs.errors import RadgsError
+
+AnySection = TypeVar("AnySection", bound="Section")
 
 
 class PanelServices(Protocol):
@@ -28,6 +30,9 @@ class PanelServices(Protocol):
 
     def confirm(self, question: str) -> bool:
         """Asks the user in a dialog; True for yes."""
+
+    def section(self, kind: type[AnySection]) -> AnySection:
+        """Another section, for what only it can do."""
 
 
 class Section:

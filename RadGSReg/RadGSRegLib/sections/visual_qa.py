@@ -1,37 +1,30 @@
-"""Visual QA: the X-rays with the CT drawn over them, before and after; X-rays and reconstruction in 3D."""
+"""Visual QA: the X-rays with the CT drawn over them, before and after, and as it is moved."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import slicer
+import numpy as np
+import qt
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
+from RadGSRegLib.engine.live_run import LiveRequest
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review.readiness import what_is_missing
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
-from RadGSRegLib.scene.levels import active_level, level_transforms
-from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
+from RadGSRegLib.scene.levels import level_looked_at, level_transforms
 from RadGSRegLib.scene.placement import in_scene
-from RadGSRegLib.scene.plan_lines import ends_in_ct, planned_lines, show_on_films
-from RadGSRegLib.scene.slice_views import are_shown, are_xrays_in_3d, blend, lay_over, show_xrays, show_xrays_in_3d
-from RadGSRegLib.sections.comparison_controls import ComparisonControls
+from RadGSRegLib.scene.slice_views import are_shown, show_xrays
+from RadGSRegLib.sections.in_3d import In3DSection
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
+from RadGSRegLib.sections.shown_pictures import ShownPictures
 
-#: Side of a picture, pixels: two fit into Slicer's panel.
-PICTURE_SIZE = 208
-
-#: How far a key moves the slider between X-ray and DRR, a share of its way.
-SLIDER_STEP = 0.1
-
-#: How much of the reconstruction is mixed into the CT's slices.
-RECONSTRUCTION_OPACITY = 0.5
+#: A nudged vertebra that has rested so long is drawn with all that there is to compare, milliseconds.
+REST_MS = 1000
 
 
 class VisualQaSection(Section):
@@ -40,41 +33,31 @@ class VisualQaSection(Section):
     def connect(self) -> None:
         """Connects the widgets; the button in Initialization that draws the start is served here too."""
         ui = self.ui
-        self._pictures: OverlayPictures | None = None
         #: What has been drawn, is being drawn, and could not be drawn and is not tried again by itself.
         self._drawn: tuple[Any, ...] | None = None
         self._asked: tuple[Any, ...] | None = None
         self._failed: tuple[Any, ...] | None = None
         self._why = ""
-        for label in (ui.pictureLabel1, ui.pictureLabel2):
-            label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
+        #: Where a person has moved the vertebra.
+        self._nudged: RigidTransform | None = None
+        self._rest = qt.QTimer()
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.connect("timeout()", self._draw_at_rest)
         ui.drawButton.connect("clicked(bool)", self._press_draw)
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
-        self._controls = ComparisonControls(ui, self._follow_comparison)
-        ui.startRadioButton.connect("toggled(bool)", self._choose_pose)
-        ui.contourCheckBox.connect("toggled(bool)", self._show_pictures)
-        ui.xraysIn3DCheckBox.connect("clicked(bool)", self._show_xrays_in_3d)
-        ui.reconstructionCheckBox.connect("clicked(bool)", self._show_reconstruction)
-        self._shortcuts = Shortcuts(
-            {
-                BEFORE_AFTER: self._swap_before_and_after,
-                MORE_XRAY: lambda: self._controls.step(-SLIDER_STEP),
-                MORE_DRR: lambda: self._controls.step(SLIDER_STEP),
-            }
-        )
-        for button in (ui.startRadioButton, ui.resultRadioButton):
-            button.toolTip = f"{button.toolTip} ({BEFORE_AFTER})"
-        ui.blendSlider.toolTip = f"{ui.blendSlider.toolTip} ({MORE_XRAY}, {MORE_DRR})"
+        self._shown = ShownPictures(ui, self.logic, self.panel)
 
     def take_up(self) -> None:
         """The keys work."""
-        self._shortcuts.install()
+        self._shown.shortcuts.install()
 
     def let_go(self) -> None:
         """Forgets the pictures, which are of a scene that may go; the keys are free again."""
-        self._shortcuts.remove()
-        self._controls.show(False)
-        self._pictures = self._drawn = self._asked = self._failed = None
+        self._shown.shortcuts.remove()
+        self._shown.controls.show(False)
+        self._rest.stop()
+        self._shown.pictures = self._drawn = self._asked = self._failed = self._nudged = None
 
     def forget_patient(self) -> None:
         """There is nothing to look at any more."""
@@ -84,7 +67,7 @@ class VisualQaSection(Section):
         """Shows the pictures while they are those of the scene; a new result is drawn without being asked for."""
         wanted = self._what_to_draw(parameters)
         if self._drawn != wanted:
-            self._pictures = self._drawn = None
+            self._shown.pictures = self._drawn = None
         missing = self._missing(parameters)
         is_result = wanted is not None and wanted[1] is not None
         known = (self._drawn, self._asked, self._failed)
@@ -92,9 +75,7 @@ class VisualQaSection(Section):
         if is_result and is_chosen and not missing and self.logic.worker.running and wanted not in known:
             self._draw()
         self._show_state(wanted, missing)
-        self._show_plan()
-        self._show_pictures()
-        self._show_3d(parameters)
+        self._shown.paint_all()
 
     def _missing(self, parameters: Any) -> str | None:
         if self.logic.running:
@@ -106,7 +87,7 @@ class VisualQaSection(Section):
         """What pictures depend on: level, result, CT, segmentation, the X-rays and where they stand, and clicks."""
         ct, segmentation = parameters.ct, parameters.segmentation
         xrays = [xray for xray in (parameters.xray1, parameters.xray2) if in_scene(xray)]
-        level = self._level(parameters)
+        level = level_looked_at(parameters)
         if level is None or ct is None or segmentation is None or len(xrays) < 2:
             return None
         transform = level_transforms(ct).get(level)
@@ -123,16 +104,11 @@ class VisualQaSection(Section):
         clicks = (self.logic.click(level, xray) for xray in xrays)
         return [None if click is None else tuple(click.GetNthControlPointPositionWorld(0)) for click in clicks]
 
-    @staticmethod
-    def _level(parameters: Any) -> str | None:
-        """The level that the CT follows, or else the first of those chosen."""
-        return active_level(parameters.ct) or next(iter(parameters.segments), None)
-
     def _result(self) -> dict[str, Any] | None:
         """The result of the level that is drawn; None where there is none with a pose."""
         parameters = self.panel.parameters
         transforms = {} if parameters.ct is None else level_transforms(parameters.ct)
-        transform = transforms.get(self._level(parameters) or "")
+        transform = transforms.get(level_looked_at(parameters) or "")
         result = None if transform is None else result_of(transform)
         return result if result is not None and result["ct_to_world"] is not None else None
 
@@ -146,12 +122,14 @@ class VisualQaSection(Section):
 
     def _draw(self) -> None:
         parameters, inputs = self.panel.parameters, self.logic.inputs()
-        level, result = self._level(parameters), self._result()
+        level, result = level_looked_at(parameters), self._result()
         poses = {}
         if result is not None:
             poses["result"] = RigidTransform.from_matrix(result["ct_to_world"])
             if result["stages"]["start"] is not None:
                 poses = {"start": RigidTransform.from_matrix(result["stages"]["start"]), **poses}
+            if self._nudged is not None:
+                poses = {"nudged": self._nudged, **poses}  # the pictures lie around the last
         if level not in inputs.segments:
             self.panel.say_error(RadgsError(f"{level} is not among the levels ticked.", "Tick it, then draw."))
             return
@@ -171,14 +149,16 @@ class VisualQaSection(Section):
         if self.panel.parameters is None or asked != self._asked:
             return
         self._asked = None
-        self._pictures, self._drawn = OverlayPictures(folder), asked
-        if self._pictures.has("result"):
-            self.ui.resultRadioButton.checked = True
+        self._shown.pictures, self._drawn = OverlayPictures(folder), asked
+        if self._nudged is None:
+            self._shown.look_at("result")
+        elif self._is_behind():  # it was moved while it was drawn
+            self.show_nudged(self._nudged)
         xrays = self.logic.inputs().xrays
         if not are_shown(xrays):  # views that the user has moved within are left as they are
-            show_xrays(xrays, self.panel.parameters.ct, self._share)
-        self._choose_pose()
-        self._show_reconstruction(self.ui.reconstructionCheckBox.checked)
+            show_xrays(xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
+        self._shown.show()
+        self.panel.section(In3DSection).lay_reconstruction_again()
         self.panel.refresh()
 
     def _take_failure(self, error: RadgsError, asked: Any) -> None:
@@ -186,49 +166,61 @@ class VisualQaSection(Section):
             self._asked, self._failed, self._why = None, asked, f"{error.problem} {error.remedy}"
             self.panel.refresh()
 
-    def _pose(self) -> str:
-        """Which of the poses drawn is looked at."""
-        before = self.ui.startRadioButton.checked or self._pictures is None or not self._pictures.has("result")
-        return "start" if before else "result"
-
-    def _swap_before_and_after(self) -> None:
-        """What the key does: nothing where there is only the start."""
-        other = self.ui.resultRadioButton if self.ui.startRadioButton.checked else self.ui.startRadioButton
-        if self._pictures is not None and other.enabled:
-            other.checked = True
-
-    def _show_plan(self) -> None:
-        """What was planned in the CT, on the films in the slice views, at the pose looked at."""
-        inputs, pictures = self.logic.inputs(), self._pictures
-        xrays = [] if pictures is None else [x for x in inputs.xrays if xray_nodes.view_name(x) in pictures.views]
-        show_on_films(inputs.ct, xrays, None if pictures is None else pictures.pose(self._pose()))
-
-    def _choose_pose(self) -> None:
-        self._put_drrs()
-        self._show_plan()
-        self._show_pictures()
-
-    def _put_drrs(self) -> None:
-        """The DRRs of the pose looked at, in the slice views."""
-        if self._pictures is None or self.panel.parameters is None:
-            return
-        for xray in self.logic.inputs().xrays:
-            path, binned = self._pictures.whole_drr(xray_nodes.view_name(xray), self._pose())
-            drr = put_drr(xray, self._pictures.level, path, binned)
-            lay_over(xray, drr, self._share)
-
     @property
-    def _share(self) -> float:
-        """How much of the DRR is mixed into the slice views, 0 to 1."""
-        return self._controls.comparison.share
+    def result_pose(self) -> RigidTransform | None:
+        """The pose of the result that is drawn; None where none is."""
+        return self._shown.result_pose
 
-    def _follow_comparison(self) -> None:
-        """The slice views are moved along; nothing else sets their opacity once the DRRs lie there."""
-        if self._pictures is not None and self.panel.parameters is not None:
-            for xray in self.logic.inputs().xrays:
-                if (drr := drr_of(xray)) is not None:
-                    blend(xray, drr, self._share)
-        self._show_pictures()
+    def show_nudged(self, pose: RigidTransform | None) -> None:
+        """Draws a vertebra where a person has moved it, now and at its quickest; None when nobody moves it any more."""
+        begins = self._nudged is None
+        self._nudged = pose
+        if pose is None:
+            self._rest.stop()
+            self.logic.stopDrawingMoved()
+            if self._shown.pictures is not None:
+                self._shown.pictures.forget("nudged")
+            if self.ui.nudgedRadioButton.checked:
+                self.ui.resultRadioButton.checked = True
+            return
+        pictures = self._shown.pictures
+        if pictures is None or self.result_pose is None or self.logic.running:
+            return
+        if begins:
+            self.ui.nudgedRadioButton.checked = True
+        if self._asked is not None:  # what is being drawn is given up for what moves
+            self._asked = None
+            self._show_state(self._drawn, None)
+        request = LiveRequest(
+            self.logic.inputs(), pictures.level, self.result_pose, pose, self._take_nudged, self._fail_nudged
+        )
+        self.logic.drawMoved(request)
+        self._rest.start()
+
+    def _take_nudged(self, folder: Path) -> None:
+        if self._shown.pictures is not None and self._nudged is not None and self.panel.parameters is not None:
+            self._shown.pictures.put_live("nudged", folder)
+            self._shown.paint_all()
+
+    def _fail_nudged(self, error: RadgsError) -> None:
+        if self._nudged is not None:
+            self.ui.visualQaLabel.text = f"{error.problem} {error.remedy}"
+
+    def _is_behind(self) -> bool:
+        """Whether the nudged vertebra is not drawn where it is."""
+        pictures = self._shown.pictures
+        if self._nudged is None or pictures is None or not pictures.has("nudged"):
+            return self._nudged is not None
+        return not np.allclose(pictures.pose("nudged").matrix, self._nudged.matrix)
+
+    def _draw_at_rest(self) -> None:
+        """What takes longer than a moving hand waits, where the way to compare asks for it."""
+        pictures = self._shown.pictures
+        if self._nudged is not None and pictures is not None and self._shown.controls.comparison.kind != "drr":
+            if self._is_behind():
+                self._rest.start()
+            elif not pictures.is_complete("nudged"):
+                self._draw()
 
     def _show_state(self, wanted: Any, missing: str | None) -> None:
         ui, label = self.ui, self.ui.visualQaLabel
@@ -240,81 +232,17 @@ class VisualQaSection(Section):
             )
         if drawing:
             label.text = _("Drawing {level}...").format(level=wanted[0])
-        elif self._pictures is not None:
+        elif self._shown.pictures is not None:
             label.text = _("{level}: the contour should follow the bone in both views").format(
-                level=self._pictures.level
+                level=self._shown.pictures.level
             )
         elif missing:
             label.text = _("Not drawn: {why}").format(why=missing)
         else:
             failed = wanted is not None and wanted == self._failed
             label.text = self._why if failed else _("Press Draw to compare")
-        pictures = self._pictures
-        shown = pictures is not None
-        self._controls.show(shown)
-        for widget in (ui.startRadioButton, ui.contourCheckBox, ui.pictureLabel1, ui.pictureLabel2):
-            widget.enabled = shown
-        ui.resultRadioButton.enabled = pictures is not None and pictures.has("result")
-
-    def _show_pictures(self) -> None:
-        ui, pictures = self.ui, self._pictures
-        labels = (ui.pictureLabel1, ui.pictureLabel2)
-        for label in labels:
-            label.setVisible(pictures is not None)
-        if pictures is None or self.panel.parameters is None:
-            return
-        xrays = self.logic.inputs().xrays
-        plans = [ends_in_ct(line) for line in planned_lines(self.panel.parameters.ct)]
-        for label, xray in zip(labels, xrays, strict=False):
-            view = xray_nodes.view_name(xray)
-            if view in pictures.views:
-                contour, comparison = ui.contourCheckBox.checked, self._controls.comparison
-                label.setPixmap(
-                    pictures.compared(view, self._pose(), comparison, contour, PICTURE_SIZE, plans if contour else ())
-                )
-                agree = pictures.edges_agree(view, self._pose())
-                said = _("{view}: edges agree {agree:.2f}, of 1")
-                label.toolTip = view if agree is None else said.format(view=view, agree=agree)
-
-    def _show_3d(self, parameters: Any) -> None:
-        ui = self.ui
-        xrays = [xray for xray in (parameters.xray1, parameters.xray2) if in_scene(xray)]
-        ui.xraysIn3DCheckBox.enabled = bool(xrays)
-        ui.xraysIn3DCheckBox.checked = are_xrays_in_3d()
-        display = self._rendering()
-        ui.reconstructionCheckBox.enabled = display is not None
-        ui.reconstructionCheckBox.checked = display is not None and bool(display.GetVisibility())
-        ui.reconstructionCheckBox.toolTip = (
-            _("Render the volume reconstructed from the X-rays in 3D, and lay it over the CT in the slice views")
-            if display is not None
-            else _("There is a reconstruction once a level has been registered")
-        )
-
-    def _show_xrays_in_3d(self, checked: bool) -> None:
-        try:
-            if checked:
-                show_xrays(self.logic.inputs().xrays)
-            show_xrays_in_3d(checked)
-        except RadgsError as error:
-            self.panel.say_error(error)
-
-    def _reconstruction(self) -> Any:
-        parameters = self.panel.parameters
-        if parameters is None or parameters.ct is None:
-            return None
-        transform = level_transforms(parameters.ct).get(self._level(parameters) or "")
-        return None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
-
-    def _rendering(self) -> Any:
-        volume = self._reconstruction()
-        rendering = slicer.modules.volumerendering.logic()
-        return None if volume is None else rendering.GetFirstVolumeRenderingDisplayNode(volume)
-
-    def _show_reconstruction(self, checked: bool) -> None:
-        display = self._rendering()
-        if display is not None:
-            display.SetVisibility(checked)
-            lay_over(self.panel.parameters.ct, self._reconstruction() if checked else None, RECONSTRUCTION_OPACITY)
+        self._shown.enable()
+        ui.nudgedRadioButton.setVisible(self._nudged is not None)
 
 
 def _what_is_seen(xray: Any) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
-from radgs.pipeline.quality import Evidence, NetworkPose, gather_evidence, judge
+from radgs.pipeline.quality import LEVEL_DOUBT_SPACINGS, Evidence, NetworkPose, gather_evidence, judge
 from radgs.pipeline.verdict import capped
 from radgs.refine import refine
 from radgs.refine.candidates import CLICK_SIGMA_MM
@@ -29,6 +29,8 @@ from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
 #: Share of a level's progress that separating its vertebra takes; the rest is registration.
 PREPARATION_SHARE = 0.7
+#: How far off a pose is that a person brought to where the X-rays show the vertebra, one standard deviation.
+NUDGED_SIGMA_MM = 2.0
 #: Where refinement and judgement begin on the same scale.
 REFINE_FROM, JUDGE_FROM = 0.73, 0.95
 
@@ -75,6 +77,7 @@ def register(
     networks: Mapping[str, Networks] | None = None,
     keep: Callable[[dict[str, VertebraAnatomy]], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    starts: Mapping[str, RigidTransform] | None = None,
 ) -> Registration:
     """Registers every level of a case.
 
@@ -85,6 +88,8 @@ def register(
         networks: Networks prepared for this patient, by level; elsewhere the bundled generic ones serve.
         keep: Given each level's vertebra as soon as it is there, so that it outlives a registration cut short.
         progress: Told where things stand.
+        starts: Poses to begin from in place of the case's starts, by level: a person brought them near the true ones,
+            to ``NUDGED_SIGMA_MM``. Which level it is, the case's starts still say.
 
     Raises:
         RadgsError: The case cannot be registered as it is; the message says why and what to do.
@@ -119,7 +124,7 @@ def register(
         if keep is not None:
             keep({level.name: vertebra})
         results[level.name], evidence[level.name], reconstruction = register_level(
-            case, vertebra, chosen[level.name].to(torch_device), tell
+            case, vertebra, chosen[level.name].to(torch_device), tell, (starts or {}).get(level.name)
         )
         if reconstruction is not None:
             reconstructions[level.name] = reconstruction
@@ -144,6 +149,7 @@ def register_level(
     vertebra: VertebraAnatomy,
     networks: Networks,
     tell: Callable[[str, float, str], None] = lambda stage, fraction, message: None,
+    nudged: RigidTransform | None = None,
 ) -> tuple[LevelResult, Evidence, Reconstruction | None]:
     """One vertebra, from the start that the user gave to a judged pose; what its verdict rests on, and what was seen.
 
@@ -152,9 +158,13 @@ def register_level(
         vertebra: The vertebra.
         networks: RecM and RegM, on the vertebra's device.
         tell: Called with stage, fraction of this level, and a message.
+        nudged: Where a person has brought the vertebra; the case's start is left then.
     """
     began = time.perf_counter()
-    start = case.start_pose(vertebra.level.name, vertebra.centre)
+    clicked = case.start_pose(vertebra.level.name, vertebra.centre)
+    start, sigma_mm = clicked, case.initial[vertebra.level.name].sigma_mm or CLICK_SIGMA_MM
+    if nudged is not None:
+        start, sigma_mm = nudged, NUDGED_SIGMA_MM
 
     tell("reconstruct", PREPARATION_SHARE, "reconstructing the vertebra from the X-rays")
     reconstruction = reconstruct_level(networks, case.views, vertebra, start.apply(vertebra.centre))
@@ -164,12 +174,12 @@ def register_level(
         tell("refine", REFINE_FROM + (JUDGE_FROM - REFINE_FROM) * done, message)
 
     proposals = [pose for pose in (regm, kabsch) if pose is not None]
-    sigma_mm = case.initial[vertebra.level.name].sigma_mm or CLICK_SIGMA_MM
     refinement = refine(case.views, vertebra, start, refining, proposals=proposals, start_sigma_mm=sigma_mm)
     tell("judge", JUDGE_FROM, "judging the result")
     evidence = gather_evidence(case.views, refinement, vertebra, network=_network_pose(regm, networks))
     names = [view.name for view in case.views]
-    verdict, reasons = capped(*judge(evidence, names), case.cautions)
+    cautions = [*case.cautions, *_far_from_clicks(vertebra, refinement.ct_to_world, clicked, nudged)]
+    verdict, reasons = capped(*judge(evidence, names), cautions)
     tell("judge", 1.0, f"{vertebra.level.name}: {verdict}")
     result = LevelResult(
         ct_to_world=refinement.ct_to_world,
@@ -181,6 +191,20 @@ def register_level(
         seconds=time.perf_counter() - began,
     )
     return result, evidence, reconstruction
+
+
+def _far_from_clicks(
+    vertebra: VertebraAnatomy, found: RigidTransform, clicked: RigidTransform, nudged: RigidTransform | None
+) -> list[Reason]:
+    """A person who nudges a vertebra may bring it onto another: as from a click, that is asked about."""
+    away_mm = float(np.linalg.norm(found.apply(vertebra.centre) - clicked.apply(vertebra.centre)))
+    if nudged is None or away_mm <= LEVEL_DOUBT_SPACINGS * vertebra.level_spacing_mm:
+        return []
+    message = (
+        f"The result lies {away_mm:.0f} mm from where the level was marked, and the next level is "
+        f"{vertebra.level_spacing_mm:.0f} mm away: confirm the level."
+    )
+    return [Reason("level", message)]
 
 
 def _network_poses(

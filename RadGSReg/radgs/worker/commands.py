@@ -1,4 +1,4 @@
-"""The worker's commands: register, overlay, prepare, report."""
+"""The worker's commands: register, overlay, live, prepare, report."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radgs.worker.requests import Message, minutes, poses, prepared_networks
+from radgs.worker.requests import Message, minutes, poses, prepared_networks, starts
 
 if TYPE_CHECKING:
     from radgs.io.json_fields import JsonObject
+    from radgs.overlay.live import LivePictures
     from radgs.pipeline.case_cache import CaseCache
 
 
@@ -32,16 +33,25 @@ class Job(Protocol):
 
 
 #: What a command does, as people are told when it is cancelled.
-NOUNS = {"register": "registration", "overlay": "drawing", "prepare": "preparation", "report": "report"}
+NOUNS = {
+    "register": "registration",
+    "overlay": "drawing",
+    "live": "drawing",
+    "prepare": "preparation",
+    "report": "report",
+}
 
 
 class Commands:
     """The commands by name, and what they keep from one request to the next."""
 
     def __init__(self) -> None:
+        #: What draws a pose that is moved, and what it was made for.
+        self._moved: tuple[Any, LivePictures] | None = None
         self.by_name: dict[str, Callable[[JsonObject, Job], Message]] = {
             "register": self._register,
             "overlay": self._overlay,
+            "live": self._live,
             "prepare": self._prepare,
             "report": self._report,
         }
@@ -66,7 +76,7 @@ class Commands:
 
         moments = [time.perf_counter()]
         with result_folder(out) as to_be:
-            device, networks = request.text("device", "auto"), prepared_networks(request)
+            device, networks, nudged = request.text("device", "auto"), prepared_networks(request), starts(request)
             with job.interruptible():
                 job.report("", "read", 0.0, "reading the case")
                 to_be.refuse_inputs([*read_case_file(case_path).inputs, *map(Path, request.texts("models"))])
@@ -74,7 +84,13 @@ class Commands:
                 moments.append(time.perf_counter())
                 known = self._cache.vertebrae(case)
                 registration = register(
-                    case, device=device, vertebrae=known, networks=networks, keep=self._cache.keep, progress=tell
+                    case,
+                    device=device,
+                    vertebrae=known,
+                    networks=networks,
+                    keep=self._cache.keep,
+                    progress=tell,
+                    starts=nudged,
                 )
             moments.append(time.perf_counter())
             files = write_result_folder(to_be, case, registration, overlays=overlays)
@@ -102,6 +118,28 @@ class Commands:
             start = shown.pop("start", None) or case.start_pose(name, centre)
             contours = self._cache.contours(case, level, anatomy.frame_to_ct)
             files = save_pictures(out, name, anatomy, contours, case.views, {"start": start, **shown})
+        return {"folder": str(out), "files": [str(file) for file in files]}
+
+    def _live(self, request: JsonObject, job: Job) -> Message:
+        from radgs.overlay.live import LivePictures
+
+        case_path, out, name = request.path("case"), request.path("out"), request.text("level")
+        around, pose = request.rigid("around"), request.rigid("pose")
+        with job.interruptible():
+            # A hand that moves a pose waits for nothing: the same file of a case is not read again.
+            key = (
+                case_path,
+                case_path.stat().st_mtime_ns if case_path.is_file() else None,
+                name,
+                around.matrix.tobytes(),
+            )
+            if self._moved is None or self._moved[0] != key:
+                case = self._cache.load(case_path)
+                level = case.level(name)
+                anatomy, _centre = self._cache.anatomy(case, level)
+                contours = self._cache.contours(case, level, anatomy.frame_to_ct)
+                self._moved = key, LivePictures(name, anatomy, contours, case.views, around)
+            files = self._moved[1].save(out, pose)
         return {"folder": str(out), "files": [str(file) for file in files]}
 
     def _report(self, request: JsonObject, job: Job) -> Message:

@@ -9,7 +9,7 @@
     {"command": "cancel"}
     {"type": "error", "id": 1, "kind": "Cancelled", "message": "...", "hint": "..."}
 
-``cancel`` interrupts registrations and overlays at once; a preparation ends gently and answers with its ``result``:
+``cancel`` interrupts registrations and drawings at once; a preparation ends gently and answers with its ``result``:
 
     {"id": 3, "command": "prepare", "case": "session/anatomy.json", "level": "L3", "minutes": 20,
      "out": "models/L3.radgs.safetensors"}
@@ -21,6 +21,14 @@
 
     {"id": 2, "command": "overlay", "case": "session/case.json", "level": "L3", "out": "session/overlay",
      "poses": {"result": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}}
+
+``live`` draws a pose that a person is moving, at its quickest, as ``radgs.overlay.live`` writes it, into the pictures
+that an overlay drew around another:
+
+    {"id": 5, "command": "live", "case": "session/case.json", "level": "L3", "out": "session/live",
+     "around": [[1, 0, 0, 0], ...], "pose": [[1, 0, 0, 0.5], ...]}
+
+``register`` takes "starts", poses by level near the true ones, where a person has moved one there.
 
 ``report`` makes a page of a result and its case, as ``radgs.report`` writes it:
 

@@ -66,6 +66,14 @@ def minutes(request: JsonObject) -> float:
     return request.number("minutes", above=0, at_most=MAX_MINUTES)
 
 
+def starts(request: JsonObject) -> dict[str, RigidTransform]:
+    """The poses near the true ones that a registration begins from, by level."""
+    if "starts" not in request:
+        return {}
+    named = request.object("starts")
+    return {level: named.rigid(level) for level in named.values}
+
+
 def poses(request: JsonObject) -> dict[str, RigidTransform]:
     """The poses of an overlay, by name."""
     if "poses" not in request:

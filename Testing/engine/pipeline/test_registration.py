@@ -108,6 +108,32 @@ def test_a_click_on_the_next_level_is_never_accepted_and_the_level_is_asked_for(
     assert {reason.code for reason in level.reasons} & {"level", "other_level"}
 
 
+def test_a_nudged_start_takes_the_place_of_a_click_that_was_far_off(case, registration, vertebra):
+    """From where a person put the vertebra, with the clicks left where they were."""
+    truth = case.truth[LEVEL]
+    middle = truth.apply(vertebra.centre)
+    nudged = truth.rotated_about(middle, [0.02, -0.03, 0.02], [1.5, -1.0, 1.0])
+    result = register(case, device="cpu", vertebrae=registration.vertebrae, starts={LEVEL: nudged}).result
+    level = result.levels[LEVEL]
+    assert np.array_equal(level.stages["start"].matrix, nudged.matrix)
+    assert mtre(vertebra.surface, truth, level.ct_to_world) < 1.0
+    assert "level" not in {reason.code for reason in level.reasons}
+
+
+def test_a_level_nudged_onto_its_neighbour_is_not_accepted(case, registration, vertebra):
+    """The nudge is where refinement begins; which level was marked, the clicks say."""
+    truth = case.truth[LEVEL]
+    nudged = RigidTransform(truth.rotation, truth.translation + truth.rotation @ vertebra.level_offsets[0])
+    result = register(case, device="cpu", vertebrae=registration.vertebrae, starts={LEVEL: nudged}).result
+    level = result.levels[LEVEL]
+    away = np.linalg.norm(level.ct_to_world.apply(vertebra.centre) - truth.apply(vertebra.centre))
+    if away > 0.5 * vertebra.level_spacing_mm:
+        assert level.verdict != "accept"
+        assert "from where the level was marked" in " ".join(reason.message for reason in level.reasons)
+    else:
+        assert mtre(vertebra.surface, truth, level.ct_to_world) < 2.0  # the images brought it back
+
+
 @pytest.mark.parametrize("level", ["right", "above"])
 def test_the_level_is_known_where_the_ct_shows_little_around_the_vertebra(level):
     """The whole of such a CT resembles the X-rays as much one level away; its bones, apart, do not."""

@@ -199,6 +199,26 @@ def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
     assert [list(view["poses"]) for view in described["views"].values()] == [["start", "result"]] * 2
 
 
+def test_a_pose_that_is_moved_is_drawn_without_reading_the_case_again(
+    shared_worker: RunningWorker, a_case: Path, tmp_path: Path
+) -> None:
+    pose = np.eye(4)
+    request: dict[str, Any] = {"command": "live", "case": str(a_case), "level": "L3", "around": pose.tolist()}
+    for number in (1, 2, 3):
+        pose[0, 3] = number
+        out = tmp_path / str(number)
+        shared_worker.send(id=number, out=str(out), pose=pose.tolist(), **request)
+        answer = shared_worker.next("result", "error")
+        assert answer["type"] == "result", answer
+        described = json.loads((out / "live.json").read_text(encoding="utf-8"))
+        assert described["ct_to_world"] == pose.tolist()
+        assert set(described["views"]) == {"AP", "LAT"}
+        if number == 2:
+            os.utime(a_case)  # another case, as far as its file tells: read anew
+    shared_worker.send(id=4, out=str(tmp_path / "4"), **request)
+    assert shared_worker.next("result", "error")["kind"] == "BadRequestError"
+
+
 @pytest.mark.slow
 def test_a_preparation_is_cancelled_gently_and_can_be_taken_up(
     shared_worker: RunningWorker, phantom_spine: PhantomSpine, tmp_path: Path
