@@ -59,6 +59,35 @@ class Part(Protocol):
         """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre`` (3 rad, 3 mm)."""
 
 
+@dataclass(frozen=True, eq=False)
+class RememberedPart:
+    """A part that keeps its last image of every view.
+
+    A resolution begins where the one before it ended, and a silhouette is wanted where the part was drawn already: of
+    the vertebra's renderings in a registration a third are asked for twice.
+    """
+
+    part: Part
+    _last: dict[ViewGeometry, tuple[RigidTransform, Tensor, Tensor | None]] = field(default_factory=dict, init=False)
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
+        """Line integrals (H, W)."""
+        last = self._last.get(geometry)
+        if last is None or last[0] is not pose:
+            last = self._last[geometry] = (pose, self.part.render(pose, geometry), None)
+        return last[1]
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
+        """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre``, always the same point."""
+        at, image, jacobian = self._last.get(geometry, (None, None, None))
+        if image is None or jacobian is None or at is not pose:
+            image, jacobian = self.part.render_with_jacobian(pose, geometry, centre)
+            self._last[geometry] = (pose, image, jacobian)
+        return image, jacobian
+
+
 @dataclass(frozen=True)
 class RelativePrior:
     """How far parts are believed to move against the vertebra, standard deviations."""
@@ -129,9 +158,10 @@ class Refiner:
         silhouette: Part | None = None,
         doubt: Part | None = None,
     ) -> None:
-        self.observation, self.parts, self.centre = observation, parts, centre
+        self.observation, self.centre = observation, centre
+        self.parts: tuple[Part, ...] = (RememberedPart(parts[0]), *parts[1:])
         self.prior = prior or RelativePrior()
-        self.silhouette = silhouette or parts[0]
+        self.silhouette = self.parts[0] if silhouette is None else RememberedPart(silhouette)
         self.doubt = doubt
         self._trusted: Tensor | None = None
 
@@ -146,14 +176,14 @@ class Refiner:
     def _run_resolution(self, estimate: Estimate, resolution: Resolution) -> Estimate:
         sigma = resolution.sigma_mm / self.observation.pixel_mm
         filters = self.observation.gradient_filters(sigma)
+        poses, damping = list(estimate.poses), 1e-2
+        state = self._linearise(poses, filters)
         match = Match(
             target=self.observation.gradients(self.observation.images, filters),
             pixel_weight=self._pixel_weight(estimate.poses[0], resolution, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
-        poses, damping = list(estimate.poses), 1e-2
-        state = self._linearise(poses, filters)
         for _ in range(resolution.iterations):
             weight = match.robust_weight(state.rendered)
             system = match.normal_equations(state, weight)
