@@ -164,6 +164,8 @@ class Refiner:
         self.silhouette = self.parts[0] if silhouette is None else RememberedPart(silhouette)
         self.doubt = doubt
         self._trusted: Tensor | None = None
+        #: Filtered derivatives by the derivative (a tensor is its own key), of one resolution.
+        self._filtered: dict[Tensor, Tensor] = {}
 
     @torch.no_grad()
     @one_thread()
@@ -176,6 +178,7 @@ class Refiner:
     def _run_resolution(self, estimate: Estimate, resolution: Resolution) -> Estimate:
         sigma = resolution.sigma_mm / self.observation.pixel_mm
         filters = self.observation.gradient_filters(sigma)
+        self._filtered.clear()
         poses, damping = list(estimate.poses), 1e-2
         state = self._linearise(poses, filters)
         match = Match(
@@ -214,16 +217,29 @@ class Refiner:
                 for part, pose in zip(self.parts, poses, strict=True)
             ]
             image = torch.stack([image for image, _ in rendered]).sum(dim=0)
-            jacobian = torch.cat([derivative for _, derivative in rendered])
-            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(rendered))).to(jacobian)
-            both = torch.cat([image[None], jacobian * scale[:, None, None]])
-            filtered = self.observation.compared(both, filters[view])
-            return filtered[0], filtered[1:]
+            derivatives = [derivative for _, derivative in rendered]
+            return self._compared(image, derivatives, filters[view])
 
         views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
         return LinearisedImages(
             torch.stack([image for image, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
+
+    def _compared(
+        self, image: Tensor, derivatives: Sequence[Tensor], gradient_filter: GradientFilter
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients (2, n, n) of the rendered image, and (P, 2, n, n) of its derivatives in scaled twists."""
+        scale = torch.as_tensor(TWIST_SCALE).to(image)[:, None, None]
+        if self.observation.in_intensity:
+            both = torch.cat([image[None], *(derivative * scale for derivative in derivatives)])
+            filtered = self.observation.compared(both, gradient_filter)
+            return filtered[0], filtered[1:]
+        # Line integrals are filtered linearly: what a linearised part's derivative becomes, it stays.
+        for derivative in derivatives:
+            if derivative not in self._filtered:
+                self._filtered[derivative] = self.observation.compared(derivative * scale, gradient_filter)
+        filtered = self.observation.compared(image[None], gradient_filter)[0]
+        return filtered, torch.cat([self._filtered[derivative] for derivative in derivatives])
 
     def _pixel_weight(
         self, vertebra_pose: RigidTransform, resolution: Resolution, filters: Sequence[GradientFilter]
