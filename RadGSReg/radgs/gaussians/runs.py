@@ -70,9 +70,11 @@ def chunks(lengths: Tensor) -> Iterator[tuple[slice, int]]:
 
 
 def polynomials(coefficients: Tensor, x: Tensor) -> Tensor:
-    """c0 + c1 x + c2 x^2 for coefficients (3, R) at x (L, R).
+    """c0 + c1 x + c2 x^2 for coefficients (3, R), or c0 + c1 x for (2, R), at x (L, R).
 
     Runs lie along the fast axis: they are thousands and their pixels a dozen, and PyTorch's loops go along that axis.
     """
-    c0, c1, c2 = coefficients
-    return c0 + x * (c1 + c2 * x)
+    *lower, value = coefficients
+    for coefficient in reversed(lower):
+        value = torch.addcmul(coefficient, x, value)
+    return value

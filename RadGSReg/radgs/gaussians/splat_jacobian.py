@@ -112,7 +112,7 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
         stored[0].index_add_(0, index, values.view(-1))
         weights = inverse.mul_(values).neg_()
         turn_column, turn_row, shift_column, shift_row, length_column, length_row = (
-            polynomials(coefficients, du) for coefficients in derivatives[:, :, part]
+            polynomials(coefficients[:, part], du) for coefficients in derivatives
         )
         turn_column.addcmul_(spread, length_column)
         turn_row.addcmul_(spread, length_row)
@@ -121,8 +121,8 @@ def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float,
     return stored.view(5, shape[0], runs.stride)[:, :, : shape[1]]
 
 
-def _derivative_polynomials(prints: Footprints, runs: PixelRuns, depth_ratio: Tensor) -> Tensor:
-    """(6, 3, R) polynomials in du (constant, slope, curvature) that the logarithmic derivatives are made of.
+def _derivative_polynomials(prints: Footprints, runs: PixelRuns, depth_ratio: Tensor) -> list[Tensor]:
+    """Six polynomials in du, (2, R) or (3, R) coefficients, that the logarithmic derivatives are made of.
 
     With half derivatives N_u, N_v, A_u, A_v of N and A, e = skew1 du + skew2 dv, s each Gaussian's own depth ratio and
     h the one where rays are held: (1 - h/s) N_u + h dv e; (1 - h/s) N_v - h du e; N_u/s - dv e; N_v/s + du e; A_u; A_v.
@@ -133,16 +133,15 @@ def _derivative_polynomials(prints: Footprints, runs: PixelRuns, depth_ratio: Te
     n12, n22, a2, a12, a22, skew1, skew2, inverse, lag = table.index_select(1, runs.gaussian)
     held = depth_ratio.to(table.dtype)
     dv, n1, n2 = runs.offsets[1], -runs.exponent[1], -2 * runs.exponent[2]
-    zero = torch.zeros_like(dv)
     coefficients = [
-        (n1 * lag + held * skew2 * dv**2, n2 * lag + held * skew1 * dv, zero),
+        (n1 * lag + held * skew2 * dv**2, n2 * lag + held * skew1 * dv),
         (n22 * dv * lag, n12 * lag - held * skew2 * dv, -held * skew1),
-        (n1 * inverse - skew2 * dv**2, n2 * inverse - skew1 * dv, zero),
+        (n1 * inverse - skew2 * dv**2, n2 * inverse - skew1 * dv),
         (n22 * dv * inverse, n12 * inverse + skew2 * dv, skew1),
-        (0.5 * runs.denominator[1], runs.denominator[2], zero),
-        (a2 + a22 * dv, a12, zero),
+        (0.5 * runs.denominator[1], runs.denominator[2]),
+        (a2 + a22 * dv, a12),
     ]
-    return torch.stack([torch.stack(polynomial) for polynomial in coefficients])
+    return [torch.stack(polynomial) for polynomial in coefficients]
 
 
 def _twist_derivative(sums: Tensor, pivot: _Pivot, rotation: Tensor, centre: Tensor) -> Tensor:

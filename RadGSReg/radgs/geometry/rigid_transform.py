@@ -85,7 +85,13 @@ class RigidTransform:
     @property
     def rotation_vector(self) -> FloatArray:
         """(3,) axis times angle, radians."""
-        return Rotation.from_matrix(self.rotation).as_rotvec()
+        r = self.rotation
+        across = 0.5 * np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
+        sine, cosine = float(np.linalg.norm(across)), 0.5 * (float(np.trace(r)) - 1.0)
+        if cosine < 0.0:  # towards half a turn the axis is lost to rounding
+            return Rotation.from_matrix(r).as_rotvec()
+        # A fiftieth of the time: refinement asks hundreds of times for turns of a few degrees.
+        return across * (np.arctan2(sine, cosine) / sine if sine > 0.0 else 1.0)
 
     @property
     def angle(self) -> float:

@@ -121,14 +121,15 @@ class Match:
         """The linearised least-squares problem, each view's mean gain projected out (Kaufman's variable projection)."""
         residual, gain = self._residual(state.rendered, weight)
         root = weight.sqrt()[:, None]
-        views, parameters = state.jacobian.shape[:2]
-        jacobian = (state.jacobian * (gain * root)[:, None]).reshape(views, parameters, -1)
-        flat_residual = (residual * root).reshape(views, -1)
-        direction = functional.normalize((state.rendered * gain * root).reshape(views, -1), dim=1)
-        jacobian = jacobian - torch.einsum("vpn,vn->vp", jacobian, direction)[..., None] * direction[:, None]
-        normal = torch.einsum("vpn,vqn->pq", jacobian, jacobian).cpu().double().numpy()
-        gradient = torch.einsum("vpn,vn->p", jacobian, flat_residual).cpu().double().numpy()
-        cost = float(flat_residual.square().sum())
+        scale = (gain * root)[:, None]
+        direction = functional.normalize((state.rendered[:, None] * scale).flatten(2), dim=2)
+        columns = torch.cat([(state.jacobian * scale).flatten(2), (residual * root)[:, None].flatten(2), direction], 1)
+        # Every product of the system from one matrix product a view; what lies along the gain then comes off them.
+        products = (columns @ columns.transpose(1, 2)).cpu().double().numpy()
+        along = products[:, :-1, -1]
+        normal = (products[:, :-2, :-2] - along[:, :-1, None] * along[:, None, :-1]).sum(axis=0)
+        gradient = (products[:, :-2, -2] - along[:, :-1] * along[:, -1:]).sum(axis=0)
+        cost = float(products[:, -2, -2].sum())
         noise = cost / max(2.0 * float(weight.sum()) - len(normal), 1.0) * self.shared_samples
         return NormalEquations(normal, gradient, cost, noise)
 

@@ -72,7 +72,7 @@ class LinearisedPart:
             twist = scaled_twist(pose @ linearised_at.inverse(), centre)
             if np.abs(twist).max() < LINEAR_REACH_MM:
                 step = torch.as_tensor(twist * TWIST_SCALE).to(jacobian)
-                return image + torch.einsum("p,phw->hw", step, jacobian), jacobian
+                return image + (step @ jacobian.flatten(1)).view_as(image), jacobian
         image, jacobian = self.part.render_with_jacobian(pose, geometry, centre)
         self._linearisations[geometry] = (pose, image, jacobian)
         return image, jacobian

@@ -59,6 +59,35 @@ class Part(Protocol):
         """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre`` (3 rad, 3 mm)."""
 
 
+@dataclass(frozen=True, eq=False)
+class RememberedPart:
+    """A part that keeps its last image of every view.
+
+    A resolution begins where the one before it ended, and a silhouette is wanted where the part was drawn already: of
+    the vertebra's renderings in a registration a third are asked for twice.
+    """
+
+    part: Part
+    _last: dict[ViewGeometry, tuple[RigidTransform, Tensor, Tensor | None]] = field(default_factory=dict, init=False)
+
+    def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
+        """Line integrals (H, W)."""
+        last = self._last.get(geometry)
+        if last is None or last[0] is not pose:
+            last = self._last[geometry] = (pose, self.part.render(pose, geometry), None)
+        return last[1]
+
+    def render_with_jacobian(
+        self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
+        """Line integrals (H, W) and derivative (6, H, W) in a left twist about ``centre``, always the same point."""
+        at, image, jacobian = self._last.get(geometry, (None, None, None))
+        if image is None or jacobian is None or at is not pose:
+            image, jacobian = self.part.render_with_jacobian(pose, geometry, centre)
+            self._last[geometry] = (pose, image, jacobian)
+        return image, jacobian
+
+
 @dataclass(frozen=True)
 class RelativePrior:
     """How far parts are believed to move against the vertebra, standard deviations."""
@@ -129,11 +158,14 @@ class Refiner:
         silhouette: Part | None = None,
         doubt: Part | None = None,
     ) -> None:
-        self.observation, self.parts, self.centre = observation, parts, centre
+        self.observation, self.centre = observation, centre
+        self.parts: tuple[Part, ...] = (RememberedPart(parts[0]), *parts[1:])
         self.prior = prior or RelativePrior()
-        self.silhouette = silhouette or parts[0]
+        self.silhouette = self.parts[0] if silhouette is None else RememberedPart(silhouette)
         self.doubt = doubt
         self._trusted: Tensor | None = None
+        #: Filtered derivatives by the derivative (a tensor is its own key), of one resolution.
+        self._filtered: dict[Tensor, Tensor] = {}
 
     @torch.no_grad()
     @one_thread()
@@ -146,14 +178,15 @@ class Refiner:
     def _run_resolution(self, estimate: Estimate, resolution: Resolution) -> Estimate:
         sigma = resolution.sigma_mm / self.observation.pixel_mm
         filters = self.observation.gradient_filters(sigma)
+        self._filtered.clear()
+        poses, damping = list(estimate.poses), 1e-2
+        state = self._linearise(poses, filters)
         match = Match(
             target=self.observation.gradients(self.observation.images, filters),
             pixel_weight=self._pixel_weight(estimate.poses[0], resolution, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
-        poses, damping = list(estimate.poses), 1e-2
-        state = self._linearise(poses, filters)
         for _ in range(resolution.iterations):
             weight = match.robust_weight(state.rendered)
             system = match.normal_equations(state, weight)
@@ -184,16 +217,29 @@ class Refiner:
                 for part, pose in zip(self.parts, poses, strict=True)
             ]
             image = torch.stack([image for image, _ in rendered]).sum(dim=0)
-            jacobian = torch.cat([derivative for _, derivative in rendered])
-            scale = torch.as_tensor(np.tile(TWIST_SCALE, len(rendered))).to(jacobian)
-            both = torch.cat([image[None], jacobian * scale[:, None, None]])
-            filtered = self.observation.compared(both, filters[view])
-            return filtered[0], filtered[1:]
+            derivatives = [derivative for _, derivative in rendered]
+            return self._compared(image, derivatives, filters[view])
 
         views = map_concurrently(linearise_view, range(len(self.observation.geometries)))
         return LinearisedImages(
             torch.stack([image for image, _ in views]), torch.stack([jacobian for _, jacobian in views])
         )
+
+    def _compared(
+        self, image: Tensor, derivatives: Sequence[Tensor], gradient_filter: GradientFilter
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients (2, n, n) of the rendered image, and (P, 2, n, n) of its derivatives in scaled twists."""
+        scale = torch.as_tensor(TWIST_SCALE).to(image)[:, None, None]
+        if self.observation.in_intensity:
+            both = torch.cat([image[None], *(derivative * scale for derivative in derivatives)])
+            filtered = self.observation.compared(both, gradient_filter)
+            return filtered[0], filtered[1:]
+        # Line integrals are filtered linearly: what a linearised part's derivative becomes, it stays.
+        for derivative in derivatives:
+            if derivative not in self._filtered:
+                self._filtered[derivative] = self.observation.compared(derivative * scale, gradient_filter)
+        filtered = self.observation.compared(image[None], gradient_filter)[0]
+        return filtered, torch.cat([self._filtered[derivative] for derivative in derivatives])
 
     def _pixel_weight(
         self, vertebra_pose: RigidTransform, resolution: Resolution, filters: Sequence[GradientFilter]
@@ -214,7 +260,10 @@ class Refiner:
         """(V, n, n) 0..1: less where rays run through what was invented; the first pose serves all."""
         if self._trusted is None:
             assert self.doubt is not None
-            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
+            # It is as smooth as its coarse voxels: every second pixel shows it, in a quarter of the time.
+            invented = torch.stack([self.doubt.render(vertebra_pose, g.binned(2)) for g in self.observation.geometries])
+            size = self.observation.images.shape[-2:]
+            invented = functional.interpolate(invented[None], size=size, mode="bilinear", align_corners=False)[0]
             self._trusted = 1.0 / (1.0 + (invented / DOUBT_HALF).square())
         return self._trusted
 

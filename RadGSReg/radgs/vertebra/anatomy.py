@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -43,10 +43,15 @@ class GaussianPart:
 
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W) at a part-to-world pose."""
-        device = self.gaussians.device
-        rotation = torch.as_tensor(pose.rotation, device=device)
-        translation = torch.as_tensor(pose.translation, device=device)
-        return splat_poses(self.gaussians, rotation[None], translation[None], geometry)[0]
+        return self.render_poses([pose], geometry)[0]
+
+    def render_poses(self, poses: Sequence[RigidTransform], geometry: ViewGeometry) -> Float[Tensor, "B H W"]:
+        """Line integrals (B, H, W) at several part-to-world poses, in one pass."""
+        rotations, translations = (
+            torch.as_tensor(np.stack(stack), device=self.gaussians.device)
+            for stack in zip(*((pose.rotation, pose.translation) for pose in poses), strict=True)
+        )
+        return splat_poses(self.gaussians, rotations, translations, geometry)
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: FloatArray
