@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 SILHOUETTE_THRESHOLD = 0.03
 #: A pixel whose ray runs through this much invented attenuation (line integral) weighs half.
 DOUBT_HALF = 0.5
-#: It has voxels of 4.5 mm; pixels smaller than this, twice as large, still show all of it.
-SMOOTH_PIXEL_MM = 1.5
 #: A resolution ends with a step shorter than this share of its scale: the finer ones go on from there.
 CONVERGED_SHARE = 0.025
 #: A rotation of one unit moves the vertebra's surface about as far as a translation of one unit, 1 mm.
@@ -262,12 +260,7 @@ class Refiner:
         """(V, n, n) 0..1: less where rays run through what was invented; the first pose serves all."""
         if self._trusted is None:
             assert self.doubt is not None
-            # What was invented is smooth: of fine pixels every second one shows it, in a quarter of the time.
-            factor = 2 if self.observation.pixel_mm < SMOOTH_PIXEL_MM else 1
-            geometries = [geometry.binned(factor) for geometry in self.observation.geometries]
-            invented = torch.stack([self.doubt.render(vertebra_pose, geometry) for geometry in geometries])
-            size = self.observation.images.shape[-2:]
-            invented = functional.interpolate(invented[None], size=size, mode="bilinear", align_corners=False)[0]
+            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
             self._trusted = 1.0 / (1.0 + (invented / DOUBT_HALF).square())
         return self._trusted
 
