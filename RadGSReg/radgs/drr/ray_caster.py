@@ -87,13 +87,13 @@ class VolumeRenderer:
         world_to_index = self._ras_to_index @ pose.inverse().matrix
         directions = geometry.pixel_directions
         origin = world_to_index[:3, :3] @ geometry.source_ras + world_to_index[:3, 3]
-        direction_index = directions @ world_to_index[:3, :3].T
+        direction_index = world_to_index[:3, :3] @ directions.T  # (3, H * W): NumPy is slow on arrays that end in 3
 
         # Beyond the outermost voxel centres the interpolation fades to zero within one voxel.
         with np.errstate(divide="ignore", invalid="ignore"):
-            low, high = (-1.0 - origin) / direction_index, (self._extent + 1.0 - origin) / direction_index
-        near = np.maximum(np.minimum(low, high).max(axis=-1), 0.0)
-        far = np.maximum(low, high).min(axis=-1)
+            low, high = ((end - origin)[:, None] / direction_index for end in (-np.ones(3), self._extent + 1.0))
+        near = np.maximum(np.minimum(low, high).max(axis=0), 0.0)
+        far = np.maximum(low, high).min(axis=0)
         hit = np.flatnonzero(far > near)
         near, far = near[hit], far[hit]
         count = max(1, int(np.ceil((far - near).max(initial=0.0) / self._step_mm)))
@@ -102,12 +102,13 @@ class VolumeRenderer:
 
         # In normalised coordinates of grid_sample (align_corners=True): -1 and 1 are the outermost voxel centres.
         scale = 2.0 / np.maximum(self._extent, 1e-9)
-        start = (origin + first[:, None] * direction_index[hit]) * scale - 1.0
-        advance = step[:, None] * direction_index[hit] * scale
+        through = direction_index[:, hit].T
+        start = (origin + first[:, None] * through) * scale - 1.0
+        advance = step[:, None] * through * scale
         device = self._channels.device
 
         def tensor(values: NDArray) -> Tensor:
-            return torch.as_tensor(values, dtype=torch.float32, device=device)
+            return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=device)
 
         return _Rays(
             shape=geometry.shape,

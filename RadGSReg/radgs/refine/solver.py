@@ -260,10 +260,7 @@ class Refiner:
         """(V, n, n) 0..1: less where rays run through what was invented; the first pose serves all."""
         if self._trusted is None:
             assert self.doubt is not None
-            # It is as smooth as its coarse voxels: every second pixel shows it, in a quarter of the time.
-            invented = torch.stack([self.doubt.render(vertebra_pose, g.binned(2)) for g in self.observation.geometries])
-            size = self.observation.images.shape[-2:]
-            invented = functional.interpolate(invented[None], size=size, mode="bilinear", align_corners=False)[0]
+            invented = torch.stack([self.doubt.render(vertebra_pose, g) for g in self.observation.geometries])
             self._trusted = 1.0 / (1.0 + (invented / DOUBT_HALF).square())
         return self._trusted
 
