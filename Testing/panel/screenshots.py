@@ -218,10 +218,14 @@ def take_doubts(photo: Photographer) -> None:
     doubt = Reason(
         "level", "The result lies 34 mm from the start, where the next level is 35 mm away: confirm the level."
     )
-    refusal = Reason("similarity", "The X-rays and the CT do not agree better here than at wrong poses.")
+    poor = Reason("dissimilar", "The model explains view LAT poorly: gradient correlation 0.58 on the vertebra.")
+    refusal = Reason(
+        "indistinct",
+        "The pose barely stands out: moved by 4 mm, the vertebra leaves only 1% more of the X-rays unexplained.",
+    )
     similarity = {"AP": {"start": 0.34, "result": 0.73}, "LAT": {"start": 0.76, "result": 0.87}}
     levels = {
-        "L4": LevelResult(pose, "check", {"surface_p95": 1.0}, (doubt,), similarity),
+        "L4": LevelResult(pose, "check", {"surface_p95": 1.0}, (poor, doubt), similarity),
         "L5": LevelResult(pose, "reject", {"surface_p95": 6.2}, (refusal,), similarity),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -232,6 +236,7 @@ def take_doubts(photo: Photographer) -> None:
     for row, name in ((1, "12_check"), (2, "13_reject")):
         user.choose_row(ui.resultsTable, row)
         photo.take(name, "resultsCollapsibleButton", "resultsCollapsibleButton")
+    take_a_reason(photo)
     user.tick(ui.exportLevelsList.item(1))
     user.press(ui.exportButton)
     photo.take("17_export_question", "exportCollapsibleButton", "exportCollapsibleButton")
@@ -244,6 +249,20 @@ def take_doubts(photo: Photographer) -> None:
     photo.wait(lambda: not logic.running)
     photo.take("14_error", "applyButton", "resultsCollapsibleButton")
     ui.deviceComboBox.setCurrentText("auto")
+
+
+def take_a_reason(photo: Photographer) -> None:
+    """Where a reason of a verdict can be seen."""
+    import re
+
+    ui, user = photo.ui, photo.user
+    user.choose_row(ui.resultsTable, 1)
+    photo.wait(lambda: ui.pictureLabel1.isVisible() and ui.drawButton.enabled)
+    links = re.findall('href="([^"]*)"', ui.reasonsLabel.text)
+    ui.reasonsLabel.linkActivated.emit(links[0])
+    photo.settle()
+    photo.take("26_show_a_reason", "resultsCollapsibleButton", "visualQaCollapsibleButton")
+    ui.modeComboBox.setCurrentIndex(0)
 
 
 def take_a_lack(photo: Photographer) -> None:

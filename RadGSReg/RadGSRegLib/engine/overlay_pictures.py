@@ -30,6 +30,8 @@ class OverlayPictures:
         self._folder = folder
         described = json.loads((folder / "overlay.json").read_text(encoding="utf-8"))
         self.level: str = described["level"]
+        #: Points (3,) of the vertebra by name, the CT's own RAS.
+        self.landmarks = {name: np.array(point) for name, point in described["landmarks"].items()}
         self._views: dict[str, dict[str, Any]] = described["views"]
         self._pixmaps: dict[str, Any] = {}
 

@@ -65,6 +65,12 @@ GAUSSIANS_ROLE = "RadGSReg.gaussians"
 RECONSTRUCTION_ROLE = "RadGSReg.reconstruction"
 RECONSTRUCTED_GAUSSIANS_ROLE = "RadGSReg.reconstructedGaussians"
 
+#: On a level's transform: points of its vertebra by name, the CT's own RAS, mm (JSON).
+LANDMARKS_ATTRIBUTE = "RadGSReg.landmarks"
+
+#: On a level's transform: the model that shows how uncertain its pose is.
+UNCERTAINTY_ROLE = "RadGSReg.uncertainty"
+
 #: On a level's transform: the transform that a person moves beside it.
 NUDGE_ROLE = "RadGSReg.nudge"
 
@@ -74,8 +80,16 @@ ROLES_OF_A_LEVEL = (
     GAUSSIANS_ROLE,
     RECONSTRUCTION_ROLE,
     RECONSTRUCTED_GAUSSIANS_ROLE,
+    UNCERTAINTY_ROLE,
 )
-ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE, HISTORY_ATTRIBUTE)
+ATTRIBUTES_OF_A_LEVEL = (
+    LEVEL_ATTRIBUTE,
+    RESULT_ATTRIBUTE,
+    PROVENANCE_ATTRIBUTE,
+    ACCEPTED_ATTRIBUTE,
+    HISTORY_ATTRIBUTE,
+    LANDMARKS_ATTRIBUTE,
+)
 
 
 def click_role(level: str, view: str) -> str:

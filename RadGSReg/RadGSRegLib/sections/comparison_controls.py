@@ -49,6 +49,10 @@ class ComparisonControls:
             widget.enabled = shown
         self._run_clock()
 
+    def choose(self, mode: str) -> None:
+        """Compares in another way, as if the user had chosen it."""
+        self._ui.modeComboBox.setCurrentIndex(self._ui.modeComboBox.findData(mode))
+
     def step(self, share: float) -> None:
         """Moves the slider by a share of its way, where it can be moved."""
         slider = self._ui.blendSlider

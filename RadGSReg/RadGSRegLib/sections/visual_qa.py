@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from RadGSRegLib.engine.live_run import LiveRequest
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review.readiness import what_is_missing
+from RadGSRegLib.review.where_to_look import WhereToLook
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.levels import level_looked_at, level_transforms
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_shown, show_xrays
+from RadGSRegLib.scene.uncertainty import keep_landmarks
 from RadGSRegLib.sections.in_3d import In3DSection
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.shown_pictures import ShownPictures
@@ -38,6 +41,9 @@ class VisualQaSection(Section):
         self._asked: tuple[Any, ...] | None = None
         self._failed: tuple[Any, ...] | None = None
         self._why = ""
+        #: What the user was sent to look at, and what is done once there are pictures.
+        self._looked_for = ""
+        self._once_drawn: Callable[[], None] | None = None
         #: Where a person has moved the vertebra.
         self._nudged: RigidTransform | None = None
         self._rest = qt.QTimer()
@@ -68,6 +74,7 @@ class VisualQaSection(Section):
         wanted = self._what_to_draw(parameters)
         if self._drawn != wanted:
             self._shown.pictures = self._drawn = None
+            self._shown.marked, self._looked_for = (), ""
         missing = self._missing(parameters)
         is_result = wanted is not None and wanted[1] is not None
         known = (self._drawn, self._asked, self._failed)
@@ -117,6 +124,7 @@ class VisualQaSection(Section):
         self._press_draw()
 
     def _press_draw(self) -> None:
+        self.look_freely()
         self._draw()
         self.panel.refresh()  # the section opens
 
@@ -150,6 +158,9 @@ class VisualQaSection(Section):
             return
         self._asked = None
         self._shown.pictures, self._drawn = OverlayPictures(folder), asked
+        transform = level_transforms(self.panel.parameters.ct).get(self._shown.pictures.level)
+        if transform is not None:
+            keep_landmarks(transform, self._shown.pictures.landmarks)
         if self._nudged is None:
             self._shown.look_at("result")
         elif self._is_behind():  # it was moved while it was drawn
@@ -158,6 +169,9 @@ class VisualQaSection(Section):
         if not are_shown(xrays):  # views that the user has moved within are left as they are
             show_xrays(xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
         self._shown.show()
+        once_drawn, self._once_drawn = self._once_drawn, None
+        if once_drawn is not None:
+            once_drawn()
         self.panel.section(In3DSection).lay_reconstruction_again()
         self.panel.refresh()
 
@@ -170,6 +184,34 @@ class VisualQaSection(Section):
     def result_pose(self) -> RigidTransform | None:
         """The pose of the result that is drawn; None where none is."""
         return self._shown.result_pose
+
+    def look(self, where: WhereToLook, views: Collection[str]) -> None:
+        """Shows a pose in a way to compare, draws it first where that has not been done, and says what to look for.
+
+        Args:
+            where: What to show.
+            views: Names of the views to which the eye shall go.
+        """
+
+        def show() -> None:
+            self._shown.marked, self._looked_for = views, where.what
+            self._shown.controls.choose(where.mode)
+            self._shown.look_at(where.pose)
+            if where.films:
+                show_xrays(self.logic.inputs().xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
+            self._show_state(self._drawn, None)
+            self._shown.paint()
+
+        if self._shown.pictures is not None:
+            show()
+            return
+        if self.ui.drawButton.enabled:
+            self._press_draw()
+        self._once_drawn = show
+
+    def look_freely(self) -> None:
+        """Forgets what the user was sent to look at."""
+        self._shown.marked, self._looked_for, self._once_drawn = (), "", None
 
     def show_nudged(self, pose: RigidTransform | None) -> None:
         """Draws a vertebra where a person has moved it, now and at its quickest; None when nobody moves it any more."""
@@ -232,6 +274,8 @@ class VisualQaSection(Section):
             )
         if drawing:
             label.text = _("Drawing {level}...").format(level=wanted[0])
+        elif self._shown.pictures is not None and self._looked_for:
+            label.text = f"{self._shown.pictures.level}: {self._looked_for}"
         elif self._shown.pictures is not None:
             label.text = _("{level}: the contour should follow the bone in both views").format(
                 level=self._shown.pictures.level
