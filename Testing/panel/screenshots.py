@@ -204,6 +204,45 @@ def take_the_views(photo: Photographer) -> None:
     print("11_views.png")
 
 
+def take_two_runs(photo: Photographer) -> None:
+    """A second run that ended beside the first, brought in like the engine's: its reason shown, and both compared."""
+    import json
+    import re
+
+    import slicer
+
+    from radgs.case import LevelResult, Reason, RegistrationResult
+    from radgs.geometry import RigidTransform
+    from RadGSRegLib.engine.result_import import import_steps
+
+    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    first = json.loads(slicer.util.getNode("L3CTToWorld").GetAttribute("RadGSReg.result"))
+    pose, start = (RigidTransform.from_matrix(matrix) for matrix in (first["ct_to_world"], first["stages"]["start"]))
+    beside = RigidTransform(pose.rotation, pose.translation + [1.0, -0.5, 2.5])
+    reason = Reason("dissimilar", "The model explains view LAT poorly: gradient correlation 0.61 on the vertebra.")
+    similarity = {"AP": {"start": 0.29, "result": 0.71}, "LAT": {"start": 0.4, "result": 0.61}}
+    stages = {"start": start, "refined": beside}
+    level = LevelResult(beside, "check", {"surface_p95": 2.0}, (reason,), similarity, stages)
+    with tempfile.TemporaryDirectory() as folder:
+        RegistrationResult({"L3": level}).save(folder)
+        list(import_steps(Path(folder), logic.inputs()))
+    photo.settle()
+    photo.wait(lambda: ui.nudgeButton.isEnabled() and not logic.worker.busy)
+    ui.reasonsLabel.linkActivated.emit(re.findall('href="([^"]*)"', ui.reasonsLabel.text)[0])
+    photo.settle()
+    photo.take("26_show_a_reason", "resultsCollapsibleButton", "visualQaCollapsibleButton")
+    ui.modeComboBox.setCurrentIndex(0)
+    ui.compareComboBox.setCurrentIndex(1)
+    photo.settle()
+    photo.wait(lambda: not logic.worker.busy)
+    photo.settle()
+    photo.take("27_two_runs", "resultsCollapsibleButton", "visualQaCollapsibleButton")
+    ui.runsComboBox.setCurrentIndex(0)
+    photo.settle()
+    photo.wait(lambda: ui.nudgeButton.isEnabled() and not logic.worker.busy)
+    user.press(ui.acceptButton)
+
+
 def take_doubts(photo: Photographer) -> None:
     """Verdicts other than accept, brought in like the engine's; and an error with its way out."""
     from radgs.case import LevelResult, Reason, RegistrationResult
@@ -236,7 +275,6 @@ def take_doubts(photo: Photographer) -> None:
     for row, name in ((1, "12_check"), (2, "13_reject")):
         user.choose_row(ui.resultsTable, row)
         photo.take(name, "resultsCollapsibleButton", "resultsCollapsibleButton")
-    take_a_reason(photo)
     user.tick(ui.exportLevelsList.item(1))
     user.press(ui.exportButton)
     photo.take("17_export_question", "exportCollapsibleButton", "exportCollapsibleButton")
@@ -249,20 +287,6 @@ def take_doubts(photo: Photographer) -> None:
     photo.wait(lambda: not logic.running)
     photo.take("14_error", "applyButton", "resultsCollapsibleButton")
     ui.deviceComboBox.setCurrentText("auto")
-
-
-def take_a_reason(photo: Photographer) -> None:
-    """Where a reason of a verdict can be seen."""
-    import re
-
-    ui, user = photo.ui, photo.user
-    user.choose_row(ui.resultsTable, 1)
-    photo.wait(lambda: ui.pictureLabel1.isVisible() and ui.drawButton.enabled)
-    links = re.findall('href="([^"]*)"', ui.reasonsLabel.text)
-    ui.reasonsLabel.linkActivated.emit(links[0])
-    photo.settle()
-    photo.take("26_show_a_reason", "resultsCollapsibleButton", "visualQaCollapsibleButton")
-    ui.modeComboBox.setCurrentIndex(0)
 
 
 def take_a_lack(photo: Photographer) -> None:
@@ -351,6 +375,7 @@ def main(folder: Path) -> None:
                 take_a_registration,
                 take_an_export,
                 take_the_views,
+                take_two_runs,
                 take_doubts,
                 take_a_preparation,
                 take_a_lack,

@@ -58,6 +58,9 @@ ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
 #: On a level's transform: its runs, the oldest first (JSON: time, start, model, result, provenance).
 HISTORY_ATTRIBUTE = "RadGSReg.history"
 
+#: On what a run reconstructed: the SHA-256 of the run's result.json.
+RUN_ATTRIBUTE = "RadGSReg.run"
+
 #: On a level's transform: the CT it moves, and what belongs to the level.
 CT_ROLE = "RadGSReg.ct"
 VERTEBRA_ROLE = "RadGSReg.vertebra"
@@ -71,8 +74,12 @@ LANDMARKS_ATTRIBUTE = "RadGSReg.landmarks"
 #: On a level's transform: the model that shows how uncertain its pose is.
 UNCERTAINTY_ROLE = "RadGSReg.uncertainty"
 
-#: On a level's transform: the transform that a person moves beside it.
+#: On a level's transform: the transform that a person moves beside it, and the vertebra under that.
 NUDGE_ROLE = "RadGSReg.nudge"
+NUDGED_VERTEBRA_ROLE = "RadGSReg.nudgedVertebra"
+
+#: On what a person moves: that it is so; on the transform, the result that it began from.
+NUDGED_ATTRIBUTE = "RadGSReg.nudged"
 
 #: What goes along when another transform becomes a level's.
 ROLES_OF_A_LEVEL = (

@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
+from RadGSRegLib.engine.kept_runs import is_of_the_run
 from RadGSRegLib.scene.levels import level_looked_at, level_transforms
 from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.scene.placement import in_scene
@@ -45,7 +46,7 @@ class In3DSection(Section):
         ui.reconstructionCheckBox.toolTip = (
             _("Render the volume reconstructed from the X-rays in 3D, and lay it over the CT in the slice views")
             if display is not None
-            else _("There is a reconstruction once a level has been registered")
+            else _("There is a reconstruction once a level has been registered; an earlier run's goes with the session")
         )
 
         self._follow_uncertainty()
@@ -100,8 +101,10 @@ class In3DSection(Section):
         return level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
 
     def _reconstruction(self) -> Any:
+        """The volume that the run reconstructed which is looked at; None where it is not there."""
         transform = self._transform()
-        return None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
+        volume = None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
+        return volume if in_scene(volume) and is_of_the_run(volume, transform) else None
 
     def _rendering(self) -> Any:
         volume = self._reconstruction()
