@@ -59,6 +59,11 @@ class ComparisonControls:
         if slider.enabled:
             slider.value = slider.value + round(share * slider.maximum)
 
+    def drag_to(self, place: float) -> None:
+        """Takes the line of a split to a place across the picture, 0..1; other ways to compare have none."""
+        if self.comparison.mode == "split" and self._ui.blendSlider.enabled:
+            self._ui.blendSlider.value = round(place * self._ui.blendSlider.maximum)
+
     def _choose(self) -> None:
         """Every mode keeps where its slider stood."""
         ui, mode = self._ui, self._ui.modeComboBox.currentData

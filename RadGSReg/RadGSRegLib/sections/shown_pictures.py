@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 
 from radgs.geometry import RigidTransform
@@ -14,6 +15,7 @@ from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
 from RadGSRegLib.scene.plan_lines import ends_in_ct, planned_lines, show_on_films
 from RadGSRegLib.scene.slice_views import blend, lay_over
 from RadGSRegLib.sections.comparison_controls import ComparisonControls
+from RadGSRegLib.sections.dragging import Dragging
 from RadGSRegLib.sections.section import PanelServices
 from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
 
@@ -42,6 +44,7 @@ class ShownPictures:
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
         self.controls = ComparisonControls(ui, self._follow_comparison)
+        self._drags = [Dragging(label, self.controls.drag_to) for label in (ui.pictureLabel1, ui.pictureLabel2)]
         for button in self._buttons().values():
             button.connect("toggled(bool)", self._choose)
         ui.contourCheckBox.connect("toggled(bool)", self.paint)
@@ -114,9 +117,11 @@ class ShownPictures:
         lines = planned_lines(self._panel.parameters.ct) if contour else []
         plans = [ends_in_ct(line) for line in lines]
         pose, beside, comparison = self.pose, self._beside, self.controls.comparison
+        shape = qt.Qt.SplitHCursor if comparison.mode == "split" else qt.Qt.ArrowCursor
         for label, xray in zip(labels, self._logic.inputs().xrays, strict=False):
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
+                label.setCursor(qt.QCursor(shape))
                 marked = view in self.marked
                 label.setPixmap(pictures.compared(view, pose, comparison, contour, PICTURE_SIZE, plans, beside, marked))
                 agree = pictures.edges_agree(view, pose)
