@@ -232,6 +232,7 @@ def take_two_runs(photo: Photographer) -> None:
     photo.settle()
     photo.take("26_show_a_reason", "resultsCollapsibleButton", "visualQaCollapsibleButton")
     ui.modeComboBox.setCurrentIndex(0)
+    ui.contourCheckBox.checked = True
     ui.compareComboBox.setCurrentIndex(1)
     photo.settle()
     photo.wait(lambda: not logic.worker.busy)

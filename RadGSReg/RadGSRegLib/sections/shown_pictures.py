@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import qt
@@ -26,6 +27,21 @@ PICTURE_SIZE = 208
 SLIDER_STEP = 0.1
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What a user was sent to look at.
+
+    Attributes:
+        mode: The way to compare in which it can be seen.
+        what: What it is, a sentence.
+        views: The views to which the eye shall go.
+    """
+
+    mode: str
+    what: str
+    views: Collection[str]
+
+
 class ShownPictures:
     """What hangs in the panel's two frames, and the controls under them.
 
@@ -39,8 +55,8 @@ class ShownPictures:
         self._ui, self._logic, self._panel = ui, logic, panel
         #: The engine's pictures; None where there are none.
         self.pictures: OverlayPictures | None = None
-        #: Views to which the eye shall go.
-        self.marked: Collection[str] = ()
+        #: What the user was sent to look at; None once they look on by themselves.
+        self.sent: Sent | None = None
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
         self.controls = ComparisonControls(ui, self._follow_comparison)
@@ -122,7 +138,7 @@ class ShownPictures:
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
                 label.setCursor(qt.QCursor(shape))
-                marked = view in self.marked
+                marked = self.sent is not None and view in self.sent.views
                 label.setPixmap(pictures.compared(view, pose, comparison, contour, PICTURE_SIZE, plans, beside, marked))
                 agree = pictures.edges_agree(view, pose)
                 said = _("{view}: edges agree {agree:.2f}, of 1")
@@ -163,4 +179,7 @@ class ShownPictures:
             for xray in self._logic.inputs().xrays:
                 if (drr := drr_of(xray)) is not None:
                     blend(xray, drr, self.controls.comparison.share)
+        if self.sent is not None and self.sent.mode != self.controls.comparison.mode:
+            self.sent = None
+            self._panel.refresh()
         self.paint()

@@ -22,7 +22,7 @@ from RadGSRegLib.scene.uncertainty import keep_landmarks
 from RadGSRegLib.sections.in_3d import In3DSection
 from RadGSRegLib.sections.live_pictures import LivePictures
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.sections.shown_pictures import ShownPictures
+from RadGSRegLib.sections.shown_pictures import Sent, ShownPictures
 
 
 class VisualQaSection(Section):
@@ -36,8 +36,7 @@ class VisualQaSection(Section):
         self._asked: tuple[Any, ...] | None = None
         self._failed: tuple[Any, ...] | None = None
         self._why = ""
-        #: What the user was sent to look at, and what is done once there are pictures.
-        self._looked_for = ""
+        #: What is done once there are pictures.
         self._once_drawn: Callable[[], None] | None = None
         ui.drawButton.connect("clicked(bool)", self._press_draw)
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
@@ -64,7 +63,7 @@ class VisualQaSection(Section):
         wanted = self._what_to_draw(parameters)
         if self._drawn != wanted:
             self._shown.pictures = self._drawn = None
-            self._shown.marked, self._looked_for = (), ""
+            self._shown.sent = None
         missing = self._missing(parameters)
         is_result = wanted is not None and wanted[1] is not None
         known = (self._drawn, self._asked, self._failed)
@@ -183,9 +182,10 @@ class VisualQaSection(Section):
         """
 
         def show() -> None:
-            self._shown.marked, self._looked_for = views, where.what
             self._shown.controls.choose(where.mode)
+            self._shown.sent = Sent(where.mode, where.what, views)
             self._shown.look_at(where.pose)
+            self.ui.contourCheckBox.checked = where.mode != "agreement"  # which lies under the contour
             if where.films:
                 show_xrays(self.logic.inputs().xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
             self._show_state(self._drawn, None)
@@ -200,7 +200,7 @@ class VisualQaSection(Section):
 
     def look_freely(self) -> None:
         """Forgets what the user was sent to look at."""
-        self._shown.marked, self._looked_for, self._once_drawn = (), "", None
+        self._shown.sent = self._once_drawn = None
 
     def show_nudged(self, pose: RigidTransform | None) -> None:
         """Draws a vertebra where a person has moved it, now and at its quickest; None when nobody moves it any more."""
@@ -240,8 +240,8 @@ class VisualQaSection(Section):
             )
         if drawing:
             label.text = _("Drawing {level}...").format(level=wanted[0])
-        elif self._shown.pictures is not None and self._looked_for:
-            label.text = f"{self._shown.pictures.level}: {self._looked_for}"
+        elif self._shown.pictures is not None and self._shown.sent is not None:
+            label.text = f"{self._shown.pictures.level}: {self._shown.sent.what}"
         elif self._shown.pictures is not None:
             label.text = _("{level}: the contour should follow the bone in both views").format(
                 level=self._shown.pictures.level
