@@ -74,6 +74,9 @@ LANDMARKS_ATTRIBUTE = "RadGSReg.landmarks"
 #: On a level's transform: the model that shows how uncertain its pose is.
 UNCERTAINTY_ROLE = "RadGSReg.uncertainty"
 
+#: On that model: the opacity that the vertebra had before it was made translucent.
+OPACITY_ATTRIBUTE = "RadGSReg.opacity"
+
 #: On a level's transform: the transform that a person moves beside it, and the vertebra under that.
 NUDGE_ROLE = "RadGSReg.nudge"
 NUDGED_VERTEBRA_ROLE = "RadGSReg.nudgedVertebra"

@@ -16,11 +16,18 @@ from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.io.json_fields import JsonObject
 from RadGSRegLib.scene.gaussian_glyphs import surface_of_ellipsoids
-from RadGSRegLib.scene.node_contract import LANDMARKS_ATTRIBUTE, LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, UNCERTAINTY_ROLE
+from RadGSRegLib.scene.node_contract import (
+    LANDMARKS_ATTRIBUTE,
+    LEVEL_ATTRIBUTE,
+    OPACITY_ATTRIBUTE,
+    RESULT_ATTRIBUTE,
+    UNCERTAINTY_ROLE,
+    VERTEBRA_ROLE,
+)
 from RadGSRegLib.scene.placement import in_scene, remove
 
-#: Bone around an ellipsoid must not hide it, nor it what lies behind.
-OPACITY = 0.6
+#: Of the ellipsoids, and of the vertebra around them, which must not hide them.
+OPACITY, VERTEBRA_OPACITY = 0.8, 0.3
 #: Corners, against those of a Gaussian: there are only three.
 FINER = 3
 #: What the ellipsoids are made from.
@@ -77,13 +84,26 @@ def put_uncertainty(transform: Any) -> Any:
     for name in WHAT_IS_SHOWN:
         model.SetAttribute(name, transform.GetAttribute(name))
     model.SetAndObserveTransformNodeID(transform.GetID())
+    _let_through(transform.GetNodeReference(VERTEBRA_ROLE), model)
     return model
 
 
 def hide_uncertainty(transform: Any) -> None:
-    """Takes the ellipsoids of a level out of the scene, if there are any."""
-    if transform is not None:
-        remove(transform.GetNodeReference(UNCERTAINTY_ROLE))
+    """Takes the ellipsoids of a level out of the scene, if there are any; its vertebra is as opaque as before."""
+    if not is_uncertainty_shown(transform):
+        return
+    model, vertebra = (transform.GetNodeReference(role) for role in (UNCERTAINTY_ROLE, VERTEBRA_ROLE))
+    before = model.GetAttribute(OPACITY_ATTRIBUTE)
+    if before is not None and in_scene(vertebra) and vertebra.GetDisplayNode().GetOpacity() == VERTEBRA_OPACITY:
+        vertebra.GetDisplayNode().SetOpacity(float(before))  # otherwise somebody has chosen another meanwhile
+    remove(model)
+
+
+def _let_through(vertebra: Any, model: Any) -> None:
+    """Makes a vertebra so translucent that what is inside it can be seen; the ellipsoids remember how it was."""
+    if in_scene(vertebra) and vertebra.GetDisplayNode().GetOpacity() > VERTEBRA_OPACITY:
+        model.SetAttribute(OPACITY_ATTRIBUTE, str(vertebra.GetDisplayNode().GetOpacity()))
+        vertebra.GetDisplayNode().SetOpacity(VERTEBRA_OPACITY)
 
 
 def is_uncertainty_shown(transform: Any) -> bool:

@@ -78,6 +78,25 @@ def test_before_landmarks_are_known_it_stands_at_the_centre(a_transform: Any) ->
     assert is_uncertainty_out_of_date(a_transform)
 
 
+def test_the_vertebra_lets_them_be_seen_and_is_as_before_when_they_go(a_transform: Any, a_scene: Any) -> None:
+    from RadGSRegLib.scene.uncertainty import hide_uncertainty, put_uncertainty
+
+    vertebra = a_scene.AddNewNodeByClass("vtkMRMLModelNode", "L3 vertebra")
+    vertebra.CreateDefaultDisplayNodes()
+    display = vertebra.GetDisplayNode()
+    display.SetOpacity(0.9)
+    a_transform.SetNodeReferenceID("RadGSReg.vertebra", vertebra.GetID())
+    for _again in range(2):
+        put_uncertainty(a_transform)
+        assert display.GetOpacity() < 0.5
+    hide_uncertainty(a_transform)
+    assert display.GetOpacity() == 0.9
+    put_uncertainty(a_transform)
+    display.SetOpacity(0.7)  # the user's own choice stays
+    hide_uncertainty(a_transform)
+    assert display.GetOpacity() == 0.7
+
+
 def test_a_result_that_knows_none_has_none(a_transform: Any) -> None:
     from RadGSRegLib.scene.uncertainty import covariance_of, hide_uncertainty, is_uncertainty_shown, put_uncertainty
 
