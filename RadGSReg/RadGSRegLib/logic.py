@@ -51,6 +51,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.engine.case_export import CaseExport
         from RadGSRegLib.engine.dependencies import Dependencies
+        from RadGSRegLib.engine.kept_runs import KeptRuns
         from RadGSRegLib.engine.live_run import LivePoses
         from RadGSRegLib.engine.overlay_run import Overlays
         from RadGSRegLib.engine.session_folder import SessionFolder
@@ -59,6 +60,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         self._session = SessionFolder(Path(slicer.app.temporaryPath))
         self._folder = self._session.path
         self._export = CaseExport(self._folder)
+        self._keptRuns = KeptRuns(self._folder / "runs")
         self._run: RegistrationRun | None = None
         self._preparation: PreparationRun | None = None
         #: The engine's process; its words go to Slicer's Python console only when it fails.
@@ -183,13 +185,21 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         Raises:
             RadgsError: One is under way already, or the engine's process cannot be started.
         """
+        from dataclasses import replace
+
         from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
 
         self._refuseWhileAtWork()
         self._dropPictures()
-        result = self._folder / "result"
-        shutil.rmtree(result, ignore_errors=True)
-        run = RegistrationRun(self.worker, self._export, result, listener or RunListener())
+        folder = self._folder / "result"
+        shutil.rmtree(folder, ignore_errors=True)
+        told = listener or RunListener()
+
+        def done(result: RegistrationResult) -> None:
+            self._keptRuns.keep(folder)
+            told.done(result)
+
+        run = RegistrationRun(self.worker, self._export, folder, replace(told, done=done))
         run.start(inputs, super().getParameterNode())
         self._run = run
 
@@ -369,6 +379,27 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         result = reported_levels(inputs)
         run = ReportRun(self.worker, self._export, self._folder / "report", done, failed)
         run.start(inputs, result, Path(path).absolute(), super().getParameterNode())
+
+    def restoreRun(self, inputs: CaseInputs, level: str, number: int) -> bool:
+        """Gives a level the pose and the result of one of its runs, and shows what that run reconstructed.
+
+        Args:
+            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``.
+            level: A level that has been registered.
+            number: Of the run, from 0 for the oldest; see ``RadGSRegLib.review.history.runs_of``.
+
+        Returns:
+            Whether its reconstruction is there; it is kept until the application ends.
+
+        Raises:
+            CaseError: The level has not been registered.
+        """
+        from RadGSRegLib.review.history import restore_run, runs_of
+        from RadGSRegLib.scene.levels import level_transform
+
+        transform = level_transform(inputs.ct, level)
+        restore_run(transform, runs_of(transform)[number])
+        return self._keptRuns.restore(inputs, level)
 
     def setActiveLevel(self, inputs: CaseInputs, level: str) -> None:
         """Puts CT and segmentation under a registered level's transform.

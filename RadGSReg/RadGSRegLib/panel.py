@@ -27,6 +27,7 @@ from RadGSRegLib.sections.inputs import InputsSection
 from RadGSRegLib.sections.nudge import NudgeSection
 from RadGSRegLib.sections.outputs import OutputsSection
 from RadGSRegLib.sections.patient_model import PatientModelSection
+from RadGSRegLib.sections.reasons import ReasonsSection
 from RadGSRegLib.sections.report import ReportSection
 from RadGSRegLib.sections.results import ResultsSection
 from RadGSRegLib.sections.section import AnySection
@@ -47,6 +48,7 @@ SECTIONS = (
     NudgeSection,
     In3DSection,
     VisualQaSection,
+    ReasonsSection,
     ReportSection,
     ExportSection,
     AdvancedSection,

@@ -19,7 +19,10 @@ MODULE_FOLDER = PROJECT / "RadGSReg"
 SENTENCE = "RadGS-Reg needs 3D Slicer 5.10 or newer, and this is 3D Slicer 5.8."
 
 #: What 3D Slicer 5.8 reads before it is found to be too old.
-LIBRARY = ("__init__", "logic", "parameters", "scene/__init__", "scene/sample_data", "slicer_version")
+LIBRARY = (
+    *("__init__", "export/__init__", "export/level_exports", "logic", "parameters"),
+    *("scene/__init__", "scene/sample_data", "slicer_version"),
+)
 READ_FIRST = ("RadGSReg.py", *(f"RadGSRegLib/{name}.py" for name in LIBRARY))
 
 #: 3D Slicer 5.8 with Python 3.9, as far as the module meets it. Every name that is not here is an error.

@@ -204,6 +204,46 @@ def take_the_views(photo: Photographer) -> None:
     print("11_views.png")
 
 
+def take_two_runs(photo: Photographer) -> None:
+    """A second run that ended beside the first, brought in like the engine's: its reason shown, and both compared."""
+    import json
+    import re
+
+    import slicer
+
+    from radgs.case import LevelResult, Reason, RegistrationResult
+    from radgs.geometry import RigidTransform
+    from RadGSRegLib.engine.result_import import import_steps
+
+    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    first = json.loads(slicer.util.getNode("L3CTToWorld").GetAttribute("RadGSReg.result"))
+    pose, start = (RigidTransform.from_matrix(matrix) for matrix in (first["ct_to_world"], first["stages"]["start"]))
+    beside = RigidTransform(pose.rotation, pose.translation + [1.0, -0.5, 2.5])
+    reason = Reason("dissimilar", "The model explains view LAT poorly: gradient correlation 0.61 on the vertebra.")
+    similarity = {"AP": {"start": 0.29, "result": 0.71}, "LAT": {"start": 0.4, "result": 0.61}}
+    stages = {"start": start, "refined": beside}
+    level = LevelResult(beside, "check", {"surface_p95": 2.0}, (reason,), similarity, stages)
+    with tempfile.TemporaryDirectory() as folder:
+        RegistrationResult({"L3": level}).save(folder)
+        list(import_steps(Path(folder), logic.inputs()))
+    photo.settle()
+    photo.wait(lambda: ui.nudgeButton.isEnabled() and not logic.worker.busy)
+    ui.reasonsLabel.linkActivated.emit(re.findall('href="([^"]*)"', ui.reasonsLabel.text)[0])
+    photo.settle()
+    photo.take("26_show_a_reason", "resultsCollapsibleButton", "visualQaCollapsibleButton")
+    ui.modeComboBox.setCurrentIndex(0)
+    ui.contourCheckBox.checked = True
+    ui.compareComboBox.setCurrentIndex(1)
+    photo.settle()
+    photo.wait(lambda: not logic.worker.busy)
+    photo.settle()
+    photo.take("27_two_runs", "resultsCollapsibleButton", "visualQaCollapsibleButton")
+    ui.runsComboBox.setCurrentIndex(0)
+    photo.settle()
+    photo.wait(lambda: ui.nudgeButton.isEnabled() and not logic.worker.busy)
+    user.press(ui.acceptButton)
+
+
 def take_doubts(photo: Photographer) -> None:
     """Verdicts other than accept, brought in like the engine's; and an error with its way out."""
     from radgs.case import LevelResult, Reason, RegistrationResult
@@ -218,10 +258,14 @@ def take_doubts(photo: Photographer) -> None:
     doubt = Reason(
         "level", "The result lies 34 mm from the start, where the next level is 35 mm away: confirm the level."
     )
-    refusal = Reason("similarity", "The X-rays and the CT do not agree better here than at wrong poses.")
+    poor = Reason("dissimilar", "The model explains view LAT poorly: gradient correlation 0.58 on the vertebra.")
+    refusal = Reason(
+        "indistinct",
+        "The pose barely stands out: moved by 4 mm, the vertebra leaves only 1% more of the X-rays unexplained.",
+    )
     similarity = {"AP": {"start": 0.34, "result": 0.73}, "LAT": {"start": 0.76, "result": 0.87}}
     levels = {
-        "L4": LevelResult(pose, "check", {"surface_p95": 1.0}, (doubt,), similarity),
+        "L4": LevelResult(pose, "check", {"surface_p95": 1.0}, (poor, doubt), similarity),
         "L5": LevelResult(pose, "reject", {"surface_p95": 6.2}, (refusal,), similarity),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -332,6 +376,7 @@ def main(folder: Path) -> None:
                 take_a_registration,
                 take_an_export,
                 take_the_views,
+                take_two_runs,
                 take_doubts,
                 take_a_preparation,
                 take_a_lack,

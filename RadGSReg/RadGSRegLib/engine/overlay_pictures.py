@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import qt
 
+from radgs.anatomy import LEVELS
 from radgs.colours import DOUBTFUL, NEIGHBOUR, PLAN, POSES
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 from RadGSRegLib.review.comparison import Comparison
 
 #: Of lines by their kind, pixels.
 PLAN_WIDTH, BESIDE_WIDTH, MARK_WIDTH = 1.6, 1.2, 3.0
+#: Where a level's name begins, clear of the letters at the border, pixels.
+NAME_INSET = 18
 LINE_WIDTHS = {"silhouette": 2.0, "crest": 1.0, "neighbour": 0.8}
 
 
@@ -30,6 +33,8 @@ class OverlayPictures:
         self._folder = folder
         described = json.loads((folder / "overlay.json").read_text(encoding="utf-8"))
         self.level: str = described["level"]
+        #: Points (3,) of the vertebra by name, the CT's own RAS.
+        self.landmarks = {name: np.array(point) for name, point in described["landmarks"].items()}
         self._views: dict[str, dict[str, Any]] = described["views"]
         self._pixmaps: dict[str, Any] = {}
 
@@ -127,6 +132,8 @@ class OverlayPictures:
                 for colour, width in (("black", PLAN_WIDTH + 2.0), (PLAN, PLAN_WIDTH)):
                     _draw_line(painter, line.tolist(), colour, width, size / xray.width())
         _draw_borders(painter, described["borders"], size)
+        if contour:
+            _draw_level_names(painter, named_rows(self.level, drawn["contour"]), size / xray.width())
         if marked:
             pen = qt.QPen(qt.QColor(DOUBTFUL))
             pen.setWidthF(2.0 * MARK_WIDTH)  # the outer half lies beyond the picture
@@ -163,6 +170,34 @@ def _draw_line(painter: Any, line: list[list[float]], colour: str, width: float,
     for point in points[1:]:
         path.lineTo(*point)
     painter.drawPath(path)
+
+
+def named_rows(level: str, contour: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """At which row of a picture each vertebra lies that is drawn, by its name; {} where it is alone, or no vertebra.
+
+    Args:
+        level: What the vertebra is called.
+        contour: Its lines and its neighbours', as overlay.json holds them.
+    """
+    rows = [row for line in contour if line["kind"] == "silhouette" for _column, row in line["points"]]
+    others = [[row for _column, row in line["points"]] for line in contour if line["kind"] == "neighbour"]
+    if level not in LEVELS or not rows or not others:
+        return {}
+    place, middle = LEVELS.index(level), sum(rows) / len(rows)
+    found = {0: rows}
+    for other in others:
+        side = -1 if sum(other) / len(other) < middle else 1  # rows run down the spine, as levels do
+        found.setdefault(side, []).extend(other)
+    known = {place + side: sum(own) / len(own) for side, own in found.items() if 0 <= place + side < len(LEVELS)}
+    return {LEVELS[number]: row for number, row in known.items()}
+
+
+def _draw_level_names(painter: Any, rows: Mapping[str, float], scale: float) -> None:
+    """A name beside each vertebra, so that they can be counted."""
+    painter.setPen(qt.QPen(qt.QColor(NEIGHBOUR)))
+    for name, row in rows.items():
+        area = qt.QRect(NAME_INSET, round(row * scale) - NAME_INSET // 2, 2 * NAME_INSET, NAME_INSET)
+        painter.drawText(area, int(qt.Qt.AlignLeft | qt.Qt.AlignVCenter), name)
 
 
 def _draw_borders(painter: Any, borders: dict[str, str], size: int) -> None:

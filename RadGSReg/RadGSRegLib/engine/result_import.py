@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ from RadGSRegLib.scene.node_contract import (
     RECONSTRUCTED_GAUSSIANS_ROLE,
     RECONSTRUCTION_ROLE,
     RESULT_ATTRIBUTE,
+    RUN_ATTRIBUTE,
     SOURCE_ROLE,
     VERTEBRA_ROLE,
 )
 from RadGSRegLib.scene.placement import in_scene, remove
-from RadGSRegLib.scene.provenance import keep_provenance
+from RadGSRegLib.scene.provenance import keep_provenance, provenance_of
 
 #: What counts as bone in a reconstruction, HU.
 BONE_HU = (120.0, 3000.0)
@@ -81,7 +82,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         vertebra = put_vertebra(transform, inputs.segmentation, inputs.segments[level])
         yield None
         shown = [transform, vertebra]
-        for node in _files_of_a_level(folder, inputs, level, transform):
+        for node in show_files_of_a_level(folder, inputs, level, transform):
             shown.append(node)
             yield None
         gaussians = transform.GetNodeReference(GAUSSIANS_ROLE)
@@ -96,9 +97,21 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     yield result
 
 
-def _files_of_a_level(folder: Path, inputs: CaseInputs, level: str, transform: Any) -> Iterator[Any]:
-    """Shows the files of a level that there are, in place of what an earlier registration left; yields each node."""
+def show_files_of_a_level(
+    folder: Path, inputs: CaseInputs, level: str, transform: Any, roles: Collection[str] | None = None
+) -> Iterator[Any]:
+    """Shows the files of a level that there are, in place of what an earlier registration left; yields each node.
+
+    Args:
+        folder: Where the files are.
+        inputs: Says what nodes are called.
+        level: The level's name.
+        transform: Its transform, with the provenance of the run that wrote the files.
+        roles: Which of them; all by default.
+    """
     for role, suffix, show in FILES_OF_A_LEVEL:
+        if roles is not None and role not in roles:
+            continue
         path, former = folder / f"{level}{suffix}", transform.GetNodeReference(role)
         into = inputs.output_volume if role == RECONSTRUCTION_ROLE and in_scene(inputs.output_volume) else None
         if former is not into or not path.is_file():
@@ -110,6 +123,7 @@ def _files_of_a_level(folder: Path, inputs: CaseInputs, level: str, transform: A
         else:
             node = show(path, level)
         node.SetAttribute(LEVEL_ATTRIBUTE, level)
+        node.SetAttribute(RUN_ATTRIBUTE, provenance_of(transform).result_sha256)
         transform.SetNodeReferenceID(role, node.GetID())
         yield node
 

@@ -120,7 +120,7 @@ def mode_tooltips() -> dict[str, str]:
     """What is to be seen in each."""
     return {
         "blend": _("X-ray and DRR mixed: bone stays where it is"),
-        "split": _("DRR on the left, X-ray on the right: edges go on across the line"),
+        "split": _("DRR on the left, X-ray on the right: edges go on across the line; drag it in the picture"),
         "checkerboard": _("DRR and X-ray in turn: edges go on from cell to cell"),
         "flicker": _("DRR and X-ray one after the other: what jumps does not fit; the slice views flicker too"),
         "edges": _("The DRR's edges over the X-ray"),

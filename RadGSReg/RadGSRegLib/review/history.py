@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import slicer
 
 from radgs.geometry import FloatArray, RigidTransform
 from RadGSRegLib.scene.node_contract import (
@@ -38,6 +39,11 @@ class Run:
     model: str
     result: str
     provenance: str
+
+    @property
+    def pose(self) -> RigidTransform:
+        """The pose found, ``ct_to_world``."""
+        return RigidTransform.from_matrix(self.values["ct_to_world"])
 
     @property
     def values(self) -> dict[str, Any]:
@@ -81,6 +87,30 @@ def current_run(transform: Any) -> int | None:
     return next((number for number in reversed(range(len(runs))) if runs[number].result == result), None)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How far two poses of a vertebra are apart.
+
+    Attributes:
+        mean_mm, largest_mm: Over the vertebra's surface.
+        degrees: The angle that turns one into the other.
+    """
+
+    mean_mm: float
+    largest_mm: float
+    degrees: float
+
+
+def difference(transform: Any, first: RigidTransform, second: RigidTransform) -> Difference | None:
+    """How far apart two poses put a level's vertebra; None where the scene does not show it."""
+    vertebra = transform.GetNodeReference(VERTEBRA_ROLE)
+    if vertebra is None or vertebra.GetPolyData() is None or vertebra.GetPolyData().GetNumberOfPoints() == 0:
+        return None
+    surface = slicer.util.arrayFromModelPoints(vertebra)
+    apart = np.linalg.norm(first.apply(surface) - second.apply(surface), axis=1)
+    return Difference(float(apart.mean()), float(apart.max()), float(np.degrees(first.geodesic_angle_to(second))))
+
+
 def middle_of(transform: Any) -> FloatArray | None:
     """(3,) middle of the level's vertebra in the CT's own RAS; None where the scene does not show it."""
     vertebra = transform.GetNodeReference(VERTEBRA_ROLE)
@@ -97,4 +127,4 @@ def restore_run(transform: Any, run: Run) -> None:
     transform.SetAttribute(RESULT_ATTRIBUTE, run.result)
     transform.SetAttribute(PROVENANCE_ATTRIBUTE, run.provenance)
     transform.RemoveAttribute(ACCEPTED_ATTRIBUTE)
-    set_pose(transform, RigidTransform.from_matrix(run.values["ct_to_world"]))
+    set_pose(transform, run.pose)

@@ -29,27 +29,37 @@ def ellipsoids(path: Path) -> Any:
     """
     table = read_gaussian_table(path)
     table = table[table["opacity"] > FAINTEST * table["opacity"].max(initial=0.0)]
+    surface = surface_of_ellipsoids(_columns(table, "x", "y", "z"), _axes(table), table["opacity"])
+    if surface.GetPointData().GetScalars() is not None:
+        surface.GetPointData().GetScalars().SetName(DENSITY)
+    return surface
+
+
+def surface_of_ellipsoids(centres: np.ndarray, axes: np.ndarray, values: np.ndarray, finer: int = 1) -> Any:
+    """Ellipsoids as vtkPolyData.
+
+    Args:
+        centres: (N, 3) their centres.
+        axes: (N, 3, 3) their half axes, one a row.
+        values: (N,) what colours them.
+        finer: How many times as many corners as a cloud of them has.
+    """
     points, cloud = vtk.vtkPoints(), vtk.vtkPolyData()
-    points.SetData(numpy_to_vtk(_columns(table, "x", "y", "z"), deep=True))
+    points.SetData(numpy_to_vtk(np.ascontiguousarray(centres, dtype=np.float64), deep=True))
     cloud.SetPoints(points)
-    density = numpy_to_vtk(np.ascontiguousarray(table["opacity"]), deep=True)
-    density.SetName(DENSITY)
-    cloud.GetPointData().SetScalars(density)
-    cloud.GetPointData().SetTensors(numpy_to_vtk(_axes(table).reshape(-1, 9), deep=True))
+    cloud.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(values), deep=True))
+    cloud.GetPointData().SetTensors(numpy_to_vtk(np.ascontiguousarray(axes).reshape(-1, 9), deep=True))
     sphere = vtk.vtkSphereSource()
     sphere.SetRadius(1.0)
-    sphere.SetThetaResolution(AROUND)
-    sphere.SetPhiResolution(ALONG)
+    sphere.SetThetaResolution(AROUND * finer)
+    sphere.SetPhiResolution(ALONG * finer)
     glyphs = vtk.vtkTensorGlyph()
     glyphs.SetInputData(cloud)
     glyphs.SetSourceConnection(sphere.GetOutputPort())
     glyphs.ExtractEigenvaluesOff()
     glyphs.SetColorModeToScalars()
     glyphs.Update()
-    surface = glyphs.GetOutput()
-    if surface.GetPointData().GetScalars() is not None:
-        surface.GetPointData().GetScalars().SetName(DENSITY)
-    return surface
+    return glyphs.GetOutput()
 
 
 def _columns(table: np.ndarray, *names: str) -> np.ndarray:

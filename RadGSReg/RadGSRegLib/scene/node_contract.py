@@ -58,6 +58,9 @@ ACCEPTED_ATTRIBUTE = "RadGSReg.accepted"
 #: On a level's transform: its runs, the oldest first (JSON: time, start, model, result, provenance).
 HISTORY_ATTRIBUTE = "RadGSReg.history"
 
+#: On what a run reconstructed: the SHA-256 of the run's result.json.
+RUN_ATTRIBUTE = "RadGSReg.run"
+
 #: On a level's transform: the CT it moves, and what belongs to the level.
 CT_ROLE = "RadGSReg.ct"
 VERTEBRA_ROLE = "RadGSReg.vertebra"
@@ -65,8 +68,21 @@ GAUSSIANS_ROLE = "RadGSReg.gaussians"
 RECONSTRUCTION_ROLE = "RadGSReg.reconstruction"
 RECONSTRUCTED_GAUSSIANS_ROLE = "RadGSReg.reconstructedGaussians"
 
-#: On a level's transform: the transform that a person moves beside it.
+#: On a level's transform: points of its vertebra by name, the CT's own RAS, mm (JSON).
+LANDMARKS_ATTRIBUTE = "RadGSReg.landmarks"
+
+#: On a level's transform: the model that shows how uncertain its pose is.
+UNCERTAINTY_ROLE = "RadGSReg.uncertainty"
+
+#: On that model: the opacity that the vertebra had before it was made translucent.
+OPACITY_ATTRIBUTE = "RadGSReg.opacity"
+
+#: On a level's transform: the transform that a person moves beside it, and the vertebra under that.
 NUDGE_ROLE = "RadGSReg.nudge"
+NUDGED_VERTEBRA_ROLE = "RadGSReg.nudgedVertebra"
+
+#: On what a person moves: that it is so; on the transform, the result that it began from.
+NUDGED_ATTRIBUTE = "RadGSReg.nudged"
 
 #: What goes along when another transform becomes a level's.
 ROLES_OF_A_LEVEL = (
@@ -74,8 +90,16 @@ ROLES_OF_A_LEVEL = (
     GAUSSIANS_ROLE,
     RECONSTRUCTION_ROLE,
     RECONSTRUCTED_GAUSSIANS_ROLE,
+    UNCERTAINTY_ROLE,
 )
-ATTRIBUTES_OF_A_LEVEL = (LEVEL_ATTRIBUTE, RESULT_ATTRIBUTE, PROVENANCE_ATTRIBUTE, ACCEPTED_ATTRIBUTE, HISTORY_ATTRIBUTE)
+ATTRIBUTES_OF_A_LEVEL = (
+    LEVEL_ATTRIBUTE,
+    RESULT_ATTRIBUTE,
+    PROVENANCE_ATTRIBUTE,
+    ACCEPTED_ATTRIBUTE,
+    HISTORY_ATTRIBUTE,
+    LANDMARKS_ATTRIBUTE,
+)
 
 
 def click_role(level: str, view: str) -> str:

@@ -9,7 +9,14 @@ import slicer
 
 from radgs.colours import OTHER, rgb
 from radgs.geometry import FloatArray, RigidTransform
-from RadGSRegLib.scene.node_contract import LEVEL_ATTRIBUTE, NUDGE_ROLE, VERTEBRA_ROLE
+from RadGSRegLib.scene.node_contract import (
+    LEVEL_ATTRIBUTE,
+    NUDGE_ROLE,
+    NUDGED_ATTRIBUTE,
+    NUDGED_VERTEBRA_ROLE,
+    RESULT_ATTRIBUTE,
+    VERTEBRA_ROLE,
+)
 from RadGSRegLib.scene.placement import add_transform, in_scene, remove
 
 #: How much of the nudged vertebra lets the result's be seen through.
@@ -18,8 +25,15 @@ OPACITY = 0.6
 
 def nudge_of(transform: Any) -> Any:
     """The transform that a person moves beside a level's; None where there is none."""
-    nudge = None if transform is None else transform.GetNodeReference(NUDGE_ROLE)
-    return nudge if in_scene(nudge) else None
+    nudge: Any = None if transform is None else transform.GetNodeReference(NUDGE_ROLE)
+    # It is not saved: in a scene that was, its ID may have become another node's.
+    return nudge if in_scene(nudge) and nudge.GetAttribute(NUDGED_ATTRIBUTE) is not None else None
+
+
+def is_out_of_date(transform: Any) -> bool:
+    """Whether the copy was made of another result than a level's transform holds now."""
+    nudge = nudge_of(transform)
+    return nudge is not None and nudge.GetAttribute(NUDGED_ATTRIBUTE) != transform.GetAttribute(RESULT_ATTRIBUTE)
 
 
 def begin_nudge(transform: Any, pose: RigidTransform) -> Any:
@@ -36,22 +50,27 @@ def begin_nudge(transform: Any, pose: RigidTransform) -> Any:
     nudge = add_transform(f"{level} nudged", pose)
     nudge.SetSaveWithScene(False)
     nudge.SetHideFromEditors(True)  # nobody shall take it for a result
+    nudge.SetAttribute(NUDGED_ATTRIBUTE, transform.GetAttribute(RESULT_ATTRIBUTE) or "")
     transform.SetNodeReferenceID(NUDGE_ROLE, nudge.GetID())
     vertebra = transform.GetNodeReference(VERTEBRA_ROLE)
     if in_scene(vertebra) and vertebra.GetPolyData() is not None:
         nudge.SetCenterOfTransformation(vertebra.GetPolyData().GetCenter())  # in the CT's RAS; the handles stand there
-        _copy_vertebra(vertebra, nudge, level)
+        copy = _copy_vertebra(vertebra, nudge, level)
+        transform.SetNodeReferenceID(NUDGED_VERTEBRA_ROLE, copy.GetID())
     _show_handles(nudge)
     return nudge
 
 
 def end_nudge(transform: Any) -> None:
-    """Takes the copy out of the scene, if there is one."""
-    nudge = nudge_of(transform)
-    if nudge is None:
+    """Takes the copy out of the scene, as far as it is there: somebody may have deleted a part of it."""
+    if transform is None:
         return
-    remove(nudge.GetNodeReference(VERTEBRA_ROLE))
-    remove(nudge)
+    vertebra = transform.GetNodeReference(NUDGED_VERTEBRA_ROLE)
+    if in_scene(vertebra) and vertebra.GetAttribute(NUDGED_ATTRIBUTE) is not None:
+        remove(vertebra)
+    remove(nudge_of(transform))
+    for role in (NUDGE_ROLE, NUDGED_VERTEBRA_ROLE):
+        transform.SetNodeReferenceID(role, None)
 
 
 def turning_point(nudge: Any) -> FloatArray:
@@ -59,9 +78,10 @@ def turning_point(nudge: Any) -> FloatArray:
     return np.array(nudge.GetCenterOfTransformation())
 
 
-def _copy_vertebra(vertebra: Any, nudge: Any, level: str) -> None:
+def _copy_vertebra(vertebra: Any, nudge: Any, level: str) -> Any:
     model = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", f"{level} vertebra, nudged")
     model.SetSaveWithScene(False)
+    model.SetAttribute(NUDGED_ATTRIBUTE, "")
     model.SetAndObservePolyData(vertebra.GetPolyData())
     model.CreateDefaultDisplayNodes()
     display = model.GetDisplayNode()
@@ -70,7 +90,7 @@ def _copy_vertebra(vertebra: Any, nudge: Any, level: str) -> None:
     display.SetOpacity(OPACITY)
     display.SetVisibility2D(True)
     model.SetAndObserveTransformNodeID(nudge.GetID())
-    nudge.SetNodeReferenceID(VERTEBRA_ROLE, model.GetID())
+    return model
 
 
 def _show_handles(nudge: Any) -> None:

@@ -49,11 +49,20 @@ class ComparisonControls:
             widget.enabled = shown
         self._run_clock()
 
+    def choose(self, mode: str) -> None:
+        """Compares in another way, as if the user had chosen it."""
+        self._ui.modeComboBox.setCurrentIndex(self._ui.modeComboBox.findData(mode))
+
     def step(self, share: float) -> None:
         """Moves the slider by a share of its way, where it can be moved."""
         slider = self._ui.blendSlider
         if slider.enabled:
             slider.value = slider.value + round(share * slider.maximum)
+
+    def drag_to(self, place: float) -> None:
+        """Takes the line of a split to a place across the picture, 0..1; other ways to compare have none."""
+        if self.comparison.mode == "split" and self._ui.blendSlider.enabled:
+            self._ui.blendSlider.value = round(place * self._ui.blendSlider.maximum)
 
     def _choose(self) -> None:
         """Every mode keeps where its slider stood."""

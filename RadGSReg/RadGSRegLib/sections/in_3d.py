@@ -8,10 +8,18 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
+from RadGSRegLib.engine.kept_runs import is_of_the_run
 from RadGSRegLib.scene.levels import level_looked_at, level_transforms
 from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
+from RadGSRegLib.scene.uncertainty import (
+    covariance_of,
+    hide_uncertainty,
+    is_uncertainty_out_of_date,
+    is_uncertainty_shown,
+    put_uncertainty,
+)
 from RadGSRegLib.sections.section import Section
 
 #: How much of the reconstruction is mixed into the CT's slices.
@@ -25,6 +33,7 @@ class In3DSection(Section):
         """Connects the boxes."""
         self.ui.xraysIn3DCheckBox.connect("clicked(bool)", self.show_xrays)
         self.ui.reconstructionCheckBox.connect("clicked(bool)", self.show_reconstruction)
+        self.ui.uncertaintyCheckBox.connect("clicked(bool)", self.show_uncertainty)
 
     def follow(self, parameters: Any) -> None:
         """Shows what there is to be shown, and what is shown."""
@@ -37,8 +46,33 @@ class In3DSection(Section):
         ui.reconstructionCheckBox.toolTip = (
             _("Render the volume reconstructed from the X-rays in 3D, and lay it over the CT in the slice views")
             if display is not None
-            else _("There is a reconstruction once a level has been registered")
+            else _("There is a reconstruction once a level has been registered; an earlier run's goes with the session")
         )
+
+        self._follow_uncertainty()
+
+    def _follow_uncertainty(self) -> None:
+        """The ellipsoids are those of the result that is there now, also where an earlier run has come back."""
+        box, transform = self.ui.uncertaintyCheckBox, self._transform()
+        covariance = None if transform is None else covariance_of(transform)
+        shown = is_uncertainty_shown(transform)
+        if shown and is_uncertainty_out_of_date(transform):
+            self.show_uncertainty(covariance is not None)
+            shown = covariance is not None
+        box.enabled, box.checked = covariance is not None, shown
+        box.toolTip = (
+            _("Ellipsoids that hold the middle of the body, and of the pedicles, with 95 % certainty, in 3D and slices")
+            if covariance is not None
+            else _("There is no result that says how uncertain it is")
+        )
+
+    def show_uncertainty(self, shown: bool) -> None:
+        """Shows how uncertain the pose is, or takes it away; nothing happens where that is not known."""
+        transform = self._transform()
+        if not shown or transform is None:
+            hide_uncertainty(transform)
+        elif covariance_of(transform) is not None:
+            put_uncertainty(transform)
 
     def show_xrays(self, shown: bool) -> None:
         """Shows the X-rays where their detectors stood, or takes them away."""
@@ -60,12 +94,17 @@ class In3DSection(Section):
         """For a CT that has come into a slice view, with nothing over it."""
         self.show_reconstruction(self.ui.reconstructionCheckBox.checked)
 
-    def _reconstruction(self) -> Any:
+    def _transform(self) -> Any:
         parameters = self.panel.parameters
         if parameters is None or parameters.ct is None:
             return None
-        transform = level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
-        return None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
+        return level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
+
+    def _reconstruction(self) -> Any:
+        """The volume that the run reconstructed which is looked at; None where it is not there."""
+        transform = self._transform()
+        volume = None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
+        return volume if in_scene(volume) and is_of_the_run(volume, transform) else None
 
     def _rendering(self) -> Any:
         volume = self._reconstruction()

@@ -13,9 +13,8 @@ from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
 from RadGSRegLib.review.readiness import what_to_do
 from RadGSRegLib.scene.levels import level_looked_at, level_transforms
-from RadGSRegLib.scene.node_contract import RESULT_ATTRIBUTE
 from RadGSRegLib.scene.node_watch import NodeWatch
-from RadGSRegLib.scene.nudged_pose import begin_nudge, end_nudge, nudge_of, turning_point
+from RadGSRegLib.scene.nudged_pose import begin_nudge, end_nudge, is_out_of_date, nudge_of, turning_point
 from RadGSRegLib.scene.placement import pose_of, set_pose
 from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.section import Section
@@ -65,9 +64,11 @@ class NudgeSection(Section):
         """Ends a nudge beside a result that is not there any more, or is not looked at."""
         transform = self._transform()
         for other in [] if parameters.ct is None else level_transforms(parameters.ct).values():
-            if nudge_of(other) is not None and (other is not transform or self._is_out_of_date(other)):
+            if nudge_of(other) is not None and (other is not transform or is_out_of_date(other)):
                 self._end(other)
         nudge = nudge_of(transform)
+        if nudge is None and self._seen is not None:  # somebody has deleted it
+            self._end(transform)
         self._watch.watch([nudge])
         self._show_state(parameters, nudge)
         self._follow_copy()
@@ -78,16 +79,11 @@ class NudgeSection(Section):
             return None
         return level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
 
-    @staticmethod
-    def _is_out_of_date(transform: Any) -> bool:
-        return nudge_of(transform).GetAttribute(RESULT_ATTRIBUTE) != transform.GetAttribute(RESULT_ATTRIBUTE)
-
     def _begin_or_end(self, begin: bool) -> None:
         transform = self._transform()
         result = self.panel.section(VisualQaSection).result_pose
         if begin and transform is not None and result is not None:
-            nudge = begin_nudge(transform, result)
-            nudge.SetAttribute(RESULT_ATTRIBUTE, transform.GetAttribute(RESULT_ATTRIBUTE))
+            begin_nudge(transform, result)
         else:
             self._end(transform)
         self.panel.refresh()
@@ -104,10 +100,8 @@ class NudgeSection(Section):
         pictures = self.panel.section(VisualQaSection)
         if nudge is None or pictures.result_pose is None:
             return
-        try:
-            pose = pose_of(nudge)
-        except RadgsError as error:
-            self.panel.say_error(error)
+        pose = self._pose(nudge)
+        if pose is None:
             return
         if self._seen is None or not np.array_equal(pose.matrix, self._seen.matrix):
             self._seen = pose
@@ -117,11 +111,20 @@ class NudgeSection(Section):
         text = _("{away:.1f} mm and {degrees:.1f}° from the result")
         self.ui.nudgeLabel.text = text.format(away=away, degrees=degrees)
 
+    def _pose(self, nudge: Any) -> RigidTransform | None:
+        """Where the copy stands; None, and a sentence, where it was scaled."""
+        try:
+            return pose_of(nudge)
+        except RadgsError as error:
+            self.panel.say_error(error)
+            return None
+
     def _move(self, axis: tuple[int, int, int], turn: bool) -> None:
         nudge = nudge_of(self._transform())
-        if nudge is None:
+        pose = None if nudge is None else self._pose(nudge)
+        if pose is None:
             return
-        pose, step = pose_of(nudge), float(self.ui.nudgeStepComboBox.currentData)
+        step = float(self.ui.nudgeStepComboBox.currentData)
         by = np.array(axis) * step
         rotation, shift = (np.radians(by), np.zeros(3)) if turn else (np.zeros(3), by)
         set_pose(nudge, pose.rotated_about(pose.apply(turning_point(nudge)), rotation, shift))
@@ -137,10 +140,8 @@ class NudgeSection(Section):
         if nudge is None or level not in inputs.segments:
             self.panel.say_error(RadgsError(f"{level} is not among the levels ticked.", "Tick it, then refine."))
             return
-        try:
-            start = pose_of(nudge)
-        except RadgsError as error:
-            self.panel.say_error(error)
+        start = self._pose(nudge)
+        if start is None:
             return
         one = replace(inputs, segments={level: inputs.segments[level]}, starts={level: start})
         self.panel.section(ApplySection).register(one)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from html import escape
 from typing import Any
+from urllib.parse import quote, unquote
 
 import qt
 from slicer.i18n import tr as _
@@ -13,9 +15,14 @@ from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review import acceptance
 from RadGSRegLib.review.judgement_undo import Judgement, judgement_of
 from RadGSRegLib.review.verdicts import signed_verdict, verdict_colours
+from RadGSRegLib.review.where_to_look import where_to_look
 from RadGSRegLib.scene.levels import active_level, level_transforms
+from RadGSRegLib.sections.reasons import ReasonsSection
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import darken_selection
+
+#: How a link begins that shows a reason.
+SHOW = "show:"
 
 
 class ResultsSection(Section):
@@ -41,6 +48,7 @@ class ResultsSection(Section):
         self.ui.acceptButton.connect("clicked(bool)", self._accept)
         self.ui.revertButton.connect("clicked(bool)", self._revert)
         self.ui.undoButton.connect("clicked(bool)", self._undo)
+        self.ui.reasonsLabel.connect("linkActivated(QString)", self._show_reason)
         #: What Undo comes back to, and what it takes back.
         self._before: tuple[Judgement, str] | None = None
 
@@ -76,11 +84,25 @@ class ResultsSection(Section):
     def _show_reasons(self) -> None:
         level = active_level(self.panel.parameters.ct)
         shown = [level] if level is not None and level in self._results else list(self._results)
-        reasons = [f"{name}: {reason['message']}" for name in shown for reason in self._results[name][1]["reasons"]]
+        reasons = [
+            _reason_line(name, number, reason)
+            for name in shown
+            for number, reason in enumerate(self._results[name][1]["reasons"])
+        ]
         if not self._results:
             reasons = [_("Nothing has been registered yet.")]
         self.ui.reasonsLabel.text = "<br>".join(reasons)
         self.ui.reasonsLabel.setVisible(bool(reasons))
+
+    def _show_reason(self, link: str) -> None:
+        """Brings what a reason speaks of before the user's eyes."""
+        name, number = link.removeprefix(SHOW).rsplit("/", 1)
+        level = unquote(name)
+        if level not in self._results:
+            return
+        self._follow_level(level)
+        reason = self._results[level][1]["reasons"][int(number)]
+        self.panel.section(ReasonsSection).show_reason(reason["code"], reason["message"])
 
     def _show_buttons(self) -> None:
         level = active_level(self.panel.parameters.ct)
@@ -135,8 +157,14 @@ class ResultsSection(Section):
         levels = list(self._results)
         if len(rows) != 1 or inputs.segmentation is None or max(rows) >= len(levels):
             return
+        self._follow_level(levels[rows.pop()])
+
+    def _follow_level(self, level: str) -> None:
+        """Puts CT and segmentation where a level was found."""
+        inputs = self.logic.inputs()
         try:
-            self.logic.setActiveLevel(inputs, levels[rows.pop()])
+            if inputs.segmentation is not None and active_level(inputs.ct) != level:
+                self.logic.setActiveLevel(inputs, level)
         except RadgsError as error:
             self.panel.say_error(error)
         self.panel.refresh()
@@ -203,6 +231,14 @@ def _headings() -> dict[str, str]:
         _("Similarity"): _("Of X-ray and CT, before and after, 1 at best; not a measure of accuracy"),
         _("State"): _("Whether you accepted the pose"),
     }
+
+
+def _reason_line(level: str, number: int, reason: dict[str, Any]) -> str:
+    """A reason as rich text, with a link that leads to where it can be seen."""
+    said = escape(f"{level}: {reason['message']}", quote=False)
+    if where_to_look(reason["code"]) is None:
+        return said
+    return f'{said} <a href="{SHOW}{quote(level, safe="")}/{number}">{_("Show")}</a>'
 
 
 def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 
 from radgs.geometry import RigidTransform
@@ -14,6 +16,7 @@ from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
 from RadGSRegLib.scene.plan_lines import ends_in_ct, planned_lines, show_on_films
 from RadGSRegLib.scene.slice_views import blend, lay_over
 from RadGSRegLib.sections.comparison_controls import ComparisonControls
+from RadGSRegLib.sections.dragging import Dragging
 from RadGSRegLib.sections.section import PanelServices
 from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
 
@@ -22,6 +25,21 @@ PICTURE_SIZE = 208
 
 #: How far a key moves the slider between X-ray and DRR, a share of its way.
 SLIDER_STEP = 0.1
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a user was sent to look at.
+
+    Attributes:
+        mode: The way to compare in which it can be seen.
+        what: What it is, a sentence.
+        views: The views to which the eye shall go.
+    """
+
+    mode: str
+    what: str
+    views: Collection[str]
 
 
 class ShownPictures:
@@ -37,11 +55,12 @@ class ShownPictures:
         self._ui, self._logic, self._panel = ui, logic, panel
         #: The engine's pictures; None where there are none.
         self.pictures: OverlayPictures | None = None
-        #: Views to which the eye shall go.
-        self.marked: Collection[str] = ()
+        #: What the user was sent to look at; None once they look on by themselves.
+        self.sent: Sent | None = None
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
         self.controls = ComparisonControls(ui, self._follow_comparison)
+        self._drags = [Dragging(label, self.controls.drag_to) for label in (ui.pictureLabel1, ui.pictureLabel2)]
         for button in self._buttons().values():
             button.connect("toggled(bool)", self._choose)
         ui.contourCheckBox.connect("toggled(bool)", self.paint)
@@ -114,10 +133,12 @@ class ShownPictures:
         lines = planned_lines(self._panel.parameters.ct) if contour else []
         plans = [ends_in_ct(line) for line in lines]
         pose, beside, comparison = self.pose, self._beside, self.controls.comparison
+        shape = qt.Qt.SplitHCursor if comparison.mode == "split" else qt.Qt.ArrowCursor
         for label, xray in zip(labels, self._logic.inputs().xrays, strict=False):
             view = xray_nodes.view_name(xray)
             if view in pictures.views:
-                marked = view in self.marked
+                label.setCursor(qt.QCursor(shape))
+                marked = self.sent is not None and view in self.sent.views
                 label.setPixmap(pictures.compared(view, pose, comparison, contour, PICTURE_SIZE, plans, beside, marked))
                 agree = pictures.edges_agree(view, pose)
                 said = _("{view}: edges agree {agree:.2f}, of 1")
@@ -158,4 +179,7 @@ class ShownPictures:
             for xray in self._logic.inputs().xrays:
                 if (drr := drr_of(xray)) is not None:
                     blend(xray, drr, self.controls.comparison.share)
+        if self.sent is not None and self.sent.mode != self.controls.comparison.mode:
+            self.sent = None
+            self._panel.refresh()
         self.paint()

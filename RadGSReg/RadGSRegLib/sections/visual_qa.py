@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import qt
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
-from RadGSRegLib.engine.live_run import LiveRequest
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review.readiness import what_is_missing
+from RadGSRegLib.review.where_to_look import WhereToLook
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.levels import level_looked_at, level_transforms
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_shown, show_xrays
+from RadGSRegLib.scene.uncertainty import keep_landmarks
 from RadGSRegLib.sections.in_3d import In3DSection
+from RadGSRegLib.sections.live_pictures import LivePictures
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.sections.shown_pictures import ShownPictures
-
-#: A nudged vertebra that has rested so long is drawn with all that there is to compare, milliseconds.
-REST_MS = 1000
+from RadGSRegLib.sections.shown_pictures import Sent, ShownPictures
 
 
 class VisualQaSection(Section):
@@ -38,15 +36,12 @@ class VisualQaSection(Section):
         self._asked: tuple[Any, ...] | None = None
         self._failed: tuple[Any, ...] | None = None
         self._why = ""
-        #: Where a person has moved the vertebra.
-        self._nudged: RigidTransform | None = None
-        self._rest = qt.QTimer()
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(REST_MS)
-        self._rest.connect("timeout()", self._draw_at_rest)
+        #: What is done once there are pictures.
+        self._once_drawn: Callable[[], None] | None = None
         ui.drawButton.connect("clicked(bool)", self._press_draw)
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
         self._shown = ShownPictures(ui, self.logic, self.panel)
+        self._live = LivePictures(self.logic, self._shown, self._give_up, self._draw, self._say)
 
     def take_up(self) -> None:
         """The keys work."""
@@ -56,8 +51,8 @@ class VisualQaSection(Section):
         """Forgets the pictures, which are of a scene that may go; the keys are free again."""
         self._shown.shortcuts.remove()
         self._shown.controls.show(False)
-        self._rest.stop()
-        self._shown.pictures = self._drawn = self._asked = self._failed = self._nudged = None
+        self._live.let_go()
+        self._shown.pictures = self._drawn = self._asked = self._failed = None
 
     def forget_patient(self) -> None:
         """There is nothing to look at any more."""
@@ -68,6 +63,7 @@ class VisualQaSection(Section):
         wanted = self._what_to_draw(parameters)
         if self._drawn != wanted:
             self._shown.pictures = self._drawn = None
+            self._shown.sent = None
         missing = self._missing(parameters)
         is_result = wanted is not None and wanted[1] is not None
         known = (self._drawn, self._asked, self._failed)
@@ -117,6 +113,7 @@ class VisualQaSection(Section):
         self._press_draw()
 
     def _press_draw(self) -> None:
+        self.look_freely()
         self._draw()
         self.panel.refresh()  # the section opens
 
@@ -128,8 +125,8 @@ class VisualQaSection(Section):
             poses["result"] = RigidTransform.from_matrix(result["ct_to_world"])
             if result["stages"]["start"] is not None:
                 poses = {"start": RigidTransform.from_matrix(result["stages"]["start"]), **poses}
-            if self._nudged is not None:
-                poses = {"nudged": self._nudged, **poses}  # the pictures lie around the last
+            if (nudged := self._live.wanted("nudged")) is not None:
+                poses = {"nudged": nudged, **poses}  # the pictures lie around the last
         if level not in inputs.segments:
             self.panel.say_error(RadgsError(f"{level} is not among the levels ticked.", "Tick it, then draw."))
             return
@@ -150,14 +147,19 @@ class VisualQaSection(Section):
             return
         self._asked = None
         self._shown.pictures, self._drawn = OverlayPictures(folder), asked
-        if self._nudged is None:
+        transform = level_transforms(self.panel.parameters.ct).get(self._shown.pictures.level)
+        if transform is not None:
+            keep_landmarks(transform, self._shown.pictures.landmarks)
+        if self._live.wanted("nudged") is None:
             self._shown.look_at("result")
-        elif self._is_behind():  # it was moved while it was drawn
-            self.show_nudged(self._nudged)
+        self._live.draw_what_is_missing()
         xrays = self.logic.inputs().xrays
         if not are_shown(xrays):  # views that the user has moved within are left as they are
             show_xrays(xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
         self._shown.show()
+        once_drawn, self._once_drawn = self._once_drawn, None
+        if once_drawn is not None:
+            once_drawn()
         self.panel.section(In3DSection).lay_reconstruction_again()
         self.panel.refresh()
 
@@ -171,56 +173,62 @@ class VisualQaSection(Section):
         """The pose of the result that is drawn; None where none is."""
         return self._shown.result_pose
 
+    def look(self, where: WhereToLook, views: Collection[str]) -> None:
+        """Shows a pose in a way to compare, draws it first where that has not been done, and says what to look for.
+
+        Args:
+            where: What to show.
+            views: Names of the views to which the eye shall go.
+        """
+
+        def show() -> None:
+            self._shown.controls.choose(where.mode)
+            self._shown.sent = Sent(where.mode, where.what, views)
+            self._shown.look_at(where.pose)
+            self.ui.contourCheckBox.checked = where.mode != "agreement"  # which lies under the contour
+            if where.films:
+                show_xrays(self.logic.inputs().xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
+            self._show_state(self._drawn, None)
+            self._shown.paint()
+
+        if self._shown.pictures is not None:
+            show()
+            return
+        if self.ui.drawButton.enabled:
+            self._press_draw()
+        self._once_drawn = show
+
+    def look_freely(self) -> None:
+        """Forgets what the user was sent to look at."""
+        self._shown.sent = self._once_drawn = None
+
     def show_nudged(self, pose: RigidTransform | None) -> None:
         """Draws a vertebra where a person has moved it, now and at its quickest; None when nobody moves it any more."""
-        begins = self._nudged is None
-        self._nudged = pose
         if pose is None:
-            self._rest.stop()
-            self.logic.stopDrawingMoved()
-            if self._shown.pictures is not None:
-                self._shown.pictures.forget("nudged")
+            self._live.leave("nudged")
             if self.ui.nudgedRadioButton.checked:
                 self.ui.resultRadioButton.checked = True
             return
-        pictures = self._shown.pictures
-        if pictures is None or self.result_pose is None or self.logic.running:
-            return
-        if begins:
+        if self._live.wanted("nudged") is None:
             self.ui.nudgedRadioButton.checked = True
-        if self._asked is not None:  # what is being drawn is given up for what moves
+        self._live.show("nudged", pose)
+
+    def compare_with(self, pose: RigidTransform | None) -> None:
+        """Draws the contour of another pose beside the result's; None for none."""
+        if pose is not None:
+            self._live.show("compared", pose)
+        elif self._live.wanted("compared") is not None:
+            self._live.leave("compared")
+            self._shown.paint()
+
+    def _give_up(self) -> None:
+        """What is being drawn makes room for what moves."""
+        if self._asked is not None:
             self._asked = None
             self._show_state(self._drawn, None)
-        request = LiveRequest(
-            self.logic.inputs(), pictures.level, self.result_pose, pose, self._take_nudged, self._fail_nudged
-        )
-        self.logic.drawMoved(request)
-        self._rest.start()
 
-    def _take_nudged(self, folder: Path) -> None:
-        if self._shown.pictures is not None and self._nudged is not None and self.panel.parameters is not None:
-            self._shown.pictures.put_live("nudged", folder)
-            self._shown.paint_all()
-
-    def _fail_nudged(self, error: RadgsError) -> None:
-        if self._nudged is not None:
-            self.ui.visualQaLabel.text = f"{error.problem} {error.remedy}"
-
-    def _is_behind(self) -> bool:
-        """Whether the nudged vertebra is not drawn where it is."""
-        pictures = self._shown.pictures
-        if self._nudged is None or pictures is None or not pictures.has("nudged"):
-            return self._nudged is not None
-        return not np.allclose(pictures.pose("nudged").matrix, self._nudged.matrix)
-
-    def _draw_at_rest(self) -> None:
-        """What takes longer than a moving hand waits, where the way to compare asks for it."""
-        pictures = self._shown.pictures
-        if self._nudged is not None and pictures is not None and self._shown.controls.comparison.kind != "drr":
-            if self._is_behind():
-                self._rest.start()
-            elif not pictures.is_complete("nudged"):
-                self._draw()
+    def _say(self, error: RadgsError) -> None:
+        self.ui.visualQaLabel.text = f"{error.problem} {error.remedy}"
 
     def _show_state(self, wanted: Any, missing: str | None) -> None:
         ui, label = self.ui, self.ui.visualQaLabel
@@ -232,6 +240,8 @@ class VisualQaSection(Section):
             )
         if drawing:
             label.text = _("Drawing {level}...").format(level=wanted[0])
+        elif self._shown.pictures is not None and self._shown.sent is not None:
+            label.text = f"{self._shown.pictures.level}: {self._shown.sent.what}"
         elif self._shown.pictures is not None:
             label.text = _("{level}: the contour should follow the bone in both views").format(
                 level=self._shown.pictures.level
@@ -242,7 +252,7 @@ class VisualQaSection(Section):
             failed = wanted is not None and wanted == self._failed
             label.text = self._why if failed else _("Press Draw to compare")
         self._shown.enable()
-        ui.nudgedRadioButton.setVisible(self._nudged is not None)
+        ui.nudgedRadioButton.setVisible(self._live.wanted("nudged") is not None)
 
 
 def _what_is_seen(xray: Any) -> tuple[Any, ...]:

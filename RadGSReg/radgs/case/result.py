@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from radgs.case.pose_covariance import PoseCovariance
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, largest_distance
 from radgs.io.atomic import cannot_write, write_text
@@ -60,6 +61,7 @@ class LevelResult:
         similarity: Per view, the similarity of X-ray and model at the ``start`` and the ``result``.
         stages: Pose after each stage of ``STAGES``; None where it failed or did not run.
         seconds: Time the level took.
+        covariance: How uncertain the pose is in every direction; None where that is not known.
     """
 
     ct_to_world: RigidTransform | None
@@ -69,6 +71,7 @@ class LevelResult:
     similarity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     stages: Mapping[StageName, RigidTransform | None] = field(default_factory=dict)
     seconds: float = 0.0
+    covariance: PoseCovariance | None = None
 
     def to_json_dict(self) -> dict[str, Any]:
         """The level as result.json holds it: every stage is named, and a number that is none becomes null."""
@@ -83,6 +86,7 @@ class LevelResult:
             },
             "stages": {stage: _matrix_or_none(self.stages.get(stage)) for stage in STAGES},
             "seconds": null_for_nan(self.seconds),
+            "pose_covariance": None if self.covariance is None else self.covariance.to_json_dict(),
         }
 
     @classmethod
@@ -212,6 +216,7 @@ def _read_level(level: JsonObject) -> LevelResult:
         },
         stages={stage: _read_pose(stages, stage) for stage in STAGES},
         seconds=level.number_or_nan("seconds"),
+        covariance=_read_covariance(level),
     )
 
 
@@ -249,6 +254,13 @@ def _contradiction(level: LevelResult) -> str | None:
 
 def _read_pose(holder: JsonObject, key: str) -> RigidTransform | None:
     return None if holder.values.get(key) is None else holder.rigid(key)
+
+
+def _read_covariance(level: JsonObject) -> PoseCovariance | None:
+    """Results of earlier versions have none."""
+    if level.values.get("pose_covariance") is None:
+        return None
+    return PoseCovariance.read(level.object("pose_covariance"))
 
 
 def _matrix_or_none(pose: RigidTransform | None) -> list[list[float]] | None:

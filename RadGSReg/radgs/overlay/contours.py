@@ -144,6 +144,24 @@ class Contours:
         beside = neighbouring_labels(labels, label, vertebra.vertices.mean(axis=0))
         return cls(vertebra, tuple(ContourSurface.of(labels, neighbour) for neighbour in beside))
 
+    def landmarks(self, frame_to_ct: RigidTransform | None) -> dict[str, FloatArray]:
+        """Points (3,) of the vertebra, the CT's RAS: the middles of its body and of its pedicles, where it has them.
+
+        Args:
+            frame_to_ct: Its anatomical frame; None where it has none, and then no landmarks.
+        """
+        if frame_to_ct is None:
+            return {}
+        bone = self.vertebra
+        pedicles = bone.vertices[bone.part == PARTS.index("pedicles")]
+        right = frame_to_ct.inverse().apply(pedicles)[:, 0] > 0 if len(pedicles) else np.zeros(0, dtype=bool)
+        found = {
+            "body": bone.vertices[bone.part == PARTS.index("body")],
+            "right pedicle": pedicles[right],
+            "left pedicle": pedicles[~right],
+        }
+        return {name: points.mean(axis=0) for name, points in found.items() if len(points)}
+
 
 @dataclass(frozen=True, eq=False)
 class ProjectedLine:

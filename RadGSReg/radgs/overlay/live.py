@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
+from matplotlib.image import imsave
 
 from radgs.errors import GeometryError
 from radgs.geometry import RigidTransform, XRayView
@@ -84,7 +83,7 @@ class LivePictures:
         grey = for_display(image, crop.pixel_mm * BINNED, image > 0)
         path = folder / f"{self._level}_{number}_live.png"
         with write_atomically(path, durable=False) as aside:
-            Image.fromarray(np.round(255 * grey).astype(np.uint8)).save(aside, "PNG", compress_level=1)
+            imsave(aside, grey, cmap="gray", vmin=0.0, vmax=1.0, pil_kwargs={"compress_level": 1})
         lines = projected_lines(self._contours, pose, crop.geometry)
         contour = [{"kind": line.kind, "part": line.part, "points": line.points.round(1).tolist()} for line in lines]
         return {"drr": path.name, "contour": contour}

@@ -90,6 +90,8 @@ def save_pictures(
 ) -> list[Path]:
     """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
 
+    ``landmarks`` are points of the vertebra, the CT's RAS, by name.
+
     Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there),
     ``source_ras`` and ``detector_to_ras`` of the pictures, and per pose
 
@@ -130,7 +132,8 @@ def save_pictures(
             for number, view in enumerate(views, 1)
         }
         path = folder / OVERLAY_FILE
-        text = json_text({"schema": OVERLAY_SCHEMA, "level": level, "views": described})
+        landmarks = {name: point.round(2).tolist() for name, point in contours.landmarks(anatomy.frame_to_ct).items()}
+        text = json_text({"schema": OVERLAY_SCHEMA, "level": level, "landmarks": landmarks, "views": described})
         write_text(path, text, durable=False)
     except OSError as problem:
         raise cannot_write(folder, problem) from problem

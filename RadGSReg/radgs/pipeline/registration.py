@@ -20,6 +20,7 @@ from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
+from radgs.pipeline.pose_uncertainty import pose_covariance
 from radgs.pipeline.quality import LEVEL_DOUBT_SPACINGS, Evidence, NetworkPose, gather_evidence, judge
 from radgs.pipeline.verdict import capped
 from radgs.refine import refine
@@ -189,6 +190,7 @@ def register_level(
         similarity=_similarities(evidence, names),
         stages={"start": start, "kabsch": kabsch, "regm": regm, "refined": refinement.ct_to_world},
         seconds=time.perf_counter() - began,
+        covariance=pose_covariance(case.views, refinement, vertebra, evidence.wishes),
     )
     return result, evidence, reconstruction
 

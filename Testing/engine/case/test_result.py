@@ -12,6 +12,7 @@ import pytest
 import SimpleITK
 
 from radgs.case import LevelResult, Reason, RegistrationResult, Verdict
+from radgs.case.pose_covariance import PoseCovariance
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
 
@@ -75,12 +76,54 @@ def test_the_file_is_the_schema_to_the_letter(result: RegistrationResult, tmp_pa
     assert (values["frame"], values["unit"]) == ("RAS", "mm")
     assert set(values) == {"schema", "frame", "unit", "levels", "case_sha256", "models", "versions", "device"}
     level = values["levels"]["L4"]
-    assert set(level) == {"ct_to_world", "verdict", "predicted_error_mm", "reasons", "similarity", "stages", "seconds"}
+    assert set(level) == {
+        "ct_to_world",
+        "verdict",
+        "predicted_error_mm",
+        "reasons",
+        "similarity",
+        "stages",
+        "seconds",
+        "pose_covariance",
+    }
     assert list(level["stages"]) == ["start", "kabsch", "regm", "refined"]
     assert level["ct_to_world"] is None
     assert level["predicted_error_mm"] == {"surface_p95": None}
     assert level["similarity"] == {"AP": {"start": 0.1, "result": None}}
     np.testing.assert_allclose(values["levels"]["L3"]["stages"]["start"], START.matrix)
+
+
+def test_a_covariance_comes_back_and_what_is_none_is_refused(result: RegistrationResult, tmp_path: Path) -> None:
+    root = np.random.default_rng(0).normal(size=(6, 6))
+    covariance = PoseCovariance(np.array([10.0, -20.0, 30.0]), root @ root.T)
+    known = {**result.levels, "L3": replace(result.levels["L3"], covariance=covariance)}
+    path = replace(result, levels=known).save(tmp_path)
+    read = RegistrationResult.load(path).levels
+    assert read["L4"].covariance is None
+    assert read["L3"].covariance is not None
+    np.testing.assert_array_equal(read["L3"].covariance.matrix, covariance.matrix)
+    np.testing.assert_array_equal(read["L3"].covariance.centre, covariance.centre)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for spoilt in (-root @ root.T, root, [[1.0]]):
+        values["levels"]["L3"]["pose_covariance"]["matrix"] = np.asarray(spoilt).tolist()
+        path.write_text(json.dumps(values), encoding="utf-8")
+        with pytest.raises(InputFileError, match="matrix"):
+            RegistrationResult.load(path)
+    del values["levels"]["L3"]["pose_covariance"]  # as an earlier version wrote it
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert RegistrationResult.load(path).levels["L3"].covariance is None
+
+
+def test_a_points_covariance_is_that_of_its_displacement() -> None:
+    rng = np.random.default_rng(1)
+    root = rng.normal(size=(6, 6)) * np.repeat([0.01, 0.5], 3)[:, None]
+    centre, points = np.array([5.0, 0.0, -7.0]), np.array([[25.0, 10.0, -7.0], [5.0, 0.0, -7.0]])
+    twists = rng.normal(size=(40_000, 6)) @ root.T
+    moved = np.cross(twists[:, None, :3], points - centre) + twists[:, None, 3:]
+    found = PoseCovariance(centre, root @ root.T).of_points(points)
+    for number in range(2):
+        drawn = np.cov(moved[:, number].T)
+        np.testing.assert_allclose(found[number], drawn, atol=0.03 * np.trace(drawn))
 
 
 def test_every_level_with_a_pose_has_a_transform_file(result: RegistrationResult, tmp_path: Path) -> None:

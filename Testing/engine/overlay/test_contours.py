@@ -92,6 +92,17 @@ def test_the_silhouette_is_the_edge_of_the_shadow(l3: Contours, film: Film) -> N
         assert np.percentile(away, 90) * 0.1 < 0.8
 
 
+def test_landmarks_lie_in_body_and_pedicles(l3: Contours, phantom_spine: PhantomSpine) -> None:
+    frame = phantom_spine.frames["L3"]
+    found = {name: frame.inverse().apply(point) for name, point in l3.landmarks(frame).items()}
+    assert set(found) == {"body", "right pedicle", "left pedicle"}
+    assert np.linalg.norm(found["body"]) < 6.0
+    assert found["right pedicle"][0] > 8.0
+    assert found["left pedicle"][0] < -8.0
+    assert found["right pedicle"][1] < -10.0  # behind the body
+    assert l3.landmarks(None) == {}
+
+
 def test_pedicles_and_spinous_process_are_seen_from_the_front(
     l3: Contours, film: Film, phantom_spine: PhantomSpine
 ) -> None:

@@ -53,7 +53,9 @@ def test_it_lies_where_the_overlay_puts_it(
         assert [line["kind"] for line in found["contour"]] == [line["kind"] for line in wanted["contour"]]
         for drawn, exact in zip(found["contour"], wanted["contour"], strict=True):
             np.testing.assert_allclose(drawn["points"], exact["points"], atol=0.06)
-        small, large = imread(tmp_path / "live" / found["drr"]), imread(tmp_path / "slow" / wanted["drr"])[..., 0]
+        small, large = (
+            imread(path)[..., 0] for path in (tmp_path / "live" / found["drr"], tmp_path / "slow" / wanted["drr"])
+        )
         assert small.shape == (PICTURE_PIXELS // BINNED,) * 2
         binned = large.reshape(len(small), BINNED, len(small), BINNED).mean(axis=(1, 3))
         assert np.corrcoef(small.ravel(), binned.ravel())[0, 1] > 0.98

@@ -59,6 +59,18 @@ def test_a_good_pose_is_not_rejected_and_its_error_is_within_twice_what_was_pred
     assert error < 2.0 * level.predicted_error_mm["surface_p95"]
 
 
+def test_the_covariance_says_what_the_predicted_error_sums_up(registration, vertebra):
+    level = registration.result.levels[LEVEL]
+    covariance = level.covariance
+    assert covariance is not None
+    np.testing.assert_allclose(covariance.centre, level.ct_to_world.apply(vertebra.centre), atol=1e-9)
+    root = np.linalg.cholesky(covariance.matrix)
+    twists = np.random.default_rng(0).normal(size=(400, 6)) @ root.T
+    arms = level.ct_to_world.apply(vertebra.surface[::20]) - covariance.centre
+    moved = np.linalg.norm(np.cross(twists[:, None, :3], arms) + twists[:, None, 3:], axis=-1)
+    assert np.isclose(np.percentile(moved, 95), level.predicted_error_mm["surface_p95"], rtol=0.2)
+
+
 def test_similarity_rises_in_every_view(registration):
     for values in registration.result.levels[LEVEL].similarity.values():
         assert values["result"] > values["start"]

@@ -217,3 +217,54 @@ def test_one_transform_file_means_the_same_in_simpleitk_and_in_mrml(a_scene: Any
     lps = np.array([-1.0, -1.0, 1.0])
     back = SimpleITK.ReadTransform(str(path)).TransformPoint((POSE.apply(ct_ras) * lps).tolist())
     np.testing.assert_allclose(back, ct_ras * lps, atol=1e-9)
+
+
+def test_an_earlier_run_comes_back_with_what_it_reconstructed(
+    a_demo_case: Any, a_result_folder: Path, tmp_path: Path
+) -> None:
+    from RadGSRegLib.engine.kept_runs import KeptRuns, is_of_the_run
+    from RadGSRegLib.review.history import restore_run, runs_of
+
+    kept = KeptRuns(tmp_path / "runs")
+    imported(a_result_folder, a_demo_case)
+    kept.keep(a_result_folder)
+    transform = slicer.util.getNode("L3CTToWorld")
+    first = slicer.util.arrayFromVolume(node(transform, "reconstruction")).copy()
+
+    RegistrationResult({"L3": LevelResult(SECOND, "check", {"surface_p95": 1.5})}).save(a_result_folder)
+    brighter = SimpleITK.ReadImage(str(a_result_folder / "L3_reconstruction.nrrd")) + 100.0
+    SimpleITK.WriteImage(brighter, str(a_result_folder / "L3_reconstruction.nrrd"))
+    imported(a_result_folder, a_demo_case, ("L3",))
+    kept.keep(a_result_folder)
+    second = slicer.util.arrayFromVolume(node(transform, "reconstruction")).copy()
+    assert (second - first).min() > 50.0
+
+    for number, wanted in ((0, first), (1, second), (0, first)):
+        restore_run(transform, runs_of(transform)[number])
+        assert not is_of_the_run(node(transform, "reconstruction"), transform)
+        assert kept.restore(a_demo_case, "L3")
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(node(transform, "reconstruction")), wanted)
+        assert is_of_the_run(node(transform, "reconstruction"), transform)
+        assert len(slicer.util.getNodesByClass("vtkMRMLVolumeRenderingDisplayNode")) == 1  # nothing is left behind
+
+
+def test_where_a_runs_files_are_gone_anothers_are_not_shown_for_its(
+    a_demo_case: Any, a_result_folder: Path, tmp_path: Path
+) -> None:
+    from RadGSRegLib.engine.kept_runs import KeptRuns, is_of_the_run
+    from RadGSRegLib.review.history import restore_run, runs_of
+
+    imported(a_result_folder, a_demo_case)
+    RegistrationResult({"L3": LevelResult(SECOND, "check")}).save(a_result_folder)
+    imported(a_result_folder, a_demo_case, ("L3",))
+    another_session = KeptRuns(tmp_path / "runs")
+    transform = slicer.util.getNode("L3CTToWorld")
+    volume = node(transform, "reconstruction")
+    display = slicer.modules.volumerendering.logic().GetFirstVolumeRenderingDisplayNode(volume)
+    restore_run(transform, runs_of(transform)[0])
+    assert not another_session.restore(a_demo_case, "L3")
+    assert not display.GetVisibility()
+    assert not is_of_the_run(volume, transform)
+    restore_run(transform, runs_of(transform)[1])
+    assert another_session.restore(a_demo_case, "L3")  # the scene has it still
+    assert display.GetVisibility()

@@ -60,6 +60,7 @@ def test_a_copy_is_moved_and_drawn_and_the_result_stays(a_result: Any, user: Any
     ui, before = a_result.ui, pose_of("L3CTToWorld")
     assert not ui.nudgeFrame.isVisible()
     user.press(ui.nudgeButton)
+    assert not nudge().GetSaveWithScene()
     display = nudge().GetDisplayNode()
     assert display.GetEditorVisibility()
     assert display.GetEditorVisibility3D()
@@ -96,13 +97,13 @@ def test_while_a_handle_is_dragged_the_newest_pose_wins(a_result: Any, user: Any
     host.wait_until(lambda: not logic.worker.busy, 60)
     drawn: list[float] = []
     section = next(s for s in a_result.panel.sections if type(s).__name__ == "VisualQaSection")
-    take = section._take_nudged
+    take = section._live._take
 
-    def counted(folder: Path) -> None:
-        take(folder)
+    def counted(*arguments: Any) -> None:
+        take(*arguments)
         drawn.append(section._shown.pictures.pose("nudged").translation[2])
 
-    section._take_nudged = counted
+    section._live._take = counted
     start = pose_of("L3 nudged")
     for number in range(40):  # what a drag does: the matrix is set at every move of the mouse
         moved = start.copy()
@@ -111,7 +112,7 @@ def test_while_a_handle_is_dragged_the_newest_pose_wins(a_result: Any, user: Any
         slicer.app.processEvents()
         time.sleep(0.01)
     host.wait_until(lambda: drawn and drawn[-1] == pytest.approx(start[2, 3] - 4.0), 60)
-    del section._take_nudged
+    del section._live._take
     assert drawn == sorted(drawn, reverse=True)
     assert len(drawn) < 40
 
@@ -126,6 +127,39 @@ def test_another_way_to_compare_is_drawn_once_the_hand_rests(a_result: Any, user
     host.wait_until(lambda: "edges agree" in ui.pictureLabel1.toolTip, 120)
     assert ui.nudgedRadioButton.checked
     ui.modeComboBox.setCurrentIndex(0)
+
+
+@pytest.mark.slow
+def test_a_copy_that_is_deleted_or_scaled_leaves_a_working_panel(a_result: Any, user: Any, a_scene: Any) -> None:
+    ui = a_result.ui
+    user.press(ui.nudgeButton)
+    stretched = pose_of("L3 nudged")
+    stretched[:3, :3] *= 1.5
+    slicer.util.updateTransformMatrixFromArray(nudge(), stretched)
+    slicer.app.processEvents()
+    assert "not rigid" in ui.messageLabel.text
+    user.press(ui.nudgeBackButton)
+    assert ui.nudgeLabel.text == "0.0 mm and 0.0° from the result"
+    a_scene.RemoveNode(nudge())
+    slicer.app.processEvents()
+    assert not ui.nudgeFrame.isVisible()
+    assert not ui.nudgeButton.checked
+    assert slicer.util.getFirstNodeByClassByName("vtkMRMLModelNode", "L3 vertebra, nudged") is None
+    assert ui.resultRadioButton.checked
+    user.press(ui.nudgeButton)
+    assert nudge() is not None
+
+
+@pytest.mark.slow
+def test_the_result_of_another_run_ends_a_nudge(a_result: Any, user: Any, host: Any, tmp_path: Path) -> None:
+    from exported_scene import bring_in
+
+    user.press(a_result.ui.nudgeButton)
+    other = LevelResult(RigidTransform.from_matrix(pose_of("L3CTToWorld")), "check")
+    bring_in(tmp_path / "other", a_result.logic.inputs(), {"L3": other})
+    slicer.app.processEvents()
+    assert nudge() is None
+    assert not a_result.ui.nudgeFrame.isVisible()
 
 
 @pytest.mark.slow

@@ -41,6 +41,36 @@ def test_slider_and_contour_change_the_pictures_and_the_slice_views(a_drawn_pane
     assert not ui.resultRadioButton.enabled
 
 
+def test_the_line_of_a_split_is_dragged_in_the_picture(a_drawn_panel: Any) -> None:
+    from PySide6 import QtCore, QtGui, QtTest
+
+    ui, left = a_drawn_panel.ui, QtCore.Qt.MouseButton.LeftButton
+    picture = ui.pictureLabel1
+    ui.blendSlider.value = 50
+    QtTest.QTest.mouseClick(picture, left, pos=QtCore.QPoint(20, 90))
+    assert ui.blendSlider.value == 50  # a blend has no line
+    ui.modeComboBox.setCurrentIndex(ui.modeComboBox.findData("split"))
+    seen = {pixels(picture)}
+    QtTest.QTest.mousePress(picture, left, pos=QtCore.QPoint(52, 90))
+    assert ui.blendSlider.value == 25
+    seen.add(pixels(picture))
+    move = QtGui.QMouseEvent(
+        QtCore.QEvent.Type.MouseMove,
+        QtCore.QPointF(156, 90),
+        picture.mapToGlobal(QtCore.QPointF(156, 90)),
+        left,
+        left,
+        QtCore.Qt.KeyboardModifier.NoModifier,
+    )
+    QtCore.QCoreApplication.sendEvent(picture, move)
+    assert ui.blendSlider.value == 75
+    seen.add(pixels(picture))
+    QtTest.QTest.mouseRelease(picture, left, pos=QtCore.QPoint(156, 90))
+    assert len(seen) == 3
+    assert pixels(ui.pictureLabel2)
+    ui.modeComboBox.setCurrentIndex(0)
+
+
 def test_a_moved_click_takes_the_picture_of_the_start_away(a_drawn_panel: Any) -> None:
     ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
     logic.setClick("L3", logic.getParameterNode().xray1, [0.0, 0.0, 0.0])
