@@ -1,8 +1,9 @@
 """Is an X-ray, or the CT, mirrored or upside down? A vertebra's own pixels hardly tell: its halves look alike.
 
 Ribs, organs and neighbours do. Each view is compared with the CT once as it is and once turned over about the vertebra,
-over all of the field but the vertebra. How much worse a right image does when it is turned over is the trial's power;
-where the CT shows bone alone there may be none.
+over what of the field is seen both ways, without the vertebra: blades on one side, or a CT cut there, would otherwise
+have two different regions compared. How much worse a right image does when it is turned over is the trial's power;
+where too little is seen, or the CT shows bone alone, there may be none.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ SLACK_PIXELS, SLACK_STEP = 4, 2
 #: Rays through so much invented attenuation say nothing of an orientation (line integral).
 MAX_DOUBT = 0.5
 
+#: Where less than this share of the field is seen both ways, the trial says nothing.
+MIN_SHARE = 0.05
 #: By how much the image as it is must fit better than turned over; where it fits worse, the pose is rejected.
 CLEARLY_AS_GIVEN = 0.05
 #: Where neither way resembles the CT this much, the CT shows too little around the vertebra: the trial has no power.
@@ -50,14 +53,16 @@ class FlipTrial:
     Attributes:
         view: Which.
         flip: How.
-        as_given: Correlation of the X-ray's gradients with the CT's over the field without the vertebra.
+        as_given: Correlation of the X-ray's gradients with the CT's over what is seen both ways, without the vertebra.
         flipped: The same of the turned X-ray.
+        share: Of the field, what was compared.
     """
 
     view: str
     flip: Flip
     as_given: float
     flipped: float
+    share: float = 1.0
 
     @property
     def advantage(self) -> float:
@@ -86,20 +91,24 @@ def try_flips(views: Sequence[XRayView], vertebra: VertebraAnatomy, refinement: 
         everywhere = replace(one, images=drawn, valid=torch.ones_like(drawn))
         compared = _gradients(everywhere)
         elsewhere = _away_from_vertebra(vertebra, refinement.ct_to_world, one)
-        as_given = _likeness(one, compared, elsewhere)
-        return [
-            FlipTrial(views[number].name, flip, as_given, _likeness(_turned(one, axis), compared, elsewhere))
-            for flip, axis in AXES.items()
-        ]
+        trials = []
+        for flip, axis in AXES.items():
+            turned = _turned(one, axis)
+            measured = ((one.valid > 0.99) & (turned.valid > 0.99)).float()
+            away = elsewhere * elsewhere.flip(axis + 1)
+            as_given, flipped = (_likeness(_gradients(way), compared, away, measured) for way in (one, turned))
+            trials.append(FlipTrial(views[number].name, flip, as_given, flipped, float((away * measured).mean())))
+        return trials
 
     return tuple(trial for of_view in map_concurrently(tried, range(len(views))) for trial in of_view)
 
 
 def flip_findings(trials: Sequence[FlipTrial]) -> list[tuple[Verdict, Reason]]:
     """What the trials say against a pose: the view that fits most clearly when it is turned over."""
-    if not trials:
+    telling = [trial for trial in trials if trial.share >= MIN_SHARE]
+    if not telling:
         return []
-    worst = max(trials, key=lambda trial: trial.advantage)
+    worst = max(telling, key=lambda trial: trial.advantage)
     if max(worst.flipped, worst.as_given) < MIN_LIKENESS:
         return []
     if worst.advantage < -CLEARLY_AS_GIVEN:
@@ -137,9 +146,8 @@ def _gradients(one: Observation) -> Tensor:
     return one.gradients(one.images, one.gradient_filters(SIGMA_MM / one.pixel_mm))
 
 
-def _likeness(one: Observation, drawn: Tensor, elsewhere: Tensor) -> float:
+def _likeness(target: Tensor, drawn: Tensor, elsewhere: Tensor, measured: Tensor) -> float:
     """The largest correlation of gradients (1, 2, n, n) under weights (1, n, n), the image moved within its slack."""
-    target, measured = _gradients(one), (one.valid > 0.99).float()
     moves = range(-SLACK_PIXELS, SLACK_PIXELS + 1, SLACK_STEP)
     return max(
         float(

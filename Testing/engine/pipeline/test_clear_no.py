@@ -83,6 +83,19 @@ def test_a_mirrored_view_is_rejected_and_named(
     assert "left to right" in reason.message
 
 
+@pytest.mark.parametrize("seen", [slice(80, None), slice(0, 112)], ids=str)
+def test_blades_on_one_side_make_no_mirror(
+    trial: RegistrationCase, phantom_vertebra: VertebraAnatomy, seen: slice
+) -> None:
+    """What is seen on one side only has no counterpart to be compared with."""
+    front, side = trial.views
+    field = np.zeros(side.image.shape, dtype=bool)
+    field[:, seen] = True
+    views = (front, replace(side, field=field))
+    flips = try_flips(views, phantom_vertebra, judged(views, phantom_vertebra, trial.truth["L3"]))
+    assert flip_findings(flips) == [], flips
+
+
 def lower(geometry: ViewGeometry) -> RigidTransform:
     return RigidTransform(np.eye(3), 8.0 * unit(geometry.row_step))
 

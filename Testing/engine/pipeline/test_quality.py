@@ -92,6 +92,17 @@ def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
         assert judge(replace(GOOD, flips=flips), ["AP", "LAT"])[0] == expected
 
 
+def test_too_little_seen_both_ways_tells_no_mirror():
+    """Real CT cut to 150 mm, T10: the right pose (0.4 mm) was rejected on 0.2 % of the field."""
+    flips = (
+        FlipTrial("AP", "left to right", 0.24, 0.47, share=0.002),
+        FlipTrial("LAT", "left to right", 0.81, 0.19, share=0.15),
+    )
+    assert judge(replace(GOOD, flips=flips), ["AP", "LAT"]) == ("accept", ())
+    assert replace(GOOD, flips=flips).grounds["flip_advantage"] == pytest.approx(0.19 - 0.81)
+    assert judge(replace(GOOD, flips=(replace(flips[0], share=0.1),)), ["AP", "LAT"])[0] == "reject"
+
+
 def test_a_whole_ct_that_does_not_resemble_the_xrays_rejects_no_pose():
     """A bone alone, from a start that is far off: the bone is right, and the whole CT lies elsewhere."""
     found, (reason,) = judge(replace(GOOD, articulation_mm=24.0, whole_similarity=0.4), ["AP", "LAT"])
