@@ -103,9 +103,7 @@ def put_dicom_geometry(volume: Any, view: DicomView) -> None:
         RadgsError: The view is not complete, or is of an image of another size.
     """
     calibrated = view.calibrated(xray_nodes.view_name(volume), _first_of_the_study(volume, view))
-    frame = f", frame {view.frame}" if view.frames > 1 else ""
-    origin = f"from {view.path.name} (DICOM{frame})"
-    put_geometry(volume, calibrated.geometry, origin, calibrated.assumed)
+    put_geometry(volume, calibrated.geometry, view.origin, calibrated.assumed)
 
 
 def connect_to_file(volume: Any, path: Path, frame: int) -> DicomView:

@@ -12,7 +12,7 @@ from radgs.errors import CaseError, GeometryError
 from radgs.geometry import ViewGeometry
 from radgs.geometry.projection import Convention
 from radgs.io.calibrations import Calibration
-from radgs.io.calibrations.calibration import named_direction, patient_rotation
+from radgs.io.calibrations.calibration import calibration_origin, named_direction, patient_rotation
 from radgs.io.calibrations.matrices import read_matrices
 from radgs.io.calibrations.reading import calibration_kind, open_choices, read_calibration
 from radgs.io.case_file import read_case_file
@@ -157,10 +157,9 @@ def apply(calibration: Calibration, views: Sequence[tuple[Any, int]], source: st
         raise CaseError(f"The view {twice} was given to two X-rays.", "Give each X-ray a view of its own.")
     for xray, number in views:
         check_size(xray, calibration.views[number].geometry.shape)
-    kind = calibration.kind.split(",")[0]
+    origin = calibration_origin(source, calibration.kind)
     for xray, number in views:
         view = calibration.views[number]
-        origin = f"from {source}" if kind == "calibration.json" else f"from {source} ({kind})"
         put_geometry(xray, view.geometry, origin, view.assumed, view.sigma)
 
 

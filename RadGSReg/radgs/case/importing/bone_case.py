@@ -22,7 +22,7 @@ from radgs.geometry import RigidTransform, Volume
 from radgs.geometry.projection import Convention
 from radgs.io.calibrations.autoscoper_tracking import model_volume
 from radgs.io.calibrations.autoscoper_trial import read_trial
-from radgs.io.calibrations.calibration import Calibration, named_direction, patient_rotation
+from radgs.io.calibrations.calibration import Calibration, calibration_origin, named_direction, patient_rotation
 from radgs.io.calibrations.reading import one_reading, read_calibration
 from radgs.io.tiff_stacks import read_stack
 
@@ -138,8 +138,9 @@ def plan_bone_case(request: BoneImport) -> ImportPlan:
         calibration = calibration.with_films_behind(centre)
         understood.append("The world is turned so that the bone lies in it as in its CT, at the given pose.")
         questions += _unseen(calibration, centre, bone)
+    origin = calibration_origin(", ".join(path.name for path in sources.cameras), calibration.kind)
     views = [
-        PlannedView(film, "intensity", replace(view, name=f"cam{number}"))
+        PlannedView(film, "intensity", replace(view, name=f"cam{number}"), origin)
         for number, (film, view) in enumerate(zip(films, calibration.views, strict=True), start=1)
     ]
     understood += [f"View {planned.view.name}: {planned.image.name}, bone dark." for planned in views]

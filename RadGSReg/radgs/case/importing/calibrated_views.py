@@ -7,7 +7,7 @@ from dataclasses import replace
 from radgs.case.importing.plan import PlannedView, Question
 from radgs.case.importing.request import DicomImport
 from radgs.errors import CaseError
-from radgs.io.calibrations.calibration import named_direction, patient_rotation
+from radgs.io.calibrations.calibration import calibration_origin, named_direction, patient_rotation
 from radgs.io.calibrations.reading import one_reading, read_calibration
 
 
@@ -48,6 +48,7 @@ def calibrated_views(request: DicomImport, understood: list[str], questions: lis
             f"Give one --xray for each view: {listed}.",
         )
     order = names if set(names) == set(known) else list(known)
+    origin = calibration_origin(", ".join(path.name for path in request.calibrations), calibration.kind)
     planned = []
     for name, own in zip(names, order, strict=True):
         path, frame = request.xrays[name]
@@ -56,5 +57,5 @@ def calibrated_views(request: DicomImport, understood: list[str], questions: lis
         view = replace(known[own], name=name)
         understood.append(f"View {name}: {path.name}, geometry of {own}.")
         understood += [f"    Assumed: {sentence}" for sentence in view.assumed]
-        planned.append(PlannedView(path, "auto", view))
+        planned.append(PlannedView(path, "auto", view, origin))
     return planned

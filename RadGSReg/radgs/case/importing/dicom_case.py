@@ -210,7 +210,7 @@ def _views(
         image = _frame(view) if view.frames > 1 else view.path
         if isinstance(image, XRayView):
             image = XRayView(name, image.image, calibrated.geometry, image.conversion)
-        planned.append(PlannedView(image, "auto", calibrated))
+        planned.append(PlannedView(image, "auto", calibrated, view.origin))
     return planned
 
 

@@ -35,11 +35,13 @@ class PlannedView:
         image: The image's file, or an image to be written beside the case.
         pixel_type: What its values are.
         view: Name, geometry, and what was assumed.
+        geometry_from: Where source and detector come from, in a few words.
     """
 
     image: Path | XRayView
     pixel_type: str
     view: CalibratedView
+    geometry_from: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,4 +153,5 @@ def _view_entry(planned: PlannedView, folder: Path, written: list[Path]) -> View
         conversion,
         view.sigma,
         size=(int(columns), int(rows)),
+        geometry_from=planned.geometry_from,
     )

@@ -136,3 +136,14 @@ def patient_rotation(superior: ArrayLike, anterior: ArrayLike) -> RigidTransform
         )
     front = unit(front)
     return RigidTransform(np.stack([np.cross(front, up), front, up]), np.zeros(3))
+
+
+def calibration_origin(source: str, kind: str) -> str:
+    """Where a view's geometry comes from, in a few words.
+
+    Args:
+        source: Names of the files.
+        kind: A calibration's ``kind``.
+    """
+    kind = kind.split(",")[0]
+    return f"from {source}" if kind == "calibration.json" else f"from {source} ({kind})"

@@ -82,6 +82,12 @@ class DicomView:
     stated: Given = Given()
     says_how_it_is_turned: bool = False
 
+    @property
+    def origin(self) -> str:
+        """Where its geometry comes from, in a few words."""
+        frame = f", frame {self.frame}" if self.frames > 1 else ""
+        return f"from {self.path.name} (DICOM{frame})"
+
     def calibrated(self, name: str, first: DicomView | None = None) -> CalibratedView:
         """The view in the patient's axes, its isocentre at the origin or moved as the table moved since the first view.
 

@@ -17,6 +17,7 @@ from radgs.case.importing import write_plan
 from radgs.case.importing.bone_case import BoneImport, plan_bone_case
 from radgs.errors import CaseError, InputFileError
 from radgs.geometry import RigidTransform, XRayView
+from radgs.io.case_file import read_case_file
 
 FOREARM = next(
     (
@@ -95,7 +96,9 @@ def assert_bone_projects_as_the_cameras_have_it(case: RegistrationCase) -> None:
 def test_a_trial_becomes_a_case_that_projects_as_its_cameras_do(trial: Path) -> None:
     plan = plan_bone_case(BoneImport((trial / "trial.cfg", trial / "radius.tra"), frame=8))
     assert plan.questions == ()
-    case = RegistrationCase.load(write_plan(plan, trial / "out" / "case.json")[-1])
+    path = write_plan(plan, trial / "out" / "case.json")[-1]
+    assert all("(MayaCam" in (view.geometry_from or "") for view in read_case_file(path).views)
+    case = RegistrationCase.load(path)
     assert_bone_projects_as_the_cameras_have_it(case)
     pose = case.initial["radius"].ct_to_world
     assert pose is not None

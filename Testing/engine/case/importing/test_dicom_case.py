@@ -21,6 +21,7 @@ from radgs.geometry import RigidTransform
 from radgs.io.calibrations import CalibratedView, Calibration
 from radgs.io.calibrations.calibration import moved_view
 from radgs.io.calibrations.calibration_file import write_calibration_file
+from radgs.io.case_file import read_case_file
 from radgs.io.dicom_geometry import Given, read_dicom_view
 from radgs.io.dicom_versions import write_dicom_file
 
@@ -114,7 +115,10 @@ def test_a_folder_of_dicom_becomes_a_case(folder: Path) -> None:
     clicks = {name: projected(centre_of("L3"), exposure) for name, exposure in EXPOSURES.items()}
     plan = plan_dicom_case(DicomImport((folder,), levels=("L3",), clicks={"L3": clicks}))
     assert plan.questions == ()
-    case = RegistrationCase.load(write_plan(plan, folder / "case" / "case.json")[-1])
+    path = write_plan(plan, folder / "case" / "case.json")[-1]
+    origins = [view.geometry_from for view in read_case_file(path).views]
+    assert origins == [f"from xray {name}.dcm (DICOM)" for name in EXPOSURES]
+    case = RegistrationCase.load(path)
     assert [view.name for view in case.views] == ["AP", "LAT"]
     assert case.levels[0].label == 29
     centre = case.triangulated_centre("L3")
