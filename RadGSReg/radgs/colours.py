@@ -34,6 +34,7 @@ WORD_COLOURS: Mapping[str, tuple[str, str]] = {
     "doubt": ("#a04d00", "#f5b041"),
     "bad": ("#b2182b", "#ff9a8f"),
     "faint": ("#5f5f5f", "#b8b8b8"),
+    "link": ("#1f5f8b", "#7fc1f0"),
 }
 #: What a verdict is, as a word.
 VERDICT_WORDS: Mapping[str, str] = {"accept": "good", "check": "doubt", "reject": "bad"}

@@ -56,7 +56,8 @@ def a_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     borders = dict.fromkeys(("left", "right", "top", "bottom"), "")
     view = {"xray": "xray.png", "unmeasured": "unmeasured.png", "borders": borders, "binned": 1}
     view |= {"source_ras": CROP.source_ras.tolist(), "detector_to_ras": CROP.detector_to_ras.tolist()}
-    described = {"schema": "radgs.overlay/2", "level": "L3", "views": {"AP": {**view, "poses": {"result": drawn}}}}
+    views = {"AP": {**view, "poses": {"result": drawn}}}
+    described = {"schema": "radgs.overlay/2", "level": "L3", "landmarks": {}, "views": views}
     (folder / "overlay.json").write_text(json.dumps(described), encoding="utf-8")
     return folder
 

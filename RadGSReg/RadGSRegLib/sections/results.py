@@ -19,7 +19,7 @@ from RadGSRegLib.review.where_to_look import where_to_look
 from RadGSRegLib.scene.levels import active_level, level_transforms
 from RadGSRegLib.sections.reasons import ReasonsSection
 from RadGSRegLib.sections.section import Section
-from RadGSRegLib.theme import darken_selection
+from RadGSRegLib.theme import colour, darken_selection
 
 #: How a link begins that shows a reason.
 SHOW = "show:"
@@ -85,7 +85,7 @@ class ResultsSection(Section):
         level = active_level(self.panel.parameters.ct)
         shown = [level] if level is not None and level in self._results else list(self._results)
         reasons = [
-            _reason_line(name, number, reason)
+            _reason_line(name, number, reason, colour("link", self.ui.reasonsLabel))
             for name in shown
             for number, reason in enumerate(self._results[name][1]["reasons"])
         ]
@@ -210,9 +210,9 @@ class ResultsSection(Section):
             # A patch beside the word, because a selected row takes the word's own colour away.
             colours = verdict_colours(verdict, self.ui.resultsTable)
             icon = qt.QIcon()
-            for mode, colour in zip((qt.QIcon.Normal, qt.QIcon.Selected), colours, strict=True):
+            for mode, shade in zip((qt.QIcon.Normal, qt.QIcon.Selected), colours, strict=True):
                 patch = qt.QPixmap(12, 12)
-                patch.fill(qt.QColor(colour))
+                patch.fill(qt.QColor(shade))
                 icon.addPixmap(patch, mode)
             item.setIcon(icon)
             item.setForeground(qt.QBrush(qt.QColor(colours[0])))
@@ -233,12 +233,13 @@ def _headings() -> dict[str, str]:
     }
 
 
-def _reason_line(level: str, number: int, reason: dict[str, Any]) -> str:
-    """A reason as rich text, with a link that leads to where it can be seen."""
+def _reason_line(level: str, number: int, reason: dict[str, Any], link: str) -> str:
+    """A reason as rich text, with a link, in a colour, that leads to where it can be seen."""
     said = escape(f"{level}: {reason['message']}", quote=False)
     if where_to_look(reason["code"]) is None:
         return said
-    return f'{said} <a href="{SHOW}{quote(level, safe="")}/{number}">{_("Show")}</a>'
+    place = f"{SHOW}{quote(level, safe='')}/{number}"
+    return f'{said} <a href="{place}" style="color: {link}">{_("Show")}</a>'
 
 
 def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
