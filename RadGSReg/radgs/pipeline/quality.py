@@ -42,8 +42,8 @@ REJECT_STRAY_MM = 10.0
 #: RegM may differ from the result by this many times what 95 % of its poses were off by in training; and by this much
 #: at least, mm.
 DISAGREEMENT_FACTOR, MIN_DISAGREEMENT_MM = 2.0, 4.0
-#: Further from the click than this fraction of the distance between neighbouring levels, the level is in doubt.
-LEVEL_DOUBT_SPACINGS = 0.4
+#: Further from the click than this fraction of the distance between neighbouring levels, the next level is as near.
+LEVEL_DOUBT_SPACINGS = 0.5
 #: By how much more the images may resemble the CT with the vertebra one level away: not at all; this much rejects.
 ACCEPT_OTHER_LEVEL, REJECT_OTHER_LEVEL = 0.0, 0.1
 
@@ -289,10 +289,11 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         f"{evidence.beaten_by:.0%} of poses {WRONG_POSE_MM:.0f} mm away match the X-rays no worse.",
     )
     weigh(
-        evidence.articulation_mm,
+        # Where the whole CT, cut, under haze or a bone alone, hardly resembles the X-rays, its own pose is wrong: right
+        # ones were seen 34 mm from it.
+        evidence.articulation_mm if evidence.whole_similarity >= POOR_START else 0.0,
         ACCEPT_ARTICULATION_MM,
-        # Where the whole CT, cut or a bone alone, hardly resembles the X-rays, it may be its pose that is wrong.
-        REJECT_ARTICULATION_MM if evidence.whole_similarity >= POOR_START else np.inf,
+        REJECT_ARTICULATION_MM,
         "articulation",
         f"The vertebra moved {evidence.articulation_mm:.1f} mm against the rest of the CT.",
     )

@@ -103,10 +103,9 @@ def test_too_little_seen_both_ways_tells_no_mirror():
     assert judge(replace(GOOD, flips=(replace(flips[0], share=0.1),)), ["AP", "LAT"])[0] == "reject"
 
 
-def test_a_whole_ct_that_does_not_resemble_the_xrays_rejects_no_pose():
-    """A bone alone, from a start that is far off: the bone is right, and the whole CT lies elsewhere."""
-    found, (reason,) = judge(replace(GOOD, articulation_mm=24.0, whole_similarity=0.4), ["AP", "LAT"])
-    assert (found, reason.code) == ("check", "articulation")
+def test_a_whole_ct_that_does_not_resemble_the_xrays_says_nothing_of_a_pose():
+    """Under strong scatter the vertebra was right (0.3 mm) where the whole CT lay 34 mm elsewhere."""
+    assert judge(replace(GOOD, articulation_mm=34.0, whole_similarity=0.6), ["AP", "LAT"]) == ("accept", ())
 
 
 def test_less_similarity_is_enough_where_the_images_single_out_the_pose():
@@ -123,8 +122,8 @@ def test_the_view_that_matches_worst_is_named():
     assert "LAT" in reasons[0].message
 
 
-def test_a_result_nearly_half_a_level_from_the_click_asks_for_the_level_and_is_never_accepted():
-    verdict, reasons = judge(replace(GOOD, from_click_mm=0.41 * GOOD.level_spacing_mm), ["AP", "LAT"])
+def test_a_result_half_a_level_from_the_click_asks_for_the_level_and_is_never_accepted():
+    verdict, reasons = judge(replace(GOOD, from_click_mm=0.51 * GOOD.level_spacing_mm), ["AP", "LAT"])
     assert verdict == "check"
     assert reasons[0].code == "level"
     assert "confirm the level" in reasons[0].message
