@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 PROJECT = Path(__file__).resolve().parents[2]
 TESTING = PROJECT / "Testing"
@@ -54,6 +55,11 @@ class Photographer:
             top, bottom = 0 if first is None else place_of(self.panel, first)[0], place_of(self.panel, last)[1]
             picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(folder / f"{name}.png"))
         print(f"{name}.png", flush=True)
+
+    def accept(self) -> None:
+        """Presses Accept, and answers what it asks."""
+        with patch("slicer.util.confirmYesNoDisplay", return_value=True):
+            self.user.press(self.ui.acceptButton)
 
     def take_dialog(self, name: str, show: Callable[[], Any]) -> None:
         """Saves a dialog in both themes, in each as if it had been opened there.
@@ -135,7 +141,7 @@ def take_a_registration(photo: Photographer) -> None:
     photo.wait(ui.resultRadioButton.isEnabled)
     photo.take("09_result")
     take_a_nudge(photo)
-    user.press(ui.acceptButton)
+    photo.accept()
     photo.take("10_accepted", "resultsCollapsibleButton", "resultsCollapsibleButton")
 
 
@@ -241,7 +247,7 @@ def take_two_runs(photo: Photographer) -> None:
     ui.runsComboBox.setCurrentIndex(0)
     photo.settle()
     photo.wait(lambda: ui.nudgeButton.isEnabled() and not logic.worker.busy)
-    user.press(ui.acceptButton)
+    photo.accept()
 
 
 def take_doubts(photo: Photographer) -> None:

@@ -50,7 +50,7 @@ def pose_of(level: str) -> Any:
 
 @pytest.mark.slow
 def test_from_the_demo_case_to_an_accepted_transform_and_back(
-    a_panel: Any, user: Any, host: Any, a_scene: Any, tmp_path: Path
+    a_panel: Any, user: Any, host: Any, a_scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ui, ct = a_panel.ui, a_panel.ui.ctSelector.currentNode()
     assert not ui.acceptButton.enabled
@@ -75,7 +75,10 @@ def test_from_the_demo_case_to_an_accepted_transform_and_back(
     red = a_scene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
     assert a_scene.GetNodeByID(red.GetForegroundVolumeID()).GetName() == "L3 DRR in AP"
 
+    asked: list[str] = []
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda text, *rest: not asked.append(text))
     user.press(ui.acceptButton)
+    assert "held still" in asked[0]
     assert cells(a_panel, 0)[-1] == "✓ accepted"
     assert not ui.acceptButton.enabled
 

@@ -175,7 +175,8 @@ class ResultsSection(Section):
         if level is None:
             return
         _transform, result = self._results[level]
-        if result["verdict"] == "check" and not self.panel.confirm(_question(level, result)):
+        question = _question(level, result)
+        if question and not self.panel.confirm(question):
             return
         before = judgement_of(ct, level)
         try:
@@ -279,6 +280,13 @@ def _similarities(result: dict[str, Any]) -> str:
 
 
 def _question(level: str, result: dict[str, Any]) -> str:
-    reasons = " ".join(reason["message"] for reason in result["reasons"])
-    text = _("The pose of {level} is to be checked: {reasons}\n\nHave you compared the contour with both X-rays?")
-    return text.format(level=level, reasons=reasons)
+    """What is asked before a pose is accepted; nothing where nothing is open."""
+    asked = []
+    if result["verdict"] == "check":
+        reasons = " ".join(reason["message"] for reason in result["reasons"])
+        text = _("The pose of {level} is to be checked: {reasons}\n\nHave you compared the contour with both X-rays?")
+        asked.append(text.format(level=level, reasons=reasons))
+    asked += [question["message"] for question in result.get("questions", ())]
+    if not asked:
+        return ""
+    return "\n\n".join([*asked, _("Accept {level}?").format(level=level)])

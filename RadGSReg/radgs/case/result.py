@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -43,7 +43,7 @@ STAGES: tuple[StageName, ...] = get_args(StageName)
 
 @dataclass(frozen=True)
 class Reason:
-    """A ground for a verdict: a code for programs, a message for people."""
+    """A ground for a verdict, or a question that it leaves open: a code for programs, a message for people."""
 
     code: str
     message: str
@@ -62,6 +62,7 @@ class LevelResult:
         stages: Pose after each stage of ``STAGES``; None where it failed or did not run.
         seconds: Time the level took.
         covariance: How uncertain the pose is in every direction; None where that is not known.
+        questions: What no image can say of the pose: a person answers before it is used.
     """
 
     ct_to_world: RigidTransform | None
@@ -72,6 +73,7 @@ class LevelResult:
     stages: Mapping[StageName, RigidTransform | None] = field(default_factory=dict)
     seconds: float = 0.0
     covariance: PoseCovariance | None = None
+    questions: tuple[Reason, ...] = ()
 
     def to_json_dict(self) -> dict[str, Any]:
         """The level as result.json holds it: every stage is named, and a number that is none becomes null."""
@@ -79,7 +81,8 @@ class LevelResult:
             "ct_to_world": _matrix_or_none(self.ct_to_world),
             "verdict": self.verdict,
             "predicted_error_mm": {name: null_for_nan(error) for name, error in self.predicted_error_mm.items()},
-            "reasons": [{"code": reason.code, "message": reason.message} for reason in self.reasons],
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "questions": [asdict(question) for question in self.questions],
             "similarity": {
                 view: {when: null_for_nan(value) for when, value in values.items()}
                 for view, values in self.similarity.items()
@@ -209,7 +212,9 @@ def _read_level(level: JsonObject) -> LevelResult:
         ct_to_world=_read_pose(level, "ct_to_world"),
         verdict=verdicts[level.text("verdict")],
         predicted_error_mm={name: errors.number_or_nan(name) for name in errors.values},
-        reasons=tuple(Reason(reason.text("code"), reason.text("message")) for reason in level.objects("reasons")),
+        reasons=_read_reasons(level, "reasons"),
+        # Results from before it was asked leave nothing open that anybody knows of.
+        questions=_read_reasons(level, "questions") if "questions" in level else (),
         similarity={
             view: {when: values.number_or_nan(when) for when in values.values}
             for view, values in level.object("similarity").members()
@@ -218,6 +223,10 @@ def _read_level(level: JsonObject) -> LevelResult:
         seconds=level.number_or_nan("seconds"),
         covariance=_read_covariance(level),
     )
+
+
+def _read_reasons(level: JsonObject, key: str) -> tuple[Reason, ...]:
+    return tuple(Reason(reason.text("code"), reason.text("message")) for reason in level.objects(key))
 
 
 def _refuse_contradiction(name: str, level: LevelResult) -> None:

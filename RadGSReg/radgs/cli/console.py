@@ -208,6 +208,8 @@ def print_summary(
     for name, level in result.levels.items():
         for reason in level.reasons:
             console.print(f"{name}: {reason.message}", markup=False, soft_wrap=True)
+    for question in dict.fromkeys(question for level in result.levels.values() for question in level.questions):
+        console.print(f"Only you can say: {question.message}", markup=False, soft_wrap=True)
     pictures = [path for path in files if path.name.endswith("_overlay.png")]
     others = [path.name for path in files if path not in pictures]
     for path in pictures:

@@ -103,12 +103,16 @@ def try_flips(views: Sequence[XRayView], vertebra: VertebraAnatomy, refinement: 
     return tuple(trial for of_view in map_concurrently(tried, range(len(views))) for trial in of_view)
 
 
+def telling(trials: Sequence[FlipTrial]) -> list[FlipTrial]:
+    """The trials that compared enough of the field to say something."""
+    return [trial for trial in trials if trial.share >= MIN_SHARE]
+
+
 def flip_findings(trials: Sequence[FlipTrial]) -> list[tuple[Verdict, Reason]]:
     """What the trials say against a pose: the view that fits most clearly when it is turned over."""
-    telling = [trial for trial in trials if trial.share >= MIN_SHARE]
-    if not telling:
+    worst = max(telling(trials), key=lambda trial: trial.advantage, default=None)
+    if worst is None:
         return []
-    worst = max(telling, key=lambda trial: trial.advantage)
     if max(worst.flipped, worst.as_given) < MIN_LIKENESS:
         return []
     if worst.advantage < -CLEARLY_AS_GIVEN:

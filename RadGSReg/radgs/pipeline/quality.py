@@ -17,7 +17,7 @@ from radgs.case import Reason, Verdict
 from radgs.case.result import ACCEPT_P95_MM
 from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance, unit
 from radgs.pipeline.geometry_uncertainty import geometry_covariance
-from radgs.pipeline.orientation import MIN_SHARE, FlipTrial, flip_findings, try_flips
+from radgs.pipeline.orientation import FlipTrial, flip_findings, telling, try_flips
 from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
@@ -99,8 +99,8 @@ class Evidence:
     @property
     def grounds(self) -> dict[str, float]:
         """What a verdict is made of, a number each, so that it can be logged and limits be set from many of them."""
-        telling = [trial for trial in self.flips if trial.share >= MIN_SHARE]
-        worst = max(telling, key=lambda trial: trial.advantage, default=None)
+        flips = telling(self.flips)
+        worst = max(flips, key=lambda trial: trial.advantage, default=None)
         return {
             "uncertain_mm": self.surface_p95_mm,
             "similarity": float(np.min(self.similarity_result)),
@@ -116,7 +116,7 @@ class Evidence:
             "views_squares": float(sum(wish.squares for wish in self.wishes)),
             "flip_advantage": float("nan") if worst is None else worst.advantage,
             "flip_flipped": float("nan") if worst is None else worst.flipped,
-            "around_similarity": min((trial.as_given for trial in telling), default=float("nan")),
+            "around_similarity": min((trial.as_given for trial in flips), default=float("nan")),
         }
 
 

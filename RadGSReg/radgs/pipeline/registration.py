@@ -22,6 +22,7 @@ from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.pose_uncertainty import pose_covariance
 from radgs.pipeline.quality import LEVEL_DOUBT_SPACINGS, Evidence, NetworkPose, gather_evidence, judge
+from radgs.pipeline.questions import open_questions
 from radgs.pipeline.verdict import capped
 from radgs.refine import refine
 from radgs.refine.candidates import CLICK_SIGMA_MM
@@ -187,6 +188,7 @@ def register_level(
         verdict=verdict,
         predicted_error_mm={"surface_p95": evidence.surface_p95_mm},
         reasons=(*reasons, *_why_stages_are_missing(reconstruction)),
+        questions=() if verdict == "reject" else open_questions(evidence),
         similarity=_similarities(evidence, names),
         stages={"start": start, "kabsch": kabsch, "regm": regm, "refined": refinement.ct_to_world},
         seconds=time.perf_counter() - began,

@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from radgs.case import VERDICT_SIGNS, LevelResult, RegistrationCase, RegistrationResult
+from radgs.case import VERDICT_SIGNS, LevelResult, Reason, RegistrationCase, RegistrationResult
 from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, POSES, VERDICT_COLOURS
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.contours import Contours
@@ -98,9 +98,15 @@ def _verdict(name: str, level: LevelResult) -> Markup:
     error = level.predicted_error_mm.get("surface_p95", math.nan)
     expected = f"95 % of the surface within {error:.1f} mm, predicted" if math.isfinite(error) else "no predicted error"
     badge = element("span", f"{VERDICT_SIGNS[level.verdict]} {level.verdict}", class_=f"badge {level.verdict}")
-    reasons = element("ul", *(element("li", reason.message) for reason in level.reasons)) if level.reasons else Markup()
+    reasons = [_sentences(level.reasons)] if level.reasons else []
+    questions = [element("p", "Only you can say:"), _sentences(level.questions)] if level.questions else []
     heading = element("h2", f"{name} ", badge, element("span", "no pose" if level.ct_to_world is None else expected))
-    return element("article", heading, element("p", MEANING[level.verdict]), reasons, class_=f"verdict {level.verdict}")
+    meaning = element("p", MEANING[level.verdict])
+    return element("article", heading, meaning, *reasons, *questions, class_=f"verdict {level.verdict}")
+
+
+def _sentences(reasons: Sequence[Reason]) -> Markup:
+    return element("ul", *(element("li", reason.message) for reason in reasons))
 
 
 def _level_section(identifier: str, name: str, level: ReportedLevel, case: RegistrationCase) -> Markup:

@@ -1,0 +1,30 @@
+"""What no image can say of a pose, as questions to a person before the pose is used: see docs/safety.md."""
+
+from __future__ import annotations
+
+from radgs.case import Reason
+from radgs.pipeline.orientation import MIN_LIKENESS, telling
+from radgs.pipeline.quality import Evidence
+
+#: With views at right angles a shift along one view's beam looks like depth in the other: the pose absorbs it.
+MOTION = Reason(
+    "motion",
+    "Was the patient held still from the first shot to the second, and does the C-arm stand as it was calibrated? A "
+    "shift along a beam shows in no image.",
+)
+#: Asked where the trial of a mirror had no power.
+ORIENTATION = Reason(
+    "orientation",
+    "Are the patient's left and right, head and feet where X-rays and CT say? Too little is seen around the vertebra "
+    "to tell.",
+)
+
+
+def open_questions(evidence: Evidence) -> tuple[Reason, ...]:
+    """The questions that the images leave to a person.
+
+    Args:
+        evidence: What was measured of the pose.
+    """
+    likeness = max((max(trial.as_given, trial.flipped) for trial in telling(evidence.flips)), default=0.0)
+    return (MOTION,) if likeness >= MIN_LIKENESS else (MOTION, ORIENTATION)
