@@ -221,7 +221,7 @@ def take_two_runs(photo: Photographer) -> None:
     from radgs.geometry import RigidTransform
     from RadGSRegLib.engine.result_import import import_steps
 
-    ui, user, logic = photo.ui, photo.user, photo.panel.logic
+    ui, logic = photo.ui, photo.panel.logic
     first = json.loads(slicer.util.getNode("L3CTToWorld").GetAttribute("RadGSReg.result"))
     pose, start = (RigidTransform.from_matrix(matrix) for matrix in (first["ct_to_world"], first["stages"]["start"]))
     beside = RigidTransform(pose.rotation, pose.translation + [1.0, -0.5, 2.5])
