@@ -182,7 +182,7 @@ def save_picture(forearm: Forearm, place: Place, pose: RigidTransform, path: Pat
         ):
             for outline in silhouette(forearm.surface(place[0]), at, crop.geometry):
                 axis.plot(*outline.T, color=colour, linewidth=1.3, linestyle=style)
-        axis.set_title("reference (pink, dashed) and result (blue)")
+        axis.set_title("reference (purple, dashed) and result (blue)")
         axis.set_xlim(0, shown.shape[1])
         axis.set_ylim(shown.shape[0], 0)
     figure.savefig(path)

@@ -154,6 +154,21 @@ def test_the_contour_lies_half_a_pixel_beside_the_files_numbers_in_the_poses_col
     assert np.abs(drawn[161, 60] / 255 - rgb(NEIGHBOUR)).max() < 0.4
 
 
+def test_two_live_poses_keep_a_drr_each(a_folder: Path, tmp_path: Path, the_module: Any, host: Any) -> None:
+    from RadGSRegLib.engine.overlay_pictures import OverlayPictures
+    from RadGSRegLib.review.comparison import Comparison
+
+    pictures = OverlayPictures(a_folder)
+    for pose, grey in (("nudged", 90), ("compared", 160)):
+        imsave(tmp_path / "drr.png", np.full((8, 8), grey / 255), cmap="gray", vmin=0, vmax=1)
+        live = {"ct_to_world": MOVED.matrix.tolist(), "views": {"AP": {"drr": "drr.png", "contour": []}}}
+        (tmp_path / "live.json").write_text(json.dumps(live), encoding="utf-8")
+        pictures.put_live(pose, tmp_path)
+    for pose, grey in (("nudged", 90), ("compared", 160)):
+        image = pictures.compared("AP", pose, Comparison("blend", 1.0), False, SIZE).toImage()
+        assert image.pixelColor(50, 50).red() == pytest.approx(grey, abs=2), pose
+
+
 def test_slice_views_can_only_blend_and_flicker(painted: Any) -> None:
     from RadGSRegLib.review.comparison import MODES, Comparison
 

@@ -32,12 +32,16 @@ class KeptRuns:
         self._folder = folder
 
     def keep(self, result_folder: Path) -> None:
-        """Copies what a run reconstructed; the oldest run's makes room."""
+        """Copies what a run reconstructed; the oldest run's makes room. Where that fails, nothing else does."""
         kept = self._folder / sha256_of(result_folder / "result.json")
-        kept.mkdir(parents=True, exist_ok=True)
-        for role, suffix, _show in FILES_OF_A_LEVEL:
-            for file in result_folder.glob(f"*{suffix}") if role in ROLES_OF_A_RUN else ():
-                shutil.copyfile(file, kept / file.name)
+        try:
+            kept.mkdir(parents=True, exist_ok=True)
+            for role, suffix, _show in FILES_OF_A_LEVEL:
+                for file in result_folder.glob(f"*{suffix}") if role in ROLES_OF_A_RUN else ():
+                    shutil.copyfile(file, kept / file.name)
+        except OSError:
+            shutil.rmtree(kept, ignore_errors=True)  # half of it would pass for the whole
+            return
         runs = sorted(self._folder.iterdir(), key=lambda run: run.stat().st_mtime_ns)
         for run in runs[:-MAX_RUNS]:
             shutil.rmtree(run, ignore_errors=True)

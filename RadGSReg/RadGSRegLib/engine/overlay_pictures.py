@@ -52,7 +52,7 @@ class OverlayPictures:
         """
         live = json.loads((folder / "live.json").read_text(encoding="utf-8"))
         for name, drawn in live["views"].items():
-            known = f"live {name}"
+            known = f"live {pose} {name}"
             self._pixmaps[known] = qt.QPixmap(str(folder / drawn["drr"]))
             self._views[name]["poses"][pose] = {**drawn, "drr": known, "ct_to_world": live["ct_to_world"]}
 

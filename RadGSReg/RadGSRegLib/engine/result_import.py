@@ -34,6 +34,7 @@ from RadGSRegLib.scene.node_contract import (
 )
 from RadGSRegLib.scene.placement import in_scene, remove
 from RadGSRegLib.scene.provenance import keep_provenance, provenance_of
+from RadGSRegLib.scene.uncertainty import hide_uncertainty
 
 #: What counts as bone in a reconstruction, HU.
 BONE_HU = (120.0, 3000.0)
@@ -147,6 +148,7 @@ def _forget_former_pose(inputs: CaseInputs, level: str, outcome: LevelResult) ->
     _put_result(transform, outcome)
     if active_level(inputs.ct) == level:
         revert(inputs.ct, inputs.segmentation)
+    hide_uncertainty(transform)
     for role in (VERTEBRA_ROLE, *(role for role, _suffix, _show in FILES_OF_A_LEVEL)):
         remove(transform.GetNodeReference(role))
 

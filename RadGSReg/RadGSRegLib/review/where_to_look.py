@@ -72,7 +72,5 @@ def _places() -> dict[str, WhereToLook]:
         "dates": WhereToLook(_("Are CT and X-rays of the same time?"), place="inputs"),
         "header": WhereToLook(_("Is this view's geometry right?"), place="inputs"),
         "no_frame": WhereToLook(_("Does the segment hold the whole vertebra, arch and processes too?"), place="inputs"),
-        "no_reconstruction": WhereToLook(
-            _("Do the clicks lie on the vertebral body in both views?"), place="clicks", pose="start"
-        ),
+        "no_reconstruction": WhereToLook(_("Do the clicks lie on the vertebral body in both views?"), place="clicks"),
     }

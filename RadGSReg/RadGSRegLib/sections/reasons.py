@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from RadGSRegLib.review.where_to_look import views_named, where_to_look
+from RadGSRegLib.review.where_to_look import WhereToLook, views_named, where_to_look
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.sections.in_3d import In3DSection
 from RadGSRegLib.sections.section import Section
@@ -35,13 +35,14 @@ class ReasonsSection(Section):
             if where.uncertainty:
                 in_3d.show_uncertainty(True)
         else:
-            self._point_at(self._widget_of(code, [name in views for name in names]))
+            self._point_at(self._widget_of(where, code, [name in views for name in names]))
+            self.panel.say(where.what)
         self.panel.refresh()
 
-    def _widget_of(self, code: str, named: list[bool]) -> Any:
+    def _widget_of(self, where: WhereToLook, code: str, named: list[bool]) -> Any:
         """What of the inputs a reason is about."""
         ui = self.ui
-        if code == "no_reconstruction":
+        if where.place == "clicks":
             return ui.showStartButton
         if code == "no_frame":
             return ui.segmentationSelector

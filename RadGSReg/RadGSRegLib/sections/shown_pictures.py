@@ -82,9 +82,10 @@ class ShownPictures:
 
     @property
     def pose(self) -> str:
-        """Which of the poses drawn is looked at."""
+        """Which of the poses drawn is looked at; until a nudged one has been drawn, the result that it came from."""
         chosen = next((name for name, button in self._buttons().items() if button.checked), "start")
-        return chosen if self.pictures is not None and self.pictures.has(chosen) else "start"
+        drawn = (name for name in (chosen, "result") if self.pictures is not None and self.pictures.has(name))
+        return next(drawn, "start")
 
     @property
     def _beside(self) -> str | None:

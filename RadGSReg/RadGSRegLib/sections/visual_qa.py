@@ -52,6 +52,7 @@ class VisualQaSection(Section):
         self._shown.shortcuts.remove()
         self._shown.controls.show(False)
         self._live.let_go()
+        self.look_freely()
         self._shown.pictures = self._drawn = self._asked = self._failed = None
 
     def forget_patient(self) -> None:
@@ -166,6 +167,7 @@ class VisualQaSection(Section):
     def _take_failure(self, error: RadgsError, asked: Any) -> None:
         if asked == self._asked:
             self._asked, self._failed, self._why = None, asked, f"{error.problem} {error.remedy}"
+            self._once_drawn = None
             self.panel.refresh()
 
     @property

@@ -268,3 +268,11 @@ def test_where_a_runs_files_are_gone_anothers_are_not_shown_for_its(
     restore_run(transform, runs_of(transform)[1])
     assert another_session.restore(a_demo_case, "L3")  # the scene has it still
     assert display.GetVisibility()
+
+
+def test_where_nothing_can_be_kept_a_run_goes_without(a_result_folder: Path, tmp_path: Path) -> None:
+    from RadGSRegLib.engine.kept_runs import KeptRuns
+
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    KeptRuns(tmp_path / "runs").keep(a_result_folder)
+    assert (a_result_folder / "L3_reconstruction.nrrd").is_file()

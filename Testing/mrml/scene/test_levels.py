@@ -109,3 +109,16 @@ def test_a_level_that_was_not_registered_cannot_be_active(a_logic: Any, a_demo_c
     put(a_demo_case, "L3", POSE)
     with pytest.raises(CaseError, match=r"Level L5 has not been registered\. Registered are: L3"):
         a_logic.setActiveLevel(a_demo_case, "L5")
+
+
+def test_a_nudge_goes_along_with_its_level_to_another_transform(a_logic: Any, a_demo_case: Any) -> None:
+    from RadGSRegLib.scene.levels import put_level
+    from RadGSRegLib.scene.nudged_pose import begin_nudge, end_nudge, nudge_of
+
+    former = put_level(a_demo_case.ct, "L3", POSE)
+    nudge = begin_nudge(former, POSE)
+    heir = put_level(a_demo_case.ct, "L3", POSE, into=add_transform(POSE, "chosen"))
+    assert nudge_of(heir) is nudge
+    assert nudge_of(former) is None
+    end_nudge(heir)
+    assert slicer.mrmlScene.GetFirstNodeByName("L3 nudged") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import slicer
 from scene_parts import POSE
 
-from radgs.case import LevelResult
+from radgs.case import LevelResult, RegistrationResult
 from radgs.case.pose_covariance import PoseCovariance
 
 #: A point of the vertebra, the CT's RAS, mm, and how uncertain its place is along the world's axes, mm.
@@ -106,3 +107,18 @@ def test_a_result_that_knows_none_has_none(a_transform: Any) -> None:
     assert not is_uncertainty_shown(a_transform)
     keep(a_transform, LevelResult(POSE, "accept"))
     assert covariance_of(a_transform) is None
+
+
+def test_a_registration_that_finds_no_pose_takes_them_away(a_demo_case: Any, tmp_path: Path) -> None:
+    from RadGSRegLib.engine.result_import import import_steps
+    from RadGSRegLib.scene.uncertainty import is_uncertainty_shown, put_uncertainty
+
+    covariance = PoseCovariance(POSE.apply(POINT), np.eye(6) * 1e-2)
+    RegistrationResult({"L3": LevelResult(POSE, "accept", covariance=covariance)}).save(tmp_path)
+    list(import_steps(tmp_path, a_demo_case))
+    transform = slicer.util.getNode("L3CTToWorld")
+    put_uncertainty(transform)
+    assert is_uncertainty_shown(transform)
+    RegistrationResult({"L3": LevelResult(None, "reject")}).save(tmp_path)
+    list(import_steps(tmp_path, a_demo_case))
+    assert not is_uncertainty_shown(transform)

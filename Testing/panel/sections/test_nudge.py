@@ -59,7 +59,10 @@ def pixels(label: Any) -> bytes:
 def test_a_copy_is_moved_and_drawn_and_the_result_stays(a_result: Any, user: Any, host: Any) -> None:
     ui, before = a_result.ui, pose_of("L3CTToWorld")
     assert not ui.nudgeFrame.isVisible()
+    films = slicer.util.arrayFromVolume(slicer.util.getNode("L3 DRR in AP")).copy()
     user.press(ui.nudgeButton)
+    # The slice views keep the result's DRR, from which the copy sets out.
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(slicer.util.getNode("L3 DRR in AP")), films)
     assert not nudge().GetSaveWithScene()
     display = nudge().GetDisplayNode()
     assert display.GetEditorVisibility()

@@ -102,6 +102,7 @@ def test_every_code_is_shown_where_it_can_be_seen(shown_result: Any, user: Any, 
         else:
             section = "initialization" if where.place == "clicks" else "inputs"
             assert not getattr(ui, f"{section}CollapsibleButton").collapsed, code
+            assert ui.messageLabel.text == where.what, code
         assert ui.uncertaintyCheckBox.checked or not where.uncertainty, code
     user.press(ui.visualQaCollapsibleButton)
     host.wait_until(lambda: ui.drawButton.isVisible() and ui.drawButton.enabled, 60)
