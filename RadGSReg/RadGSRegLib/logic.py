@@ -339,6 +339,16 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         request = OverlayRequest(inputs, level, poses, done, failed)
         self._overlays.request(request, super().getParameterNode())
 
+    @property
+    def drawing(self) -> bool:
+        """Whether pictures are being drawn; they may be given up for other work, and nobody is told."""
+        return self._overlays.at_work
+
+    @property
+    def drawingMoved(self) -> bool:
+        """Whether a pose that is moved is being drawn; the same holds."""
+        return self._moved.at_work
+
     def drawMoved(self, request: LiveRequest) -> None:
         """Asks for a picture of a pose while it is moved, and returns at once; of several poses the newest is drawn.
 

@@ -50,7 +50,8 @@ class KeptRuns:
         """Shows what the run reconstructed whose result a level's transform holds.
 
         Returns:
-            False where that is not kept; what another run reconstructed is hidden then, and stays in the scene.
+            False where that is not kept; what another run reconstructed is hidden then, and stays in the scene. A level
+            without any reconstruction, such as a bone, misses none.
         """
         transform = level_transform(inputs.ct, level)
         shown = _shown(transform)

@@ -69,6 +69,11 @@ class LivePoses:
         self._newest, self._parameter_node = request, parameter_node
         self._draw()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether something is being drawn, or waits to be: who asked for it before is told of its end only then."""
+        return self._newest is not None or self._drawing is not None
+
     def drop(self) -> None:
         """Forgets all poses, the one being drawn included, and the case; nobody is told."""
         self._again.stop()

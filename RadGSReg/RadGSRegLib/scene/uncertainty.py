@@ -35,11 +35,14 @@ WHAT_IS_SHOWN = (RESULT_ATTRIBUTE, LANDMARKS_ATTRIBUTE)
 
 
 def covariance_of(transform: Any) -> PoseCovariance | None:
-    """The covariance that the result of a level's transform holds; None where it holds none."""
+    """The covariance that the result of a level's transform holds; None where it holds none that can be read."""
     result = json.loads(transform.GetAttribute(RESULT_ATTRIBUTE) or "{}")
     if result.get("pose_covariance") is None or result.get("ct_to_world") is None:
         return None
-    return PoseCovariance.read(JsonObject(result["pose_covariance"], Path(transform.GetName()), "", InputFileError))
+    try:
+        return PoseCovariance.read(JsonObject(result["pose_covariance"], Path(transform.GetName()), "", InputFileError))
+    except InputFileError:
+        return None
 
 
 def keep_landmarks(transform: Any, points: Mapping[str, FloatArray]) -> None:
@@ -94,16 +97,18 @@ def hide_uncertainty(transform: Any) -> None:
         return
     model, vertebra = (transform.GetNodeReference(role) for role in (UNCERTAINTY_ROLE, VERTEBRA_ROLE))
     before = model.GetAttribute(OPACITY_ATTRIBUTE)
-    if before is not None and in_scene(vertebra) and vertebra.GetDisplayNode().GetOpacity() == VERTEBRA_OPACITY:
-        vertebra.GetDisplayNode().SetOpacity(float(before))  # otherwise somebody has chosen another meanwhile
+    display = vertebra.GetDisplayNode() if in_scene(vertebra) else None
+    if before is not None and display is not None and display.GetOpacity() == VERTEBRA_OPACITY:
+        display.SetOpacity(float(before))  # otherwise somebody has chosen another meanwhile
     remove(model)
 
 
 def _let_through(vertebra: Any, model: Any) -> None:
     """Makes a vertebra so translucent that what is inside it can be seen; the ellipsoids remember how it was."""
-    if in_scene(vertebra) and vertebra.GetDisplayNode().GetOpacity() > VERTEBRA_OPACITY:
-        model.SetAttribute(OPACITY_ATTRIBUTE, str(vertebra.GetDisplayNode().GetOpacity()))
-        vertebra.GetDisplayNode().SetOpacity(VERTEBRA_OPACITY)
+    display = vertebra.GetDisplayNode() if in_scene(vertebra) else None
+    if display is not None and display.GetOpacity() > VERTEBRA_OPACITY:
+        model.SetAttribute(OPACITY_ATTRIBUTE, str(display.GetOpacity()))
+        display.SetOpacity(VERTEBRA_OPACITY)
 
 
 def is_uncertainty_shown(transform: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from radgs.errors import RadgsError
 from radgs.geometry import FloatArray
 from RadGSRegLib.review.history import Run, current_run, difference, middle_of, runs_of
 from RadGSRegLib.review.verdicts import signed_verdict
@@ -60,8 +61,12 @@ class HistorySection(Section):
         runs = [] if transform is None else runs_of(transform)
         if 0 <= number < len(runs) and number != current_run(transform):
             level = transform.GetAttribute(LEVEL_ATTRIBUTE)
-            is_whole = self.logic.restoreRun(self.logic.inputs(), level, number)
-            self.panel.say("" if is_whole else _("That run's reconstruction is not kept: it goes with the session."))
+            try:
+                is_whole = self.logic.restoreRun(self.logic.inputs(), level, number)
+            except RadgsError as error:
+                self.panel.say_error(error)
+            else:
+                self.panel.say("" if is_whole else _("That run's reconstruction is not kept any more."))
             self.panel.refresh()
 
     def _compare(self, entry: int) -> None:

@@ -44,6 +44,7 @@ class LivePictures:
         self._give_up, self._draw_all, self._failed = give_up, draw_all, failed
         self._wanted: dict[PoseName, RigidTransform] = {}
         self._asked: tuple[OverlayPictures, PoseName, bytes] | None = None
+        self._failed_at: tuple[OverlayPictures, PoseName, bytes] | None = None
         self._rest = qt.QTimer()
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -80,12 +81,12 @@ class LivePictures:
         pictures, around = self._shown.pictures, self._shown.result_pose
         names: tuple[PoseName, ...] = ("nudged", "compared")
         name = next((name for name in names if self._is_behind(name)), None)
-        if name is None or pictures is None or around is None or self._logic.running:
+        if name is None or pictures is None or around is None or self._logic.running or self._logic.preparing:
             return
         pose = self._wanted[name]
         asked = pictures, name, pose.matrix.tobytes()
-        if asked == self._asked:
-            return  # it is on its way
+        if asked == self._asked and (self._logic.drawingMoved or asked == self._failed_at):
+            return  # it is on its way, or cannot be drawn; otherwise it was given up for other work
         self._give_up()
         self._asked, named = asked, name
 
@@ -101,6 +102,7 @@ class LivePictures:
             self.draw_what_is_missing()
 
     def _fail(self, error: RadgsError) -> None:
+        self._failed_at = self._asked
         if self._wanted:
             self._failed(error)
 

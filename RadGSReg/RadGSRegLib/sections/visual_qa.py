@@ -61,6 +61,8 @@ class VisualQaSection(Section):
 
     def follow(self, parameters: Any) -> None:
         """Shows the pictures while they are those of the scene; a new result is drawn without being asked for."""
+        if self._asked is not None and not self.logic.drawing:
+            self._asked = None  # given up for other work
         wanted = self._what_to_draw(parameters)
         if self._drawn != wanted:
             self._shown.pictures = self._drawn = None

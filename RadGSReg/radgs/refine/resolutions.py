@@ -18,7 +18,7 @@ COARSEST_PIXELS = COARSE_PIXELS // BINNING
 
 #: Tells which of several starts the images support, without moving any.
 AS_GIVEN = (Resolution(sigma_mm=8.0, iterations=0, surround_weight=0.15, dilation_mm=6.0),)
-#: Tells how X-ray and rendered CT are to be compared, and by how much intensity must do better than line integrals.
+#: Tells how X-ray and rendered CT are to be compared.
 COMPARE = (Resolution(sigma_mm=3.0, iterations=0, surround_weight=0.15, dilation_mm=4.0),)
 SEARCH = (Resolution(sigma_mm=10.0, iterations=8, surround_weight=0.3, dilation_mm=10.0),)
 WHOLE_COARSEST = (

@@ -81,7 +81,7 @@ def refine(
     progress(0.8, "trying the levels above and below")
     other_level = OtherLevel(0.0, "above")
     if vertebra.neighbours:
-        other_level = try_other_levels(views, vertebra, parts_apart(vertebra), end.begin, in_intensity)
+        other_level = try_other_levels(views, vertebra, parts_apart(vertebra), final.poses[0], in_intensity)
     progress(1.0, "refined")
     known = [*(pose for _, pose in candidates), *begins]
     stray = min(mean_distance(vertebra.surface, final.poses[0], pose) for pose in known)

@@ -23,6 +23,7 @@ from radgs.refine.resolutions import (
 from radgs.refine.solver import Estimate, Refiner
 from radgs.vertebra import VertebraAnatomy
 
+#: By how much a comparison in intensity must do better than one of line integrals.
 CLEARLY_MORE = 0.003
 #: Below this gradient correlation (worst view, whole CT aligned) the start was poor and other starts are tried. With
 #: moved neighbours, noise and scatter the right pose was seen to reach 0.87 and more, a wrong one no more than 0.76.

@@ -177,6 +177,20 @@ def test_keys_mix_the_pictures_while_the_module_is_open(a_drawn_panel: Any) -> N
     window.hide()
 
 
+def test_pictures_given_up_for_a_registration_do_not_seem_to_be_drawn_for_ever(
+    a_drawn_panel: Any, host: Any, user: Any
+) -> None:
+    ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
+    user.press(ui.showStartButton)
+    user.press(ui.applyButton)
+    assert logic.running
+    user.press(ui.applyButton)
+    host.wait_until(lambda: not logic.running, 120)
+    a_drawn_panel.panel.refresh()
+    assert ui.visualQaLabel.text != "Drawing L3..." or logic.drawing
+    host.wait_until(lambda: ui.drawButton.enabled or ui.pictureLabel1.isVisible(), 60)
+
+
 def test_the_keys_are_not_slicers_own() -> None:
     """What Slicer 5.10 and main have taken.
 
