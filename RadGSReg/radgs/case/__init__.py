@@ -5,7 +5,16 @@ Nothing here imports torch, so that the panel may use it.
 
 from radgs.case.content import InitialPose, Level, WorldOrientation
 from radgs.case.registration_case import LabelledCT, RegistrationCase, load_case
-from radgs.case.result import STAGES, VERDICT_SIGNS, VERDICTS, LevelResult, Reason, RegistrationResult, Verdict
+from radgs.case.result import (
+    STAGES,
+    VERDICT_SIGNS,
+    VERDICTS,
+    LevelResult,
+    OpenQuestion,
+    Reason,
+    RegistrationResult,
+    Verdict,
+)
 
 __all__ = [
     "STAGES",
@@ -15,6 +24,7 @@ __all__ = [
     "LabelledCT",
     "Level",
     "LevelResult",
+    "OpenQuestion",
     "Reason",
     "RegistrationCase",
     "RegistrationResult",

@@ -43,7 +43,15 @@ STAGES: tuple[StageName, ...] = get_args(StageName)
 
 @dataclass(frozen=True)
 class Reason:
-    """A ground for a verdict, or a question that it leaves open: a code for programs, a message for people."""
+    """A ground for a verdict: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """What no image can say of a pose, asked of a person: a code for programs, a message for people."""
 
     code: str
     message: str
@@ -62,7 +70,7 @@ class LevelResult:
         stages: Pose after each stage of ``STAGES``; None where it failed or did not run.
         seconds: Time the level took.
         covariance: How uncertain the pose is in every direction; None where that is not known.
-        questions: What no image can say of the pose: a person answers before it is used.
+        questions: What a person answers before the pose is used.
     """
 
     ct_to_world: RigidTransform | None
@@ -73,7 +81,7 @@ class LevelResult:
     stages: Mapping[StageName, RigidTransform | None] = field(default_factory=dict)
     seconds: float = 0.0
     covariance: PoseCovariance | None = None
-    questions: tuple[Reason, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
 
     def to_json_dict(self) -> dict[str, Any]:
         """The level as result.json holds it: every stage is named, and a number that is none becomes null."""
@@ -212,9 +220,9 @@ def _read_level(level: JsonObject) -> LevelResult:
         ct_to_world=_read_pose(level, "ct_to_world"),
         verdict=verdicts[level.text("verdict")],
         predicted_error_mm={name: errors.number_or_nan(name) for name in errors.values},
-        reasons=_read_reasons(level, "reasons"),
+        reasons=tuple(Reason(reason.text("code"), reason.text("message")) for reason in level.objects("reasons")),
         # Results from before it was asked leave nothing open that anybody knows of.
-        questions=_read_reasons(level, "questions") if "questions" in level else (),
+        questions=_read_questions(level) if "questions" in level else (),
         similarity={
             view: {when: values.number_or_nan(when) for when in values.values}
             for view, values in level.object("similarity").members()
@@ -225,8 +233,8 @@ def _read_level(level: JsonObject) -> LevelResult:
     )
 
 
-def _read_reasons(level: JsonObject, key: str) -> tuple[Reason, ...]:
-    return tuple(Reason(reason.text("code"), reason.text("message")) for reason in level.objects(key))
+def _read_questions(level: JsonObject) -> tuple[OpenQuestion, ...]:
+    return tuple(OpenQuestion(asked.text("code"), asked.text("message")) for asked in level.objects("questions"))
 
 
 def _refuse_contradiction(name: str, level: LevelResult) -> None:

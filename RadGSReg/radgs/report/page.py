@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from radgs.case import VERDICT_SIGNS, LevelResult, Reason, RegistrationCase, RegistrationResult
+from radgs.case import VERDICT_SIGNS, LevelResult, OpenQuestion, Reason, RegistrationCase, RegistrationResult
 from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, POSES, VERDICT_COLOURS
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.contours import Contours
@@ -105,8 +105,8 @@ def _verdict(name: str, level: LevelResult) -> Markup:
     return element("article", heading, meaning, *reasons, *questions, class_=f"verdict {level.verdict}")
 
 
-def _sentences(reasons: Sequence[Reason]) -> Markup:
-    return element("ul", *(element("li", reason.message) for reason in reasons))
+def _sentences(said: Sequence[Reason | OpenQuestion]) -> Markup:
+    return element("ul", *(element("li", one.message) for one in said))
 
 
 def _level_section(identifier: str, name: str, level: ReportedLevel, case: RegistrationCase) -> Markup:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from radgs.case import LevelResult, Reason, RegistrationResult, Verdict
+from radgs.case import LevelResult, OpenQuestion, Reason, RegistrationResult, Verdict
 from radgs.case.pose_covariance import PoseCovariance
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
@@ -85,12 +85,23 @@ def test_the_file_is_the_schema_to_the_letter(result: RegistrationResult, tmp_pa
         "stages",
         "seconds",
         "pose_covariance",
+        "questions",
     }
     assert list(level["stages"]) == ["start", "kabsch", "regm", "refined"]
     assert level["ct_to_world"] is None
     assert level["predicted_error_mm"] == {"surface_p95": None}
     assert level["similarity"] == {"AP": {"start": 0.1, "result": None}}
     np.testing.assert_allclose(values["levels"]["L3"]["stages"]["start"], START.matrix)
+
+
+def test_questions_come_back_and_older_files_have_none(result: RegistrationResult, tmp_path: Path) -> None:
+    asked = (OpenQuestion("motion", "Was the patient held still?"),)
+    path = replace(result, levels={"L3": replace(result.levels["L3"], questions=asked)}).save(tmp_path)
+    assert RegistrationResult.load(path).levels["L3"].questions == asked
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["levels"]["L3"]["questions"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert RegistrationResult.load(path).levels["L3"].questions == ()
 
 
 def test_a_covariance_comes_back_and_what_is_none_is_refused(result: RegistrationResult, tmp_path: Path) -> None:

@@ -181,7 +181,8 @@ def test_pictures_given_up_for_a_registration_do_not_seem_to_be_drawn_for_ever(
     a_drawn_panel: Any, host: Any, user: Any
 ) -> None:
     ui, logic = a_drawn_panel.ui, a_drawn_panel.logic
-    user.press(ui.showStartButton)
+    user.press(ui.confirmLevelsCheckBox)
+    user.press(ui.drawButton)
     user.press(ui.applyButton)
     assert logic.running
     user.press(ui.applyButton)
