@@ -1,4 +1,4 @@
-"""A view of any direction, for the tests of what is drawn on it."""
+"""A view of any direction, and what is drawn on the views of the small case."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from radgs.case import RegistrationCase
 from radgs.geometry import FloatArray, ViewGeometry, unit
+from radgs.overlay import Contours
+from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
 
 MakeFilm = Callable[..., ViewGeometry]
 
@@ -25,3 +28,13 @@ def film() -> MakeFilm:
         return ViewGeometry(middle - 600.0 * forward, to_ras, (pixels, pixels))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def the_block(small_case: RegistrationCase) -> DrawnAnatomy:
+    return drawn_anatomy(small_case.ct, small_case.labels, small_case.levels[0])
+
+
+@pytest.fixture(scope="module")
+def the_contours(small_case: RegistrationCase) -> Contours:
+    return Contours.of(small_case.labels, small_case.levels[0].label, None)

@@ -13,17 +13,7 @@ from radgs.case import RegistrationCase
 from radgs.errors import OutputError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.overlay import Contours, drr
-from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, drawn_anatomy, save_pictures
-
-
-@pytest.fixture(scope="module")
-def the_block(small_case: RegistrationCase) -> DrawnAnatomy:
-    return drawn_anatomy(small_case.ct, small_case.labels, small_case.levels[0])
-
-
-@pytest.fixture(scope="module")
-def the_contours(small_case: RegistrationCase) -> Contours:
-    return Contours.of(small_case.labels, small_case.levels[0].label, None)
+from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, save_pictures
 
 
 @pytest.fixture(scope="module")
