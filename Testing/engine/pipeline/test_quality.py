@@ -84,6 +84,8 @@ def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
     worse = (wishes[0], replace(wishes[1], down_mm=-2.0))
     assert judge(replace(GOOD, wishes=worse), ["AP", "LAT"])[0] == "reject"
     unsure = (wishes[0], replace(wishes[1], down_mm=-2.0, sigma_mm=(1.5, 0.1, 0.1)))
+    assert judge(replace(GOOD, wishes=unsure), ["AP", "LAT"]) == ("accept", ())
+    unsure = (wishes[0], replace(wishes[1], down_mm=-3.1, sigma_mm=(1.5, 0.1, 0.1)))
     assert judge(replace(GOOD, wishes=unsure), ["AP", "LAT"])[0] == "check"
     within_noise = (wishes[0], replace(wishes[1], sigma_mm=(0.4, 0.4, 0.4)))
     assert judge(replace(GOOD, wishes=within_noise), ["AP", "LAT"]) == ("accept", ())
