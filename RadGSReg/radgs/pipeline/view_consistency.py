@@ -32,9 +32,9 @@ STEPS, SETTLED_MM = 4, 0.05
 AROUND = 0.1
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
-#: What the views want of a pose, together, from which on it is not accepted: so many mm that come to so much as a sum of
-#: squares in standard deviations; or a sum of squares that large, whatever its size. The few mm that a CT cut to 120 mm
-#: leaves of a right pose come to 8 at most, cropped X-rays to 12 and more. Or mm that are too many for any doubt.
+#: What the views want of a pose, together, from which on it is not accepted: so many mm that come to so large a sum of
+#: squares in standard deviations; or a larger sum, whatever its size; or mm that are too many for any doubt. The few mm
+#: that a CT cut to 120 mm leaves of a right pose come to 8 at most, cropped X-rays to 12 and more.
 CHECK_MM, CHECK_SQUARES, SURE_SQUARES, ANYHOW_MM = 1.2, 8.5, 11.0, 3.0
 #: What they want, from which on it is rejected: both of these.
 REJECT_MM, REJECT_SQUARES = 1.5, 14.0

@@ -105,6 +105,15 @@ def test_too_little_seen_both_ways_tells_no_mirror():
     assert judge(replace(GOOD, flips=(replace(flips[0], share=0.1),)), ["AP", "LAT"])[0] == "reject"
 
 
+def test_a_view_that_resembles_nothing_hides_no_mirror_of_another():
+    flips = (
+        FlipTrial("LAT", "left to right", 0.16, 0.22, share=0.3),
+        FlipTrial("AP", "left to right", 0.5, 0.51, share=0.3),
+    )
+    assert judge(replace(GOOD, flips=flips[:1]), ["AP", "LAT"]) == ("accept", ())
+    assert judge(replace(GOOD, flips=flips), ["AP", "LAT"])[0] == "reject"
+
+
 def test_a_whole_ct_that_does_not_resemble_the_xrays_says_nothing_of_a_pose():
     """Under strong scatter the vertebra was right (0.3 mm) where the whole CT lay 34 mm elsewhere."""
     assert judge(replace(GOOD, articulation_mm=34.0, whole_similarity=0.6), ["AP", "LAT"]) == ("accept", ())
