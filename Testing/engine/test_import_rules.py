@@ -20,6 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("colours", "errors", "filters", "ports", "threads", "versions"),
     ("geometry",),
     ("anatomy", "io"),
+    ("kernels",),
     ("drr", "gaussians", "phantom"),
     ("case",),
     ("vertebra",),

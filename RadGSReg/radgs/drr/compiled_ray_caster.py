@@ -17,6 +17,10 @@ from radgs.geometry import FloatArray, ViewGeometry
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+#: A source this many voxels away sees nothing of a volume.
+FARTHEST_VOXELS = 1e7
+
+
 @dataclass(frozen=True, eq=False)
 class CompiledRayCaster:
     """The kernels of ``ray_kernels``, compiled, for volumes in memory with a border of zeros one voxel wide."""
@@ -77,9 +81,7 @@ class CompiledRayCaster:
         shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
         images = np.empty((7, len(directions)), dtype=np.float32)
         flat, turn = bordered.view(-1).numpy(), np.ascontiguousarray(rotation, dtype=np.float64)
-        self.integrate_with_derivatives(
-            flat, shape, directions, to_index, source, spans, samples, turn, centre, images
-        )
+        self.integrate_with_derivatives(flat, shape, directions, to_index, source, spans, samples, turn, centre, images)
         stack = torch.from_numpy(images).view(7, *geometry.shape)
         return stack[0], stack[1:]
 
@@ -93,5 +95,8 @@ class CompiledRayCaster:
         directions = np.ascontiguousarray(geometry.pixel_directions, dtype=np.float64)
         source = np.ascontiguousarray(geometry.source_ras, dtype=np.float64)
         spans = np.empty((len(directions), 2))
-        samples = self.cut_rays(directions, to_index, source, shape[::-1] - 1.0, step_mm, spans)
+        if np.abs(to_index[:, :3] @ source + to_index[:, 3]).max() < FARTHEST_VOXELS:
+            samples = self.cut_rays(directions, to_index, source, shape[::-1] - 1.0, step_mm, spans)
+        else:  # or no number at all
+            samples, spans[:] = 1, 0.0
         return shape, to_index, directions, source, spans, samples

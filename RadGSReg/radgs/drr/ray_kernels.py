@@ -84,7 +84,7 @@ def integrate(
         samples: Of each ray.
         image: (R,) receives the line integrals.
     """
-    one = np.float32(1.0)
+    one, zero = np.float32(1.0), np.int32(0)
     last_i, last_j, last_k = np.int32(shape[2] - 2), np.int32(shape[1] - 2), np.int32(shape[0] - 2)
     along_j, along_k = shape[2] * channels, shape[1] * shape[2] * channels
     # Unsigned: numba asks of every signed index whether it counts from the end.
@@ -107,7 +107,8 @@ def integrate(
         for sample in range(samples):
             t = np.float32(sample)
             x, y, z = x0 + t * dx, y0 + t * dy, z0 + t * dz
-            i, j, k = min(np.int32(x), last_i), min(np.int32(y), last_j), min(np.int32(z), last_k)
+            i, j, k = np.int32(x), np.int32(y), np.int32(z)
+            i, j, k = max(min(i, last_i), zero), max(min(j, last_j), zero), max(min(k, last_k), zero)
             fx, fy, fz = x - np.float32(i), y - np.float32(j), z - np.float32(k)
             a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i) * channels)
             b, c, d = a + j1, a + k1, a + k1 + j1
@@ -149,7 +150,7 @@ def integrate_with_derivatives(
         centre: (3,) the twist's fixed point, world mm.
         images: (7, R) receives line integrals, derivatives in three rotations (radians) and three translations (mm).
     """
-    one = np.float32(1.0)
+    one, zero = np.float32(1.0), np.int32(0)
     last_i, last_j, last_k = np.int32(shape[2] - 2), np.int32(shape[1] - 2), np.int32(shape[0] - 2)
     along_j, along_k = shape[2] * 4, shape[1] * shape[2] * 4
     c1, c2, c3 = np.uint64(1), np.uint64(2), np.uint64(3)
@@ -172,7 +173,8 @@ def integrate_with_derivatives(
         for sample in range(samples):
             t = np.float32(sample)
             x, y, z = x0 + t * dx, y0 + t * dy, z0 + t * dz
-            i, j, k = min(np.int32(x), last_i), min(np.int32(y), last_j), min(np.int32(z), last_k)
+            i, j, k = np.int32(x), np.int32(y), np.int32(z)
+            i, j, k = max(min(i, last_i), zero), max(min(j, last_j), zero), max(min(k, last_k), zero)
             fx, fy, fz = x - np.float32(i), y - np.float32(j), z - np.float32(k)
             a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i) * 4)
             b, c, d = a + j1, a + k1, a + k1 + j1

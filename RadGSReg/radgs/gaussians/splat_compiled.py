@@ -33,16 +33,12 @@ class CompiledSplatter:
         """The compiled kernels, or None where PyTorch is to do their work on these Gaussians."""
         if gaussians.device.type != "cpu" or gaussians.dtype != torch.float32:
             return None
-        projector, values, derivatives = (
-            one.compiled() for one in (project, accumulate, accumulate_with_derivatives)
-        )
+        projector, values, derivatives = (one.compiled() for one in (project, accumulate, accumulate_with_derivatives))
         if projector is None or values is None or derivatives is None:
             return None
         return cls(projector, values, derivatives)
 
-    def splat(
-        self, gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float
-    ) -> Float[Tensor, "B H W"]:
+    def splat(self, gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float) -> Float[Tensor, "B H W"]:
         """(B, H, W) sums of density sqrt(2 pi / A) exp(-q / 2), as ``accumulate_windowed`` returns them."""
         poses = len(detectors.sources)
         images = np.zeros((poses, *detectors.shape), dtype=np.float32)
@@ -57,7 +53,9 @@ class CompiledSplatter:
         """(5, H, W) the same under the first pose, and the sums that its derivatives are made of."""
         sums = np.zeros((5, *detectors.shape), dtype=np.float32)
         table = self._table(gaussians, detectors, 0, cutoff_sigma)
-        self.accumulate_with_derivatives(table, cutoff_sigma, CHORD_MARGIN, depth_ratio, *detectors.shape, sums.reshape(-1))
+        self.accumulate_with_derivatives(
+            table, cutoff_sigma, CHORD_MARGIN, depth_ratio, *detectors.shape, sums.reshape(-1)
+        )
         return torch.from_numpy(sums)
 
     def _table(

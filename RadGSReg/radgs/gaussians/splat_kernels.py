@@ -125,8 +125,8 @@ def accumulate(
         across, down = table[n, 0], table[n, 1]
         n11, n12, n22 = table[n, 4], table[n, 5], table[n, 6]
         a0, a1, a2, a11, a12, a22 = table[n, 7], table[n, 8], table[n, 9], table[n, 10], table[n, 11], table[n, 12]
-        first_row = int(min(max(math.ceil(table[n, 15]), 0.0), float(rows)))
-        last_row = int(max(min(math.floor(table[n, 16]), rows - 1.0), -1.0))
+        first_row = int(min(max(np.ceil(table[n, 15]), 0.0), float(rows)))
+        last_row = int(max(min(np.floor(table[n, 16]), rows - 1.0), -1.0))
         for row in range(first_row, last_row + 1):
             dv = row - down
             p0, p1, p2 = n22 * dv * dv, n12 * dv, n11
@@ -135,8 +135,8 @@ def accumulate(
             low, high = 0.0, columns - 1.0
             if c2 > 0.0:
                 half = math.sqrt(max(c1 * c1 - c0 * c2, 0.0))
-                low = min(max(low, math.ceil(across + (-c1 - half) / c2 - margin)), float(columns))
-                high = max(min(high, math.floor(across + (-c1 + half) / c2 + margin)), -1.0)
+                low = min(max(low, np.ceil(across + (-c1 - half) / c2 - margin)), float(columns))
+                high = max(min(high, np.floor(across + (-c1 + half) / c2 + margin)), -1.0)
             e0, e1, e2 = np.float32(-0.5 * p0), np.float32(-p1), np.float32(-0.5 * p2)
             b0, b1, b2 = np.float32(d0), np.float32(2.0 * d1), np.float32(d2)
             row_start = row * columns
@@ -184,8 +184,8 @@ def accumulate_with_derivatives(
         n11, n12, n22 = table[n, 4], table[n, 5], table[n, 6]
         a0, a1, a2, a11, a12, a22 = table[n, 7], table[n, 8], table[n, 9], table[n, 10], table[n, 11], table[n, 12]
         skew1, skew2 = table[n, 13], table[n, 14]
-        first_row = int(min(max(math.ceil(table[n, 15]), 0.0), float(rows)))
-        last_row = int(max(min(math.floor(table[n, 16]), rows - 1.0), -1.0))
+        first_row = int(min(max(np.ceil(table[n, 15]), 0.0), float(rows)))
+        last_row = int(max(min(np.floor(table[n, 16]), rows - 1.0), -1.0))
         for row in range(first_row, last_row + 1):
             dv = row - down
             p0, p1, p2 = n22 * dv * dv, n12 * dv, n11
@@ -194,8 +194,8 @@ def accumulate_with_derivatives(
             low, high = 0.0, columns - 1.0
             if c2 > 0.0:
                 half = math.sqrt(max(c1 * c1 - c0 * c2, 0.0))
-                low = min(max(low, math.ceil(across + (-c1 - half) / c2 - margin)), float(columns))
-                high = max(min(high, math.floor(across + (-c1 + half) / c2 + margin)), -1.0)
+                low = min(max(low, np.ceil(across + (-c1 - half) / c2 - margin)), float(columns))
+                high = max(min(high, np.floor(across + (-c1 + half) / c2 + margin)), -1.0)
             e0, e1, e2 = np.float32(-0.5 * p0), np.float32(-p1), np.float32(-0.5 * p2)
             b0, b1, b2 = np.float32(d0), np.float32(2.0 * d1), np.float32(d2)
             # Polynomials in du: see _derivative_polynomials.

@@ -49,9 +49,7 @@ class Kernel:
 
     def compiled(self) -> Callable[..., Any] | None:
         """The compiled function, waited for; None where PyTorch's form is to run."""
-        if os.environ.get(VARIABLE, "").strip().lower() in ("off", "0", "no", "false", "torch"):
-            return None
-        return self.begin().result()
+        return None if _switched_off() else self.begin().result()
 
 
 def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
@@ -67,15 +65,18 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
 
 def begin_compiling() -> None:
     """Has every kernel of the modules imported so far compiled beside other work."""
-    if os.environ.get(VARIABLE, "").strip().lower() in ("off", "0", "no", "false", "torch"):
-        return
-    for one in _registered:
-        one.begin()
+    if not _switched_off():
+        for one in _registered:
+            one.begin()
+
+
+def _switched_off() -> bool:
+    return os.environ.get(VARIABLE, "").strip().lower() in ("off", "0", "no", "false")
 
 
 @cache
 def _compiler() -> ThreadPoolExecutor:
-    """numba compiles one function at a time anyway."""
+    """Numba compiles one function at a time anyway."""
     return ThreadPoolExecutor(1, thread_name_prefix="radgs-kernels")
 
 

@@ -11,6 +11,7 @@ import logging
 import pickle
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 from radgs.io.cache_folder import CacheFolder, user_cache
@@ -69,8 +70,5 @@ class KernelStore:
         """Nothing waits to be written."""
 
     def _key(self, codegen: Any) -> str:
-        import llvmlite
-        import numba
-
-        versions = (numba.__version__, llvmlite.__version__, sys.version, codegen.magic_tuple())
+        versions = (version("numba"), version("llvmlite"), sys.version, codegen.magic_tuple())
         return hashlib.sha256(repr((versions, self._source)).encode()).hexdigest()
