@@ -27,6 +27,8 @@ except ImportError:  # pip is always there, and brings its own
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2]
 REQUIREMENTS_FILE = MODULE_FOLDER / "Resources" / "requirements.txt"
+#: Beside a requirements.txt: what is good to have.
+OPTIONAL_NAME = "optional-requirements.txt"
 
 #: Folders that are left out where 3D Slicer is packaged (CMake/SlicerBlockInstallPython.cmake).
 STRIPPED = frozenset({"test", "tests"})
@@ -43,12 +45,14 @@ class Libraries:
         missing: Requirements that are not met, as pip reads them.
         damaged: Requirements whose packages are there by name, while some of their files are gone.
         unfit: Sentences about what is there in a version that cannot be used and is not ours to replace.
+        optional: Requirements that are not met, and without which the engine runs all the same.
     """
 
     torch: bool
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
     unfit: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -57,9 +61,13 @@ class Libraries:
 
     @property
     def names(self) -> str:
+        """What the engine lacks, for people."""
+        return ", ".join([*(["PyTorch"] if self.torch else []), *_names(self)])
+
+    @property
+    def names_with_optional(self) -> str:
         """What is to be installed, for people."""
-        names = [Requirement(text).name for text in (*self.missing, *self.damaged)]
-        return ", ".join([*(["PyTorch"] if self.torch else []), *names])
+        return ", ".join([self.names, *(Requirement(text).name for text in self.optional)])
 
 
 class Dependencies:
@@ -85,21 +93,28 @@ class Dependencies:
     def look(self) -> Libraries:
         """Looks again, at the file system and nothing else."""
         importlib.invalidate_caches()
+        missing, damaged = self._unmet(self._requirements)
+        optional = self._requirements.with_name(OPTIONAL_NAME)
+        self._known = Libraries(
+            torch=self._version("torch") is None,
+            missing=tuple(missing),
+            damaged=tuple(damaged),
+            unfit=tuple(filter(None, map(self._unfit, map(Requirement, NEEDED)))),
+            optional=tuple(self._unmet(optional)[0]) if optional.is_file() else (),
+        )
+        return self._known
+
+    def _unmet(self, file: Path) -> tuple[list[str], list[str]]:
+        """The requirements that are missing, and those whose packages are damaged."""
         missing, damaged = [], []
-        for requirement in _read_requirements(self._requirements):
+        for requirement in _read_requirements(file):
             found = self._distribution(requirement.name)
             version = _version_of(found)
             if found is not None and (version is None or _lacks_files(found)):
                 damaged.append(str(requirement))
             elif version is None or not requirement.specifier.contains(version, prereleases=True):
                 missing.append(str(requirement))
-        self._known = Libraries(
-            torch=self._version("torch") is None,
-            missing=tuple(missing),
-            damaged=tuple(damaged),
-            unfit=tuple(filter(None, map(self._unfit, map(Requirement, NEEDED)))),
-        )
-        return self._known
+        return missing, damaged
 
     def check(self) -> None:
         """Refuses to start an engine that cannot run.
@@ -149,6 +164,7 @@ class Dependencies:
         try:
             with redirect_stdout(_Lines(sys.stdout, heard)):
                 self._bring_in(wanted)
+                self._bring_in_optional(wanted, heard)
         except Exception as problem:
             raise explain_failure(problem, lines, self.look().names) from problem
         finally:
@@ -169,6 +185,15 @@ class Dependencies:
                 _pip_install(list(wanted.missing))
             if wanted.damaged:  # pip cannot uninstall what has lost its list of files
                 _pip_install(["--ignore-installed", "--no-deps", *wanted.damaged])
+
+    def _bring_in_optional(self, wanted: Libraries, tell: Tell) -> None:
+        """Each by itself: no version for this Python, or none that leaves alone what is not ours, is no failure."""
+        for requirement in wanted.optional:
+            try:
+                with self._nothing_replaced():
+                    _pip_install([requirement])
+            except Exception:
+                tell(f"{Requirement(requirement).name} cannot be installed here; the engine runs without it, slower.")
 
     def _unfit(self, requirement: Requirement) -> str | None:
         """What is wrong with one of the packages that are not ours; None where nothing is, or can be known."""

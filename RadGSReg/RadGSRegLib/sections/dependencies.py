@@ -66,4 +66,4 @@ def _question(libraries: Libraries) -> str:
         "Install them now?"
     )
     size = _(", for PyTorch some hundred megabytes to several gigabytes") if libraries.torch else ""
-    return str(text.format(names=libraries.names, size=size))
+    return str(text.format(names=libraries.names_with_optional, size=size))

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from radgs.drr.compiled_ray_caster import CompiledRayCaster
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ class VolumeRenderer:
         if with_gradient:
             channels += _gradient_in_ras(array, volume.index_to_ras)
         # Value and gradient of a voxel lie side by side: a sample then touches a quarter of the cache lines.
-        self._channels = torch.stack(channels)[None].contiguous(memory_format=torch.channels_last_3d)
+        self._bordered = array.new_zeros(*(size + 2 for size in array.shape), len(channels))
+        inner = self._bordered[1:-1, 1:-1, 1:-1]
+        for channel, values in enumerate(channels):
+            inner[..., channel] = values
+        self._channels = inner.permute(3, 0, 1, 2)[None]
         self._step_mm = float(volume.spacing.min())
 
     def sampled_every(self, step_mm: float) -> VolumeRenderer:
@@ -57,6 +62,8 @@ class VolumeRenderer:
             pose: Volume frame to world.
             geometry: The view.
         """
+        if compiled := self._compiled():
+            return compiled.render(self._bordered, self._world_to_index(pose), self._step_mm, geometry)
         rays = self._rays(pose, geometry)
         samples = self._sample(rays, channels=1)
         return rays.image(samples.sum(dim=1) * rays.step)[0]
@@ -70,11 +77,17 @@ class VolumeRenderer:
         the attenuation in world axes and x the sample, d/dv = -int g and d/dw = -int (x - centre) x g: one pass over
         the volume instead of one per parameter.
         """
+        centre = np.asarray(centre, dtype=np.float64)
+        if compiled := self._compiled():
+            world_to_index = self._world_to_index(pose)
+            return compiled.render_with_jacobian(
+                self._bordered, world_to_index, self._step_mm, geometry, pose.rotation, centre
+            )
         rays = self._rays(pose, geometry)
         samples = self._sample(rays, channels=4)
         device = samples.device
         rotation = torch.as_tensor(pose.rotation, dtype=torch.float32, device=device)
-        lever = torch.as_tensor(geometry.source_ras - np.asarray(centre), dtype=torch.float32, device=device)
+        lever = torch.as_tensor(geometry.source_ras - centre, dtype=torch.float32, device=device)
         force = rotation @ samples[1:].sum(dim=1)
         moment = rotation @ (samples[1:] * rays.distances).sum(dim=1)
         torque = torch.linalg.cross(lever[:, None].expand_as(force), force, dim=0)
@@ -82,9 +95,16 @@ class VolumeRenderer:
         image = rays.image(torch.cat([samples[:1].sum(dim=1), -torque, -force]) * rays.step)
         return image[0], image[1:]
 
+    def _compiled(self) -> CompiledRayCaster | None:
+        """The compiled form, where there is one for the device."""
+        return CompiledRayCaster.get() if self._bordered.device.type == "cpu" else None
+
+    def _world_to_index(self, pose: RigidTransform) -> FloatArray:
+        return self._ras_to_index @ pose.inverse().matrix
+
     def _rays(self, pose: RigidTransform, geometry: ViewGeometry) -> _Rays:
         """The rays that meet the volume, cut to equal steps between where they enter and leave it."""
-        world_to_index = self._ras_to_index @ pose.inverse().matrix
+        world_to_index = self._world_to_index(pose)
         directions = geometry.pixel_directions
         origin = world_to_index[:3, :3] @ geometry.source_ras + world_to_index[:3, 3]
         direction_index = world_to_index[:3, :3] @ directions.T  # (3, H * W): NumPy is slow on arrays that end in 3

@@ -133,7 +133,7 @@ def footprints(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma
     to_pixel = torch.linalg.inv(detectors.bases)
     projected = from_source @ to_pixel.transpose(1, 2)
     pose, index = torch.nonzero(
-        projected[..., 2].detach() * _source_to_plane(detectors)[:, None] > NEAREST_MM, as_tuple=True
+        projected[..., 2].detach() * source_to_plane(detectors)[:, None] > NEAREST_MM, as_tuple=True
     )
 
     centre = from_source[pose, index]
@@ -184,16 +184,17 @@ def _whitening(gaussians: RadiativeGaussians, dtype: torch.dtype) -> Float[Tenso
     """(3, 3, N) the maps V, kept from one pose to the next where no gradient runs through them."""
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in gaussians.tensors()):
         return gaussians.to(dtype=dtype).whitening().permute(1, 2, 0)
-    return _fixed_whitening(gaussians, dtype)
+    return fixed_whitening(gaussians, dtype)
 
 
 @lru_cache(maxsize=4)
 @torch.no_grad()
-def _fixed_whitening(gaussians: RadiativeGaussians, dtype: torch.dtype) -> Tensor:
+def fixed_whitening(gaussians: RadiativeGaussians, dtype: torch.dtype) -> Float[Tensor, "3 3 N"]:
+    """(3, 3, N) the maps V, contiguous, kept from one pose to the next; no gradient runs through them."""
     return gaussians.to(dtype=dtype).whitening().permute(1, 2, 0).contiguous()
 
 
-def _source_to_plane(detectors: Detectors) -> Tensor:
+def source_to_plane(detectors: Detectors) -> Tensor:
     """(B,) distance of the source from the detector plane, mm."""
     across, down, corner = detectors.bases.unbind(dim=2)
     normal = torch.linalg.cross(across, down)

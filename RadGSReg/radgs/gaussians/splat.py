@@ -9,6 +9,7 @@ from torch import Tensor
 
 from radgs.gaussians.footprint import Detectors, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
+from radgs.gaussians.splat_compiled import CompiledSplatter
 from radgs.gaussians.splat_dense import accumulate_dense
 from radgs.gaussians.splat_windowed import accumulate_windowed
 from radgs.geometry import ViewGeometry
@@ -41,7 +42,7 @@ def splat(
         cutoff_sigma: Contributions beyond this many standard deviations are left out (exponent q > cutoff^2);
             None, with the dense backend, leaves out nothing and is the specification.
         backend: "dense" evaluates every Gaussian on every pixel; "windowed" only where it reaches; "auto" is windowed
-            whenever there is a cutoff.
+            whenever there is a cutoff, by compiled kernels where there are some and no gradient is asked for.
 
     Returns:
         (H, W) line integrals, dimensionless.
@@ -76,12 +77,28 @@ def splat_poses(
     rotations = torch.as_tensor(rotations, dtype=exact, device=gaussians.device)
     translations = torch.as_tensor(translations, dtype=exact, device=gaussians.device)
     detectors = Detectors.of(geometry, rotations, translations)
-    prints = footprints(gaussians, detectors, cutoff_sigma)
-    poses = rotations.shape[0]
-    if backend == "dense" or (backend == "auto" and cutoff_sigma is None):
-        sums = accumulate_dense(prints, poses, geometry.shape, cutoff_sigma)
-    elif cutoff_sigma is None:
-        raise ValueError("The windowed backend needs a cutoff; use the dense one without.")
-    else:
-        sums = accumulate_windowed(prints, poses, geometry.shape, cutoff_sigma)
+    sums = _compiled(gaussians, detectors, cutoff_sigma) if backend == "auto" else None
+    if sums is None:
+        sums = _summed(gaussians, detectors, cutoff_sigma, backend)
     return sums * detectors.ray_lengths().to(sums.dtype)
+
+
+def _compiled(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float | None) -> Tensor | None:
+    """The sums (B, H, W) by compiled kernels, where there are some for this."""
+    leaves = (*gaussians.tensors(), detectors.sources, detectors.bases)
+    if cutoff_sigma is None or (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in leaves)):
+        return None
+    compiled = CompiledSplatter.of(gaussians)
+    return None if compiled is None else compiled.splat(gaussians, detectors, cutoff_sigma)
+
+
+def _summed(
+    gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float | None, backend: Backend
+) -> Tensor:
+    """The sums (B, H, W) by PyTorch."""
+    prints, poses = footprints(gaussians, detectors, cutoff_sigma), len(detectors.sources)
+    if backend == "dense" or (backend == "auto" and cutoff_sigma is None):
+        return accumulate_dense(prints, poses, detectors.shape, cutoff_sigma)
+    if cutoff_sigma is None:
+        raise ValueError("The windowed backend needs a cutoff; use the dense one without.")
+    return accumulate_windowed(prints, poses, detectors.shape, cutoff_sigma)

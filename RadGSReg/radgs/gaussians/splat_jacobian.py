@@ -9,7 +9,7 @@ two large motions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from radgs.gaussians.footprint import Detectors, Footprints, footprints, setup_d
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chunks, polynomials
 from radgs.gaussians.splat import DEFAULT_CUTOFF_SIGMA
+from radgs.gaussians.splat_compiled import CompiledSplatter
 from radgs.gaussians.splat_windowed import PixelRuns
 from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.threads import one_thread
@@ -35,6 +36,7 @@ def splat_with_pose_jacobian(
     centre: ArrayLike,
     pose: RigidTransform | None = None,
     cutoff_sigma: float = DEFAULT_CUTOFF_SIGMA,
+    backend: Literal["auto", "windowed"] = "auto",
 ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
     """Line integrals and their exact derivative in a left-multiplied twist of the Gaussians.
 
@@ -44,6 +46,7 @@ def splat_with_pose_jacobian(
         centre: (3,) fixed point of the rotation, world mm.
         pose: Object-to-world; None: the Gaussians are in world.
         cutoff_sigma: As in ``splat``.
+        backend: As in ``splat``.
 
     Returns:
         (H, W) line integrals and (6, H, W) derivatives in (rotation vector about ``centre``, radians; translation, mm)
@@ -54,9 +57,12 @@ def splat_with_pose_jacobian(
     rotation = torch.as_tensor(pose.rotation, dtype=dtype, device=device)
     translation = torch.as_tensor(pose.translation, dtype=dtype, device=device)
     detectors = Detectors.of(geometry, rotation[None], translation[None])
-    prints = footprints(gaussians, detectors, cutoff_sigma)
     pivot = _Pivot.at(gaussians.means.to(dtype).mean(dim=0), detectors)
-    sums = _accumulate(prints, geometry.shape, cutoff_sigma, pivot.depth_ratio)
+    if backend == "auto" and (compiled := CompiledSplatter.of(gaussians)):
+        sums = compiled.splat_with_derivatives(gaussians, detectors, cutoff_sigma, float(pivot.depth_ratio))
+    else:
+        prints = footprints(gaussians, detectors, cutoff_sigma)
+        sums = _accumulate(prints, geometry.shape, cutoff_sigma, pivot.depth_ratio)
     sums *= detectors.ray_lengths().to(gaussians.dtype)
     fixed = torch.as_tensor(centre, dtype=dtype, device=device)
     return sums[0], _twist_derivative(sums, pivot, rotation, rotation.T @ (fixed - translation))

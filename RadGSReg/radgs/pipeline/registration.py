@@ -18,6 +18,7 @@ from radgs.anatomy import body_centre
 from radgs.case import Level, LevelResult, Reason, RegistrationCase, RegistrationResult
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
+from radgs.kernels import begin_compiling
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
 from radgs.pipeline.pose_uncertainty import pose_covariance
@@ -98,6 +99,7 @@ def register(
     """
     case.validate()
     torch_device = choose_device(device)
+    begin_compiling()  # beside the vertebra's model
     vertebrae = dict(vertebrae or {})
     chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
     for level in case.levels:

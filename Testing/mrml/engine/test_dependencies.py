@@ -22,7 +22,7 @@ import slicer
 from slicer_fixtures import in_full_slicer
 
 from RadGSRegLib.engine.bundled_packages import BUNDLED, NEEDED
-from RadGSRegLib.engine.dependencies import REQUIREMENTS_FILE, Dependencies
+from RadGSRegLib.engine.dependencies import OPTIONAL_NAME, REQUIREMENTS_FILE, Dependencies
 from RadGSRegLib.engine.pip_failures import DependencyError
 
 pytestmark = pytest.mark.skipif(in_full_slicer() or os.name == "nt", reason="makes an environment of its own")
@@ -117,6 +117,24 @@ def scratch(a_scene: Any, fresh_python: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PIP_FIND_LINKS", made.wheels.as_uri())
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     return made
+
+
+@pytest.mark.parametrize("needs", ["", "numpy>=9.0"])
+def test_what_is_optional_comes_along_or_is_done_without(scratch: Scratch, needs: str) -> None:
+    """One that asks for another numpy than Slicer's is left out, and what is needed is there all the same."""
+    dependencies, lines = scratch.dependencies(), []
+    scratch.requirements.with_name(OPTIONAL_NAME).write_text("gamma>=3.0\n", "utf-8")
+    for name, version in (("alpha", "1.5"), ("beta", "2.0"), ("numpy", "9.0")):
+        make_wheel(scratch.wheels, name, version)
+    make_wheel(scratch.wheels, "gamma", "3.1", (needs,) if needs else ())
+    assert dependencies.look().names_with_optional == "alpha, beta, gamma"
+    dependencies.install(lines.append)
+    assert scratch.versions() == {**BROUGHT, "alpha": "1.5", "beta": "2.0"}
+    assert list(scratch.site.glob("gamma-*")) == ([] if needs else [scratch.site / "gamma-3.1.dist-info"])
+    assert ("gamma cannot be installed here; the engine runs without it, slower." in lines) == bool(needs)
+    dependencies.check()
+    for left in scratch.site.glob("gamma*"):
+        shutil.rmtree(left)
 
 
 def test_what_is_missing_is_installed_and_nothing_else_is_touched(scratch: Scratch) -> None:
@@ -296,6 +314,8 @@ def test_the_list_is_that_of_the_package_without_what_slicer_brings() -> None:
     listed = [line for line in REQUIREMENTS_FILE.read_text("utf-8").splitlines() if not line.startswith("#")]
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     assert sorted([*listed, *NEEDED]) == sorted(project["dependencies"])
+    optional = REQUIREMENTS_FILE.with_name(OPTIONAL_NAME).read_text("utf-8").splitlines()
+    assert [line for line in optional if not line.startswith("#")] == project["optional-dependencies"]["fast"]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not here")

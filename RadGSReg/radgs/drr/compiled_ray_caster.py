@@ -1,0 +1,102 @@
+"""The ray caster's compiled form: the same rays and samples as on ``grid_sample``, sums within single precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from radgs.drr.ray_kernels import cut_rays, integrate, integrate_with_derivatives
+from radgs.geometry import FloatArray, ViewGeometry
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+#: A source this many voxels away sees nothing of a volume.
+FARTHEST_VOXELS = 1e7
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledRayCaster:
+    """The kernels of ``ray_kernels``, compiled, for volumes in memory with a border of zeros one voxel wide."""
+
+    cut_rays: Callable[..., int]
+    integrate: Callable[..., None]
+    integrate_with_derivatives: Callable[..., None]
+
+    @classmethod
+    def get(cls) -> CompiledRayCaster | None:
+        """The compiled kernels, or None where PyTorch is to do their work."""
+        compiled = cut_rays.compiled(), integrate.compiled(), integrate_with_derivatives.compiled()
+        cut, lines, derivatives = compiled
+        if cut is None or lines is None or derivatives is None:
+            return None
+        return cls(cut, lines, derivatives)
+
+    def render(
+        self,
+        bordered: Float[Tensor, "D H W C"],
+        world_to_index: FloatArray,
+        step_mm: float,
+        geometry: ViewGeometry,
+    ) -> Float[Tensor, "H W"]:
+        """Line integrals (H, W) of the first channel.
+
+        Args:
+            bordered: The volume with its border, contiguous.
+            world_to_index: (4, 4) from world mm to the indices of the volume without its border.
+            step_mm: Longest distance between samples.
+            geometry: The view, in world.
+        """
+        shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
+        image = np.empty(len(directions), dtype=np.float32)
+        flat, channels = bordered.view(-1).numpy(), bordered.shape[3]
+        self.integrate(flat, channels, shape, directions, to_index, source, spans, samples, image)
+        return torch.from_numpy(image).view(geometry.shape)
+
+    def render_with_jacobian(
+        self,
+        bordered: Float[Tensor, "D H W 4"],
+        world_to_index: FloatArray,
+        step_mm: float,
+        geometry: ViewGeometry,
+        rotation: FloatArray,
+        centre: FloatArray,
+    ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
+        """Line integrals (H, W) and derivative (6, H, W), as ``VolumeRenderer.render_with_jacobian`` says.
+
+        Args:
+            bordered: Value and gradient of the volume, with its border, contiguous.
+            world_to_index: As in ``render``.
+            step_mm: As in ``render``.
+            geometry: As in ``render``.
+            rotation: (3, 3) of the volume's pose.
+            centre: (3,) the twist's fixed point, world mm.
+        """
+        shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
+        images = np.empty((7, len(directions)), dtype=np.float32)
+        flat, turn = bordered.view(-1).numpy(), np.ascontiguousarray(rotation, dtype=np.float64)
+        self.integrate_with_derivatives(flat, shape, directions, to_index, source, spans, samples, turn, centre, images)
+        stack = torch.from_numpy(images).view(7, *geometry.shape)
+        return stack[0], stack[1:]
+
+    def _cut(
+        self, bordered: Tensor, world_to_index: FloatArray, step_mm: float, geometry: ViewGeometry
+    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray, FloatArray, int]:
+        """What both kernels take: shape, world to index, directions, source, where rays enter and leave, samples."""
+        shape = np.array(bordered.shape[:3], dtype=np.int64)
+        to_index = np.ascontiguousarray(world_to_index[:3], dtype=np.float64)
+        to_index[:, 3] += 1.0  # the border
+        directions = np.ascontiguousarray(geometry.pixel_directions, dtype=np.float64)
+        source = np.ascontiguousarray(geometry.source_ras, dtype=np.float64)
+        spans = np.empty((len(directions), 2))
+        if np.abs(to_index[:, :3] @ source + to_index[:, 3]).max() < FARTHEST_VOXELS:
+            samples = self.cut_rays(directions, to_index, source, shape[::-1] - 1.0, step_mm, spans)
+        else:  # or no number at all
+            samples, spans[:] = 1, 0.0
+        return shape, to_index, directions, source, spans, samples
