@@ -13,6 +13,7 @@ from radgs.networks import Accuracy, Networks, load_networks
 from radgs.training.base import anatomy_and_base, check_output
 from radgs.training.generic import train_generic
 from radgs.training.prepare import PreparationProgress, prepare
+from radgs.training.verse_pairs import VerseSettings
 
 
 def prepare_level(
@@ -52,6 +53,8 @@ def train_stage_1(
     *,
     minutes: float,
     spines: int,
+    pairs_per_vertebra: int,
+    verse: VerseSettings | None,
     config: str,
     base: Path | None,
     seed: int,
@@ -60,7 +63,7 @@ def train_stage_1(
     """Trains generic networks; returns what to tell.
 
     Raises:
-        InputFileError: There is no such configuration, or the base cannot be used.
+        InputFileError: There is no such configuration, or the base or VerSe's folder cannot be used.
         OutputError: The model file cannot be used.
     """
     check_output(out, [] if base is None else [base])
@@ -71,6 +74,8 @@ def train_stage_1(
             pairs,
             minutes=minutes,
             spines=spines,
+            pairs_per_vertebra=pairs_per_vertebra,
+            verse=verse,
             config=config,
             base=networks,
             seed=seed,
@@ -113,6 +118,7 @@ def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
     said = [f"Stopped early; {out} holds the best so far." if interrupted else f"Written to {out}."]
     if neighbour := networks.record.get("base", {}).get("level"):
         said.append(f"It went on from the networks of {neighbour}.")
+    said += networks.record.get("verse", {}).get("left_out", [])
     if accuracy is not None:
         said += [_measured(accuracy), *accuracy.diagnoses]
     return "\n".join(said)

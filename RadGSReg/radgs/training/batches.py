@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,8 +14,11 @@ from radgs.networks.recm import ViewBatch
 from radgs.networks.regm.loss import PoseBatch
 from radgs.simulation import Exposure
 from radgs.simulation.exposure import exposed
-from radgs.training.pairs import PairBank
+from radgs.training.pairs import PairBank, StoredPairs
 from radgs.vertebra import PosedVertebra
+
+#: Vertebrae of stored pairs that are in memory together, some 6 MB each; a draw from another one reads its file.
+VERTEBRAE_AT_HAND = 700
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +55,23 @@ class PairSource:
     """Draws batches at random from banks, or takes pairs in their order.
 
     Args:
-        banks: At least one, none of them empty.
+        banks: At least one, none of them empty; of stored ones, those drawn from last are kept in memory.
         voxels: Voxels along the side of the ROI grid.
         exposure: How X-rays vary.
         device: Where the tensors go.
     """
 
     def __init__(
-        self, banks: Sequence[PairBank], voxels: int, exposure: Exposure, device: torch.device | str = "cpu"
+        self,
+        banks: Sequence[PairBank | StoredPairs],
+        voxels: int,
+        exposure: Exposure,
+        device: torch.device | str = "cpu",
     ) -> None:
         self._device, self._exposure, self._voxels = torch.device(device), exposure, voxels
-        self._banks: list[PairBank] = []
-        self._vertebrae: list[PosedVertebra] = []
+        self._banks: list[PairBank | StoredPairs] = []
+        self._held: dict[int, tuple[PairBank, PosedVertebra]] = {}
+        self._read = lru_cache(VERTEBRAE_AT_HAND)(self._loaded)
         self._where: list[tuple[int, int]] = []
         for bank in banks:
             self.add(bank)
@@ -70,12 +79,26 @@ class PairSource:
     def __len__(self) -> int:
         return len(self._where)
 
-    def add(self, bank: PairBank) -> None:
+    def add(self, bank: PairBank | StoredPairs) -> None:
         """More pairs to draw from."""
         number = len(self._banks)
         self._banks.append(bank)
-        self._vertebrae.append(PosedVertebra(bank.excess, self._voxels, self._device))
+        if isinstance(bank, PairBank):
+            self._held[number] = bank, self._posed(bank)
         self._where += [(number, index) for index in range(len(bank))]
+
+    def _at_hand(self, number: int) -> tuple[PairBank, PosedVertebra]:
+        """A bank and its vertebra."""
+        return self._held[number] if number in self._held else self._read(number)
+
+    def _loaded(self, number: int) -> tuple[PairBank, PosedVertebra]:
+        stored = self._banks[number]
+        assert isinstance(stored, StoredPairs)
+        bank = stored.load()
+        return bank, self._posed(bank)
+
+    def _posed(self, bank: PairBank) -> PosedVertebra:
+        return PosedVertebra(bank.excess, self._voxels, self._device)
 
     def draw(self, count: int, rng: np.random.Generator, generator: torch.Generator | None = None) -> TrainingBatch:
         """Pairs at random, exposed anew."""
@@ -84,7 +107,7 @@ class PairSource:
     def take(self, chosen: Sequence[int], generator: torch.Generator | None = None) -> TrainingBatch:
         """The pairs of these numbers; the same generator state gives the same exposures."""
         places = [self._where[number] for number in chosen]
-        picked = [(self._banks[bank], self._vertebrae[bank], index) for bank, index in places]
+        picked = [(*self._at_hand(number), index) for number, index in places]
         images = self._stacked([bank.vertebra[index] for bank, _, index in picked])
         background = self._stacked([bank.background[index] for bank, _, index in picked])
         sources = self._stacked([bank.sources[index] for bank, _, index in picked])
