@@ -70,3 +70,35 @@ def train(
                 device=device.value,
             )
         )
+
+
+@train_app.command()
+def adapt(
+    cases: Annotated[
+        list[Path],
+        typer.Argument(help="A case.json, or a result.json whose accepted poses are known; or the folder of either."),
+    ],
+    base: Annotated[Path, typer.Option(help="The model to go on from.")],
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    poses: Annotated[
+        list[str] | None,
+        typer.Option("--pose", help="L3=FILE, an ITK transform with a known pose, for one case; repeatable."),
+    ] = None,
+    minutes: MinutesOption = 10.0,
+    seed: SeedOption = 0,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Adapt a model to real X-rays (stage 3), with or without poses. Ctrl-C keeps the best so far."""
+    from radgs.cli.console import ending_well
+
+    with ending_well(as_json=False):
+        from radgs.cli.training_session import train_stage_3
+        from radgs.errors import InputFileError
+
+        known: dict[str, Path] = {}
+        for text in poses or []:
+            level, _, file = text.partition("=")
+            if not level or not file:
+                raise InputFileError(f'"{text}" is no pose.', "Write L3=FILE.")
+            known[level] = Path(file)
+        typer.echo(train_stage_3(cases, out, base=base, poses=known, minutes=minutes, seed=seed, device=device.value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,11 +23,24 @@ VERTEBRAE_AT_HAND = 700
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingBatch:
-    """B pairs with everything that is known about them.
+class UnlabelledBatch:
+    """B pairs of which nothing is known but what they show.
 
     Attributes:
         views: What the networks see.
+    """
+
+    views: ViewBatch
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch(UnlabelledBatch):
+    """B pairs with everything that is known about them.
+
+    Attributes:
         images: (B, V, P, P) line integrals of the vertebra alone.
         volumes: (B, N, N, N) true excess on the ROI grid, 1/mm.
         pose: (B, 3, 3) and (B, 3) anatomical frame to ROI, mm.
@@ -34,21 +48,46 @@ class TrainingBatch:
         vertebrae: The CT vertebra of each pair.
     """
 
-    views: ViewBatch
     images: Tensor
     volumes: Tensor
     pose: PoseBatch
     surface: Tensor
     vertebrae: tuple[PosedVertebra, ...]
 
-    def __len__(self) -> int:
-        return len(self.views)
-
     def canonical(self, points: Tensor) -> Tensor:
         """(B, 3, D, H, W) points of the anatomical frame, mm, that lie at ROI points (D, H, W, 3)."""
         rotations, translations = self.pose
         offsets = points[None] - translations[:, None, None, None]
         return torch.einsum("bxyzi,bij->bjxyz", offsets, rotations)
+
+
+class BatchSource(Protocol):
+    """Whatever training draws from."""
+
+    def __len__(self) -> int:
+        """How many pairs there are."""
+
+    def draw(self, count: int, rng: np.random.Generator, generator: torch.Generator | None = None) -> UnlabelledBatch:
+        """Pairs at random, with or without what is known about them."""
+
+
+class MixedSource:
+    """Draws from one of several sources, each a share of the time.
+
+    Args:
+        parts: Shares and sources; shares need not add up to 1.
+    """
+
+    def __init__(self, parts: Sequence[tuple[float, BatchSource]]) -> None:
+        shares = np.array([share for share, _ in parts])
+        self._shares, self._parts = shares / shares.sum(), [part for _, part in parts]
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def draw(self, count: int, rng: np.random.Generator, generator: torch.Generator | None = None) -> UnlabelledBatch:
+        """Pairs of one of the sources."""
+        return self._parts[int(rng.choice(len(self._parts), p=self._shares))].draw(count, rng, generator)
 
 
 class PairSource:
