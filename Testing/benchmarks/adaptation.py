@@ -1,20 +1,23 @@
 """What adaptation to X-rays of a world never trained on gains: networks before and after, on other cases of that world.
 
-    python Testing/benchmarks/adaptation.py OUT [--minutes 5] [--cases 4] [--trials 12] [--world mixture]
+    python Testing/benchmarks/adaptation.py OUT --arm without-poses [--minutes 5] [--cases 3] [--trials 9]
 
-L2 to L4 of a phantom: some cases for an adaptation without poses, the same for one with them, and others that neither
-sees. No refinement: the networks alone are looked at.
+L2 to L4 of a phantom: some cases to adapt to, without their poses or with them, and others that the adaptation does not
+see. No refinement: the networks alone are looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 from radgs.case import RegistrationCase
 from radgs.drr import WATER
@@ -29,7 +32,7 @@ from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LABELS
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.simulation.worlds import world_named
-from radgs.training.adapt import adapt
+from radgs.training.adapt import AdaptationSettings, adapt
 from radgs.training.adaptation_cases import AdaptationCase
 from radgs.training.scoring import NOTHING_SEEN_MM
 from radgs.training.training_vertebra import TrainingVertebra
@@ -79,8 +82,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--cases", type=int, default=4)
-    parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--arm", choices=("without-poses", "with-poses"), required=True)
+    parser.add_argument("--cases", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=9)
+    parser.add_argument("--simulated", type=int, default=8, help="pairs of each vertebra of the cases")
     parser.add_argument("--world", default="mixture")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -101,20 +106,32 @@ def main() -> None:
         (level,) = case.levels
         if level.name not in vertebrae:
             vertebrae[level.name] = TrainingVertebra.of(case.ct, case.labels, level)
-    rows: dict[str, dict] = {"before": looked_at(load_generic(), others, vertebrae)}
-    for name, poses in (("without poses", False), ("with poses", True)):
-        known = [AdaptationCase(f"case {n}", case, dict(case.truth) if poses else {}) for n, case in enumerate(learned)]
-        out = given.out / f"{name.replace(' ', '_')}.radgs.safetensors"
-        made = adapt(known, load_generic(), out, minutes=given.minutes, seed=given.seed, device="cpu")
-        rows[name] = looked_at(made.networks, others, vertebrae) | {
-            "steps": made.networks.record["steps"],
-            "unexplained": [round(made.unexplained_before, 3), round(made.unexplained_after, 3)],
-        }
-        assert made.networks.accuracy is not None
-        rows[name]["held_out_simulated"] = asdict(made.networks.accuracy)
-        (given.out / "adaptation.json").write_text(json.dumps({"options": str(vars(given)), **rows}, indent=2) + "\n")
-        print(name, json.dumps(rows[name], indent=2), flush=True)
-    print(json.dumps(rows["before"]), flush=True)
+    before = looked_at(load_generic(), others, vertebrae)
+    print(json.dumps(before), flush=True)
+    poses = given.arm == "with-poses"
+    known = [AdaptationCase(f"case {n}", case, dict(case.truth) if poses else {}) for n, case in enumerate(learned)]
+    made = adapt(
+        known,
+        load_generic(),
+        given.out / f"{given.arm}.radgs.safetensors",
+        minutes=given.minutes,
+        seed=given.seed,
+        device="cpu",
+        settings=AdaptationSettings(simulated=given.simulated, held_out=max(2, given.simulated // 4)),
+        progress=lambda fraction, message: print(f"{fraction:.2f} {message}", file=sys.stderr, flush=True),
+    )
+    assert made.networks.accuracy is not None
+    report = {
+        "options": {name: str(value) for name, value in vars(given).items() if name != "out"},
+        "before": before,
+        "after": looked_at(made.networks, others, vertebrae),
+        "steps": made.networks.record["history"][-1]["steps"],
+        "kept_after_steps": made.networks.record["steps"],
+        "unexplained": {"before": made.unexplained_before, "after": made.unexplained_after},
+        "held_out_simulated": asdict(made.networks.accuracy),
+    }
+    (given.out / f"{given.arm}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2), flush=True)
 
 
 if __name__ == "__main__":

@@ -107,8 +107,7 @@ def adapt(
         cancelled: Asked before every step; true ends the training with the best so far.
 
     Raises:
-        CaseError: The base was prepared for another CT or vertebra.
-        InputFileError: None of the cases' vertebrae can be learned from.
+        InputFileError: None of the cases' vertebrae can be learned from; a prepared base learns from its own alone.
         OutputError: ``out`` cannot be written, or another process trains it.
         RadgsError: Cancelled before there was anything to keep, or no such device.
     """
@@ -136,7 +135,6 @@ def adapt(
     training = replace(
         settings.training,
         validate_every_seconds=min(settings.training.validate_every_seconds, budget / MIN_VALIDATIONS),
-        validation_pairs=len(held_out),
     )
     with unfinished_work(out, _subject(cases, settings), seed) as work:
         session = TrainingSession(

@@ -79,17 +79,13 @@ def _read(path: Path) -> AdaptationCase:
 def shown_vertebrae(
     cases: Sequence[AdaptationCase], base: Networks, told: list[str]
 ) -> list[tuple[Level, VertebraOnXRays]]:
-    """The vertebrae that can be learned from; why others cannot is added to ``told``.
-
-    Raises:
-        CaseError: The base was prepared for another CT or vertebra.
-    """
+    """The vertebrae that a base can learn from; why others cannot is added to ``told``."""
     shown = []
     for one in cases:
         told += one.told
         for level in one.case.levels:
-            base.check_fits(one.case.ct, level, body_centre(one.case.labels, level.label))
             try:
+                base.check_fits(one.case.ct, level, body_centre(one.case.labels, level.label))
                 shown.append((level, _shown(one, level)))
             except RadgsError as error:
                 told.append(f"{one.name}: {level.name} is not learned from: {error.problem}")

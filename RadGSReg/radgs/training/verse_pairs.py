@@ -11,6 +11,7 @@ import numpy as np
 
 from radgs.case import Level
 from radgs.case.checks import check_ct, check_label
+from radgs.drr import SOFT_TISSUE, hu_from_attenuation
 from radgs.errors import InputFileError, RadgsError
 from radgs.geometry import Volume
 from radgs.io.atomic import write_text
@@ -20,6 +21,7 @@ from radgs.io.verse_folder import SPLITS, VerseScan, find_verse_scans
 from radgs.io.volumes import read_ct, read_labels
 from radgs.training.pairs import PairSettings, make_pairs
 from radgs.training.training_vertebra import TrainingVertebra
+from radgs.vertebra.completion import unknown_voxels
 
 #: Vertebrae of the neck are not what the method is for.
 FIRST_LABEL = 8
@@ -146,8 +148,8 @@ class _ScanPairs:
         except RadgsError as error:
             return _Made([], [f"{scan.name} is left out: {error.problem}"])
         made = _Made([], [])
-        ct = coarsened(ct, _mean)
         coarse = coarsened(mask, _middle)
+        ct = _completed(coarsened(ct, _mean), coarse)
         for label in (int(one) for one in np.unique(mask.array) if one >= FIRST_LABEL):
             if self.cancelled():
                 raise RadgsError("Cancelled while pairs were made.", "The same command goes on from there.")
@@ -201,6 +203,14 @@ def coarsened(volume: Volume, taken: Callable[[np.ndarray], np.ndarray]) -> Volu
     larger = np.diag([*(float(step) for step in steps), 1.0])
     larger[:3, 3] = (np.array(steps) - 1) / 2
     return Volume(taken(blocks.transpose(0, 2, 4, 1, 3, 5)), volume.index_to_ras @ larger)
+
+
+def _completed(ct: Volume, mask: Volume) -> Volume:
+    """The CT with soft tissue where it was never reconstructed, as registration has it."""
+    unknown, _ = unknown_voxels(ct, mask)
+    if not unknown.any():
+        return ct
+    return Volume(np.where(unknown, hu_from_attenuation(SOFT_TISSUE), ct.array).astype(np.float32), ct.index_to_ras)
 
 
 def _mean(blocks: np.ndarray) -> np.ndarray:

@@ -74,7 +74,7 @@ def test_pairs_without_a_pose_pay_for_re_projection_alone(pairs: PairBank) -> No
         np.random.default_rng(0),
     )
     assert set(terms) == {"reprojection"}
-    assert 0.0 < float(terms["reprojection"]) < 2.0
+    assert 0.0 < terms["reprojection"].item() < 2.0
     terms["reprojection"].backward()
     assert all(weight.grad is None for weight in networks.regm.parameters())
     pulled = [float(weight.grad.abs().sum()) for weight in networks.recm.parameters() if weight.grad is not None]

@@ -105,6 +105,19 @@ def test_a_vertebra_cut_off_is_left_out(phantom_spine: PhantomSpine, tmp_path: P
     assert "border" in made.left_out[0]
 
 
+def test_what_was_never_reconstructed_is_soft_tissue(phantom_spine: PhantomSpine, tmp_path: Path) -> None:
+    """A CT of a round field, unknown outside it: pairs are finite, and no edge of the field is the patient's."""
+    ct = phantom_spine.ct
+    centre = body_centre(phantom_spine.labels, L3)
+    k, j, i = np.indices(ct.array.shape)
+    away = np.linalg.norm((ct.to_ras(np.stack([i, j, k], axis=-1)) - centre)[..., :2], axis=-1)
+    round_field = Volume(np.where(away < 75.0, ct.array, np.nan).astype(np.float32), ct.index_to_ras)
+    write_scan(tmp_path / "data", "sub-verse502", round_field, only(phantom_spine.labels, [L3]), {L3: centre})
+    (path,) = make_verse_pairs(tmp_path / "pairs", VerseSettings(tmp_path / "data", pairs_per_vertebra=2)).files
+    bank = PairBank.load(path)  # refuses what is not finite
+    assert bank.background.min() > 0.5  # tissue wherever the crop looks
+
+
 def test_fine_voxels_are_taken_together_where_they_are() -> None:
     array = np.zeros((8, 6, 9), np.float32)
     array[2:4, 2:4, 3:6] = 12.0
