@@ -24,6 +24,7 @@ from radgs.evaluation.benchmark import (
 )
 from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
+from radgs.evaluation.reliability import reliability_section
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
 from radgs.evaluation.tables import table
 from radgs.evaluation.trials import Trial
@@ -40,7 +41,7 @@ CAVEAT = (
 
 
 def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: SimulationSettings | None = None) -> Path:
-    """Writes report.md, benchmark.json and three plots.
+    """Writes report.md, benchmark.json and plots.
 
     Args:
         trials: At least one.
@@ -63,6 +64,7 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         _stages(trials),
         _reconstructions(trials),
         _verdicts(trials),
+        reliability_section(trials),
         _times(trials),
         _failures(trials),
         "\n".join(f"![{plot.stem.replace('_', ' ')}]({plot.name})" for plot in plots),

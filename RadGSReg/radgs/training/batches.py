@@ -152,7 +152,7 @@ class PairSource:
         sources = self._stacked([bank.sources[index] for bank, _, index in picked])
         poses = self._stacked([bank.frame_to_roi[index] for bank, _, index in picked])
         rotations, translations = poses[:, :3, :3].contiguous(), poses[:, :3, 3].contiguous()
-        xrays, valid = exposed(images + background, self._exposure, generator)
+        xrays, valid = exposed(images, background, self._exposure, generator)
         vertebrae = tuple(vertebra for _, vertebra, _ in picked)
         volumes = [v.at(r, t) for v, r, t in zip(vertebrae, rotations, translations, strict=True)]
         return TrainingBatch(

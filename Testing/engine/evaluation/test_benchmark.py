@@ -130,7 +130,7 @@ def test_the_report_lists_every_failure_and_marks_the_silent_one(trials: list[Tr
 
 def test_the_report_names_plots_that_are_there_and_strict_json(trials: list[Trial], tmp_path: Path) -> None:
     text = write_report(trials, tmp_path, "A title").read_text(encoding="utf-8")
-    plots = ["cumulative_error.png", "error_vs_start.png", "stages.png"]
+    plots = ["cumulative_error.png", "error_vs_start.png", "stages.png", "predicted_error.png"]
     assert all(f"]({name})" in text for name in plots)
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in plots)
 
