@@ -39,6 +39,14 @@ def train(
     most_pairs: Annotated[
         int, typer.Option(min=2, max=MAX_PAIRS, help="Pairs of all CTs, at most.", rich_help_panel=VERSE)
     ] = 32_000,
+    all_splits: Annotated[
+        bool,
+        typer.Option(
+            "--all-splits",
+            help="Every twelfth patient is held out, whatever the publishers' splits.",
+            rich_help_panel=VERSE,
+        ),
+    ] = False,
     pairs_per_vertebra: Annotated[int, typer.Option(min=2, max=MAX_PER_VERTEBRA, help="Pairs of each vertebra.")] = 10,
     config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
     base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
@@ -63,7 +71,7 @@ def train(
                 minutes=minutes,
                 spines=spines,
                 pairs_per_vertebra=pairs_per_vertebra,
-                verse=None if verse is None else VerseSettings(verse, cts, most_pairs, pairs_per_vertebra),
+                verse=None if verse is None else VerseSettings(verse, cts, most_pairs, pairs_per_vertebra, all_splits),
                 config=config,
                 base=base,
                 seed=seed,

@@ -42,12 +42,14 @@ class VerseSettings:
         cts: CTs, at most.
         pairs: Pairs of all CTs, at most.
         pairs_per_vertebra: Pairs of each vertebra.
+        all_splits: The publishers' splits are not kept: all patients are alike.
     """
 
     folder: Path
     cts: int = 253
     pairs: int = 32_000
     pairs_per_vertebra: int = 10
+    all_splits: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class VersePairs:
     Attributes:
         files: A file of pairs per vertebra.
         cts: How many CTs they come from.
-        held_out: Patients whom the publishers keep for validation; none where the folders name no splits.
+        held_out: Patients whom the publishers keep for validation; none where the folders name no splits, or where the
+            splits are not kept.
         left_out: What was left out and why, a sentence each.
     """
 
@@ -76,7 +79,7 @@ def make_verse_pairs(
 ) -> VersePairs:
     """Writes ``<scan>_<level>_<pairs>.npz`` for every thoracic and lumbar vertebra; what exists is kept.
 
-    Scans of the publishers' test patients are never touched.
+    Scans of the publishers' test patients are not touched, unless their splits are not kept.
 
     Args:
         folder: Where; made if need be.
@@ -92,7 +95,7 @@ def make_verse_pairs(
     """
     found = find_verse_scans(settings.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    scans = [scan for scan in found.scans if scan.split != TEST]
+    scans = [scan for scan in found.scans if settings.all_splits or scan.split != TEST]
     left_out = list(found.left_out)
     if len(scans) < len(found.scans):
         left_out.append(f"{len(found.scans) - len(scans)} CTs are left out: their patients are the publishers' test.")
@@ -108,7 +111,7 @@ def make_verse_pairs(
         left_out += made.left_out
         files += made.files[:room]
         taken += bool(made.files)
-        if made.files and scan.split == VALIDATION:
+        if made.files and scan.split == VALIDATION and not settings.all_splits:
             held_out.add(scan.patient)
     return VersePairs(tuple(files), taken, frozenset(held_out), tuple(left_out))
 
@@ -134,19 +137,24 @@ class _ScanPairs:
         known = _read_note(note)
         if known is not None:
             return known
-        made = self._made()
+        try:
+            made = self._made()
+        except InputFileError as error:  # not noted: the file may be whole the next time
+            return _Made([], [f"{self.scan.name} is left out: {error.problem}"])
         names = [path.name for path in made.files]
         write_text(note, json_text({"schema": NOTE_SCHEMA, "files": names, "left_out": made.left_out}))
         return made
 
     def _made(self) -> _Made:
+        """Pairs of every vertebra that can be used.
+
+        Raises:
+            InputFileError: A file of the scan cannot be read, or is not what it should be.
+        """
         scan = self.scan
-        try:
-            ct, mask = read_ct(scan.ct), read_labels(scan.mask)
-            centroids = read_centroids(scan.centroids, mask)
-            check_ct(ct)
-        except RadgsError as error:
-            return _Made([], [f"{scan.name} is left out: {error.problem}"])
+        ct, mask = read_ct(scan.ct), read_labels(scan.mask)
+        centroids = read_centroids(scan.centroids, mask)
+        check_ct(ct)
         made = _Made([], [])
         coarse = coarsened(mask, _middle)
         ct = _completed(coarsened(ct, _mean), coarse)

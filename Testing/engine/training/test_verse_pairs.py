@@ -92,6 +92,42 @@ def test_what_is_damaged_is_made_again_or_left_out(verse: Path, tmp_path: Path) 
         train_generic(tmp_path / "a.radgs.safetensors", pairs, minutes=0.1, verse=VerseSettings(verse))
 
 
+def noted(folder: Path, pairs: Path, split: str, patient: str, levels: Sequence[str]) -> None:
+    """A scan whose pairs an earlier run made."""
+    raw, derived = folder / split / "rawdata" / patient, folder / split / "derivatives" / patient
+    for path in (raw, derived, pairs):
+        path.mkdir(parents=True, exist_ok=True)
+    for path in (raw / f"{patient}_ct.nii.gz", derived / f"{patient}_seg-vert_msk.nii.gz"):
+        path.touch()
+    (derived / f"{patient}_seg-subreg_ctd.json").touch()
+    files = [f"{patient}_{level}_10.npz" for level in levels]
+    for name in files:
+        (pairs / name).touch()
+    (pairs / f"{patient}_10.json").write_text(
+        json.dumps({"schema": "radgs.verse-pairs/1", "files": files, "left_out": [f"{patient}: nothing."]})
+    )
+
+
+def test_patients_stay_in_their_split_and_bounds_are_kept(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    noted(tmp_path, pairs, "training", "sub-verse001", ["L1", "L2"])
+    noted(tmp_path, pairs, "training", "sub-verse002", ["T9"])
+    noted(tmp_path, pairs, "validation", "sub-verse003", ["L3", "L4"])
+    noted(tmp_path, pairs, "test", "sub-verse004", ["L5"])
+
+    def taken(**settings: int) -> tuple[list[str], set[str], int]:
+        made = make_verse_pairs(pairs, VerseSettings(tmp_path, **settings))  # type: ignore[arg-type]
+        return [path.name.split("_")[0][-3:] for path in made.files], set(made.held_out), len(made.left_out)
+
+    assert taken() == (["001", "001", "002", "003", "003"], {"sub-verse003"}, 4)
+    assert taken(all_splits=True) == (["001", "001", "002", "003", "003", "004"], set(), 4)
+    assert taken(cts=2) == (["001", "001", "002"], set(), 3)
+    assert taken(pairs=45) == (["001", "001", "002", "003"], {"sub-verse003"}, 4)
+    assert taken(pairs=20)[0] == ["001", "001"]
+    (pairs / "sub-verse002_T9_10.npz").unlink()
+    assert taken()[0] == ["001", "001", "003", "003"]  # its files are empty, so that it cannot be made again
+
+
 def test_a_vertebra_cut_off_is_left_out(phantom_spine: PhantomSpine, tmp_path: Path) -> None:
     centre = body_centre(phantom_spine.labels, L3)
     middle = int(phantom_spine.ct.to_index(centre)[2])
