@@ -76,7 +76,7 @@ class Format(StrEnum):
 MAX_MINUTES, MAX_TRIALS, MAX_STEPS, MAX_SEED = 10080, 10_000, 1_000_000, 2**32 - 1
 
 
-def _number(value: float) -> float:
+def not_nan(value: float) -> float:
     """Refuses what passes every bound because it is no number."""
     if math.isnan(value):
         raise typer.BadParameter("nan is not a number.")
@@ -137,7 +137,7 @@ def prepare(
     level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
     out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
     minutes: Annotated[
-        float, typer.Option(min=0.1, max=MAX_MINUTES, callback=_number, help="Time budget, all in all.")
+        float, typer.Option(min=0.1, max=MAX_MINUTES, callback=not_nan, help="Time budget, all in all.")
     ] = 20.0,
     base: Annotated[
         Path | None,
@@ -156,42 +156,6 @@ def prepare(
         from radgs.cli.training_session import prepare_level
 
         typer.echo(prepare_level(case, level, out, minutes=minutes, base=base, seed=seed, device=device.value))
-
-
-@app.command()
-def train(
-    out: Annotated[Path, typer.Option(help="The model file to write.")],
-    pairs: Annotated[Path, typer.Option(help="Folder for simulated pairs; what is there is used again.")],
-    minutes: Annotated[
-        float,
-        typer.Option(
-            min=0.1, max=MAX_MINUTES, callback=_number, help="Time budget of the training; pairs come on top."
-        ),
-    ] = 60.0,
-    spines: Annotated[int, typer.Option(min=2, max=MAX_TRIALS, help="How many synthetic patients.")] = 40,
-    config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
-    base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of weights, draws and exposures.")] = 0,
-    device: DeviceOption = Device.auto,
-) -> None:
-    """Train generic networks on synthetic spines (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
-    from radgs.cli.console import ending_well
-
-    with ending_well(as_json=False):
-        from radgs.cli.training_session import train_stage_1
-
-        typer.echo(
-            train_stage_1(
-                out,
-                pairs,
-                minutes=minutes,
-                spines=spines,
-                config=config,
-                base=base,
-                seed=seed,
-                device=device.value,
-            )
-        )
 
 
 @app.command()
@@ -231,7 +195,7 @@ def export(
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, max=86400, callback=_number, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink"
+            min=0.1, max=86400, callback=not_nan, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink"
         ),
     ] = 10.0,
 ) -> None:
