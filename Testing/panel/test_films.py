@@ -134,6 +134,7 @@ def test_cells_alternate_over_the_film_as_in_the_panels_picture(films: Any) -> N
         middles = np.stack([columns.ravel() + 0.5, rows.ravel() + 0.5], axis=-1) * PIXELS / cells - 0.5
         expected = np.where((rows + columns).ravel() % 2 == 0, DRR, XRAY)
         np.testing.assert_allclose(at(seen, in_view(films, middles)), expected, atol=1)
+        assert set(np.unique(seen[60:-60, 60:-60])) == {XRAY, DRR}  # nothing dark along the cells
         # And their borders lie where the geometry has them, to a pixel of the film.
         side = PIXELS / cells
         for away, shares in ((-1.6, (DRR, XRAY)), (1.6, (XRAY, DRR))):

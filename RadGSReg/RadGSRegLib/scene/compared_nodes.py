@@ -17,10 +17,10 @@ from RadGSRegLib.scene.film_nodes import lay_on_film, on_film
 from RadGSRegLib.scene.node_contract import COMPARED_ROLE, LEVEL_ATTRIBUTE
 from RadGSRegLib.scene.placement import ijk_to_own_ras
 
-#: So far below every line integral that a pixel between a hidden one and one that is seen is hidden, too.
+#: So far below every line integral that whatever lies between a hidden pixel and one that is seen is hidden, too.
 HIDDEN = -1e6
 #: Edges weaker than this, of 255, are not drawn; their colour is mixed by the layer's opacity alone.
-WEAKEST = 90
+WEAKEST = 50
 #: Greys of a difference, 0 being what the X-ray does not show.
 DIFFERENCE_GREYS = (1.0, 255.0)
 
@@ -33,10 +33,10 @@ def put_part_of_drr(xray: Any, seen: NDArray[np.bool_]) -> Any:
         seen: (H, W) where the DRR is shown, in the DRR's pixels.
     """
     drr = drr_of(xray)
-    pixels = np.where(seen, slicer.util.arrayFromVolume(drr)[0], np.float32(HIDDEN))
-    volume = _put(xray, "vtkMRMLScalarVolumeNode", pixels)
+    whole = slicer.util.arrayFromVolume(drr)[0]
+    volume = _put(xray, "vtkMRMLScalarVolumeNode", np.where(seen, whole, np.float32(HIDDEN)))
     shown, own = volume.GetDisplayNode(), drr.GetDisplayNode()
-    _show(volume, (own.GetWindowLevelMin(), own.GetWindowLevelMax()), HIDDEN / 2)
+    _show(volume, (own.GetWindowLevelMin(), own.GetWindowLevelMax()), float(whole.min()) - 1.0)
     shown.SetAndObserveColorNodeID(own.GetColorNodeID())
     return volume
 
@@ -61,6 +61,7 @@ def put_edges(xray: Any, strength: NDArray[np.uint8], colour: str) -> Any:
     pixels = np.where((strength >= WEAKEST)[..., None], full, 0.0).astype(np.uint8)
     volume = _put(xray, "vtkMRMLVectorVolumeNode", pixels)
     _show(volume, (0.0, 255.0), float(full.mean()) / 2)
+    volume.GetDisplayNode().SetInterpolate(False)  # lines are a pixel wide
     return volume
 
 

@@ -44,6 +44,7 @@ def put_contour(xray: Any, level: str, lines: Sequence[tuple[FloatArray, str]]) 
         lay_on_film(xray, CONTOUR_ROLE, model)
     model.SetName(f"{level} contour on {xray_nodes.view_name(xray)}")
     model.SetAndObservePolyData(_ribbons(geometry, lines))
+    model.GetDisplayNode().SetScalarRange(0.0, 255.0)  # not used, but an empty one, which it has now, is complained of
     return model
 
 
@@ -55,7 +56,6 @@ def _show(display: Any) -> None:
     display.SetActiveScalarName(COLOURS)
     display.SetScalarVisibility(True)
     display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseDirectMapping)
-    display.SetScalarRange(0.0, 255.0)  # an empty one is complained of, though it is not used
 
 
 def _ribbons(geometry: ViewGeometry, lines: Sequence[tuple[FloatArray, str]]) -> Any:

@@ -23,7 +23,7 @@ def put_drr(xray: Any, level: str, path: Path, binned: int) -> Any:
     Args:
         xray: The X-ray volume.
         level: The level whose pose it was made at.
-        path: A .npy of line integrals (H / binned, W / binned).
+        path: A .npy of the DRR (H / binned, W / binned).
         binned: Pixels of the X-ray, side by side, in one of the DRR.
     """
     pixels = np.load(path, allow_pickle=False).astype(np.float32)
@@ -43,6 +43,7 @@ def put_drr(xray: Any, level: str, path: Path, binned: int) -> Any:
         volume.SetName(name)
     parent = xray.GetParentTransformNode()
     volume.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
+    xray_nodes.show_the_middle(volume, pixels)
     volume.SetAttribute(LEVEL_ATTRIBUTE, level)
     return volume
 

@@ -23,7 +23,7 @@ from radgs.overlay.agreement import local_agreement
 from radgs.overlay.arrays import FloatImage, Pictured, crop_view, drr, for_display, in_view
 from radgs.overlay.comparisons import difference_picture, edge_picture, unmeasured_picture
 from radgs.overlay.contours import Contours, projected_lines
-from radgs.overlay.films import binned_film, film_comparisons, film_of
+from radgs.overlay.films import binned_film, film_comparisons, film_of, like_film
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra import SeparatedCT
 from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
@@ -99,7 +99,7 @@ def save_pictures(
     * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
     * ``ct_to_world``, the pose itself;
     * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
-    * ``whole``, .npy, line integrals over all of the X-ray, ``binned`` pixels by pixels into one;
+    * ``whole``, .npy, the DRR over all of the X-ray, ``binned`` pixels by pixels into one, as ``films.like_film`` has it;
     * ``whole_edges`` and ``whole_difference``, .npy, in the same pixels, as ``films.film_comparisons`` has them.
 
     Args:
@@ -166,7 +166,7 @@ def _save_view(
     }
     for name, pose in poses.items():
         whole = drr(anatomy, pose, whole_geometry)
-        over_film = {"whole": whole} | {
+        over_film = {"whole": like_film(film, whole)} | {
             f"whole_{kind}": image for kind, image in film_comparisons(film, whole, anatomy, pose).items()
         }
         image, lines = drr(anatomy, pose, crop.geometry), projected_lines(contours, pose, crop.geometry)

@@ -152,6 +152,9 @@ def test_what_is_seen_on_the_films_is_where_the_nodes_are(
     ct = the_panel.logic.getParameterNode().ct
     vertebra, screw = to_world(ct, surface), to_world(ct, surface.mean(axis=0) + SCREW)
     np.testing.assert_allclose(vertebra, pose.apply(surface), atol=1e-6)  # the CT stands where the result says
+    for node in the_panel.logic.inputs().xrays:  # bone is as white as a screw
+        node.GetDisplayNode().AutoWindowLevelOff()
+        node.GetDisplayNode().SetWindowLevelMinMax(1e8, 2e8)
     for tag, xray in zip(("Red", "Yellow"), demo.views, strict=True):
         film = xray.geometry
         expected = film.project(vertebra)
