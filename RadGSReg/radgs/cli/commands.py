@@ -252,7 +252,7 @@ def report(
 
 @app.command()
 def benchmark(
-    out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md, report.html, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise.")] = 0,
     trials: Annotated[
