@@ -23,9 +23,12 @@ from radgs.refine.solver import TWIST_SCALE, scaled_twist
 from radgs.threads import map_concurrently, one_thread
 
 #: A step is tried so many times, each shorter than the one before.
-ATTEMPTS = 4
-#: A resolution ends with a step shorter than this share of its scale.
-CONVERGED_SHARE = 0.025
+ATTEMPTS = 5
+#: Damping, of the normal matrix's diagonal. A view and all that it shows can move together almost unseen: what would be
+#: little damping of one pose alone keeps such a motion from ever arriving.
+FIRST_DAMPING, LEAST_DAMPING = 1e-4, 1e-9
+#: A resolution ends when a step promises to lower the cost (in squares of standard deviations) by no more than this.
+SETTLED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +126,7 @@ class _Descent:
         self._size = int(ends[-1]) + STEP_NUMBERS
 
     def run(self) -> JointEstimate:
-        state, damping = self._state, 1e-2
+        state, damping = self._state, FIRST_DAMPING
         images = self._linearised(state)
         for _ in range(self._resolution.iterations):
             weights = [
@@ -140,10 +143,10 @@ class _Descent:
                 trial = self._linearised(candidate)
                 if self._cost(trial, weights, noises) + self._by_priors(candidate)[2] < cost:
                     state, images, improved = candidate, trial, True
-                    damping = max(damping / 4, 1e-4)
+                    damping = max(damping / 10, LEAST_DAMPING)
                     break
-                damping *= 6
-            if not improved or np.abs(step).max() < CONVERGED_SHARE * self._resolution.sigma_mm:
+                damping *= 10
+            if not improved or float(step @ gradient) < SETTLED:
                 break
         return self._summary(state, images)
 

@@ -46,6 +46,8 @@ TOGETHER = RelativePrior(float(np.radians(0.2)), 0.1)
 LOOSELY = RelativePrior(float(np.radians(5.0)), 4.0)
 #: So rarely does a view that stands where it is believed to look as if it did not.
 UNLIKELY = 0.01
+#: So many times the steps that a single pose needs, at most.
+MORE_STEPS = 2
 #: So many of several beginnings are followed.
 FOLLOWED = 2
 
@@ -53,7 +55,8 @@ Stage = tuple[tuple[Resolution, int], ...]
 
 
 def _stage(resolutions: Sequence[Resolution], pixels: int) -> Stage:
-    return tuple((resolution, pixels) for resolution in resolutions)
+    """Resolutions of a single pose's refinement, with more steps: what moves together settles later."""
+    return tuple((replace(one, iterations=MORE_STEPS * one.iterations), pixels) for one in resolutions)
 
 
 LOOKING = _stage(AS_GIVEN, COARSEST_PIXELS)
