@@ -37,7 +37,7 @@ from radgs.calibration import calibrate_from_patient
 from radgs.calibration.view_moves import numbers_between
 from radgs.case import Level
 from radgs.evaluation.trials import append_line
-from radgs.geometry import FloatArray, ViewGeometry, XRayView
+from radgs.geometry import FloatArray, ViewGeometry, XRayView, mean_distance
 from radgs.geometry.sigma import USUAL_SIGMA
 from radgs.phantom import make_spine
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
@@ -92,8 +92,7 @@ def run_trial(
         for poses in (solved.ct_to_world, case.truth)
     ]
     poses_off = [
-        float(np.linalg.norm(solved.ct_to_world[one.level.name].apply(one.surface) - posed[one.level.name], axis=1).mean())
-        for one in vertebrae
+        mean_distance(one.surface, solved.ct_to_world[one.level.name], case.truth[one.level.name]) for one in vertebrae
     ]
     error = numbers_between(true, found)
     covariance = solved.found.sigma.as_covariance
@@ -123,20 +122,22 @@ def _believed(view: XRayView, kind: str, rng: np.random.Generator) -> ViewGeomet
 def report(trials: Sequence[dict[str, Any]]) -> str:
     """A table: one row for each subject and kind."""
     lines = [
-        "| subject | geometry | n | before, mm | after, mm: median, largest | <= 0.5 mm | vertebra to vertebra, mm: largest "
-        "| poses (mTRE), mm: median, largest | called beyond its sigma |",
+        "| subject | geometry | n | before, mm | after, mm: median, largest | <= 0.5 mm "
+        "| vertebra to vertebra, mm: largest | poses (mTRE), mm: median, largest | called beyond its sigma |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, kind in dict.fromkeys((trial["subject"], trial["kind"]) for trial in trials):
         mine = [trial for trial in trials if (trial["subject"], trial["kind"]) == (name, kind)]
-        before, after, poses = (np.array([trial[key] for trial in mine]) for key in ("before_mm", "after_mm", "mtre_mm"))
+        before, after, poses = (
+            np.array([trial[key] for trial in mine]) for key in ("before_mm", "after_mm", "mtre_mm")
+        )
         worst = after.max(axis=1)
         lengths = np.abs([trial["length_mm"] for trial in mine])
         beyond = sum(trial["beyond_sigma"] for trial in mine)
         lines.append(
             f"| {name} | {kind} | {len(mine)} | {np.median(before.max(axis=1)):.1f} | {np.median(worst):.2f}, "
-            f"{worst.max():.2f} | {int((worst <= 0.5).sum())} of {len(mine)} | {lengths.max():.2f} | {np.median(poses):.2f}, "
-            f"{poses.max():.2f} | {beyond} of {len(mine)} |"
+            f"{worst.max():.2f} | {int((worst <= 0.5).sum())} of {len(mine)} | {lengths.max():.2f} "
+            f"| {np.median(poses):.2f}, {poses.max():.2f} | {beyond} of {len(mine)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -148,7 +149,7 @@ def main() -> int:
     parser.add_argument("--phantom", action="store_true", help="the demo's phantom instead of the real CT")
     parser.add_argument("--trials", type=int, default=10, help="of each kind (default 10)")
     parser.add_argument("--kinds", nargs="+", default=[NOMINAL, RIGHT], choices=KINDS)
-    parser.add_argument("--seed", type=int, default=0, help="chooses poses, views, clicks, noise and errors (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of poses, views, clicks, noise and errors (default 0)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     log = arguments.out / "trials.jsonl"

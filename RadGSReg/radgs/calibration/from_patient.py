@@ -64,7 +64,8 @@ def calibrate_from_patient(
     problem = PatientProblem(views, vertebrae, moving, starts)
     prior = problem.nominal_prior
     progress(0.0, "aligning the CT as it was scanned, the view free")
-    begins = [problem.whole(prior), *problem.given()]
+    aligned = problem.whole(prior)
+    begins = [aligned] if problem.sure(aligned) else [aligned, *problem.given()]
     progress(0.4, "refining all vertebrae and the view together")
     ends = [problem.apart(prior, begin) for begin in begins]
     solved, seen = problem.finest(prior, max(ends, key=lambda end: end.support))

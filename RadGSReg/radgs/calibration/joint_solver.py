@@ -22,6 +22,8 @@ from radgs.refine import RelativePrior, Resolution
 from radgs.refine.solver import TWIST_SCALE, scaled_twist
 from radgs.threads import map_concurrently, one_thread
 
+#: Crops of neighbouring vertebrae overlap: so many times most pixels are looked at, which tells no more for it.
+SEEN_TWICE = 2.0
 #: A step is tried so many times, each shorter than the one before.
 ATTEMPTS = 5
 #: Damping, of the normal matrix's diagonal. A view and all that it shows can move together almost unseen: what would be
@@ -158,12 +160,13 @@ class _Descent:
     def _by_images(self, images: Sequence, weights: Sequence) -> tuple[NDArray, NDArray, list[float]]:
         """Normal matrix and gradient in units of the images' noise, and the noise of each body."""
         normal, gradient, noises = np.zeros((self._size, self._size)), np.zeros(self._size), []
+        shared = SEEN_TWICE if len(self._watched) > 1 else 1.0
         for body, place, image, weight in zip(self._watched, self._places, images, weights, strict=True):
             system = body.match.normal_equations(image, weight)
-            at = np.r_[place, self._view_place]
-            normal[np.ix_(at, at)] += system.normal / system.noise
-            gradient[at] += system.gradient / system.noise
-            noises.append(system.noise)
+            at, noise = np.r_[place, self._view_place], system.noise * shared
+            normal[np.ix_(at, at)] += system.normal / noise
+            gradient[at] += system.gradient / noise
+            noises.append(noise)
         return normal, gradient, noises
 
     def _cost(self, images: Sequence, weights: Sequence, noises: Sequence[float]) -> float:

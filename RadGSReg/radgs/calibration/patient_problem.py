@@ -37,7 +37,7 @@ from radgs.refine.resolutions import (
     WHOLE_COARSE,
     WHOLE_COARSEST,
 )
-from radgs.refine.whole_ct import POOR_START, RESTART_TURN_RAD, intensity_tells_more
+from radgs.refine.whole_ct import POOR_START, RESTART_TURN_RAD, SURE, intensity_tells_more
 from radgs.vertebra import VertebraAnatomy
 
 #: Between the vertebrae of the CT as it was scanned, which moves as one.
@@ -46,6 +46,8 @@ TOGETHER = RelativePrior(float(np.radians(0.2)), 0.1)
 LOOSELY = RelativePrior(float(np.radians(5.0)), 4.0)
 #: So rarely does a view that stands where it is believed to look as if it did not.
 UNLIKELY = 0.01
+#: Weight of what is around the vertebrae.
+AROUND = 0.5
 #: So many times the steps that a single pose needs, at most.
 MORE_STEPS = 2
 #: So many of several beginnings are followed.
@@ -55,8 +57,12 @@ Stage = tuple[tuple[Resolution, int], ...]
 
 
 def _stage(resolutions: Sequence[Resolution], pixels: int) -> Stage:
-    """Resolutions of a single pose's refinement, with more steps: what moves together settles later."""
-    return tuple((replace(one, iterations=MORE_STEPS * one.iterations), pixels) for one in resolutions)
+    """Resolutions of a single pose's refinement, with more steps, for what moves together settles later.
+
+    All that is seen tells of the view, not the vertebra alone.
+    """
+    more = (replace(one, iterations=MORE_STEPS * one.iterations) for one in resolutions)
+    return tuple((replace(one, surround_weight=max(one.surround_weight, AROUND)), pixels) for one in more)
 
 
 LOOKING = _stage(AS_GIVEN, COARSEST_PIXELS)
@@ -120,10 +126,13 @@ class PatientProblem:
         def best(poses: Sequence[RigidTransform], search: Stage) -> list[JointEstimate]:
             searched = [solve(setting, self._begin([(pose,)] * len(self.vertebrae)), search) for pose in poses]
             searched.sort(key=lambda end: -end.support)
-            return [solve(setting, end, ALIGNING) for end in searched[:FOLLOWED]]
+            followed: list[JointEstimate] = []
+            while searched[len(followed) : FOLLOWED] and not any(_good(end) for end in followed):
+                followed.append(solve(setting, searched[len(followed)], ALIGNING))
+            return followed
 
         ends = best(self._poses, LOOKING)
-        if max(end.correlation.min() for end in ends) < POOR_START:
+        if not any(_good(end) for end in ends):
             turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
             ends += best([self._poses[0].rotated_about(self._pivot, turn) for turn in turns], SEARCHING)
         found = max(ends, key=lambda end: end.support)
@@ -133,6 +142,10 @@ class PatientProblem:
                 (poses[0],) * len(parts_apart(one)) for poses, one in zip(found.poses, self.vertebrae, strict=True)
             ),
         )
+
+    def sure(self, aligned: JointEstimate) -> bool:
+        """Whether the CT as it was scanned is where to go on from, and no other beginning need be heard."""
+        return bool(aligned.correlation.mean(axis=0).min() >= SURE)
 
     def given(self) -> list[JointEstimate]:
         """The first starts themselves, where they have every level: a registration may have found them."""
@@ -153,7 +166,7 @@ class PatientProblem:
         seen = Observability.of(free.information, prior)
         if not seen.held.size:
             return free, seen
-        return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING), seen
+        return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING[-1:]), seen
 
     def contradicts(self, solved: JointEstimate, seen: Observability, believed: NDArray[np.float64]) -> bool:
         """Whether the view stands elsewhere than its believed uncertainty (9, 9) explains."""
@@ -198,6 +211,11 @@ class PatientProblem:
         views = [*self.views[: self.moving], moved, *self.views[self.moving + 1 :]]
         hazy = intensity_tells_more(views, self.vertebrae[middle], Estimate([begin.poses[middle][0]]))
         return [Body(one.centre, parts_of(one), None, one.doubt_part, hazy, one.device) for one in self.vertebrae]
+
+
+def _good(end: JointEstimate) -> bool:
+    """Whether the CT as it was scanned explains every view."""
+    return bool(end.correlation.mean(axis=0).min() >= POOR_START)
 
 
 def _distinct(poses: Sequence[RigidTransform], pivot: FloatArray) -> list[RigidTransform]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from radgs.calibration.joint_view import STEP_NUMBERS, MovingView, shaped, through
 from radgs.calibration.observability import Observability, names_of
 from radgs.calibration.view_moves import (

@@ -51,4 +51,4 @@ def test_the_second_xray_takes_the_geometry_that_was_found_and_says_so(
     np.testing.assert_allclose(found[0].source_ras, given[0].source_ras, atol=1e-9)
     assert 0.0 < np.linalg.norm(found[1].source_ras - given[1].source_ras) < 5.0
     assert geometry_origin(parameters.xray2) == "self-calibrated from the patient"
-    assert "self-calibrated" in ui.geometryLabel2.text
+    assert "self-calibrated" in ui.geometry2Label.text
