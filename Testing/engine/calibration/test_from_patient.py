@@ -11,7 +11,6 @@ import pytest
 from radgs.calibration import calibrate_from_patient
 from radgs.calibration.joint_body import Body
 from radgs.calibration.joint_solver import JointEstimate, Setting, solve
-from radgs.calibration.observability import Observability
 from radgs.calibration.view_moves import NOMINAL_SIZES, move_directions, prior_covariance
 from radgs.case import Level, RegistrationCase
 from radgs.drr import VolumeRenderer
@@ -85,8 +84,6 @@ def test_three_vertebrae_tell_where_the_second_view_stands(
         for pose in ([poses[0] for poses in found.poses], [seen.truth[name] for name in LEVELS])
     ]
     assert abs(distances[0] - distances[1]) < 0.5
-    # The images do not tell the detector's slant or its distance from the source.
-    assert 1 <= Observability.of(found.information, prior).held.shape[1] <= 4
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ import pytest
 
 @pytest.fixture
 def a_filled_panel(a_panel: Any, user: Any) -> Any:
-    """The demo case, its level confirmed."""
+    """The demo case, its level confirmed, Advanced unfolded."""
     user.press(a_panel.ui.demoButton)
     user.press(a_panel.ui.confirmLevelsCheckBox)
+    a_panel.ui.advancedCollapsibleButton.collapsed = False
     return a_panel
 
 
