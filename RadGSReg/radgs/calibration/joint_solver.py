@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from radgs.calibration.joint_body import Body, WatchedBody
-from radgs.calibration.joint_view import STEP_NUMBERS, MovingView
+from radgs.calibration.joint_view import SHAPE, STEP_NUMBERS, MovingView
 from radgs.calibration.view_moves import NUMBERS, numbers_between
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
 from radgs.refine import RelativePrior, Resolution
@@ -140,7 +140,7 @@ class _Descent:
             normal, gradient, cost = normal + by_prior[0], gradient + by_prior[1], cost + by_prior[2]
             improved = False
             for _ in range(ATTEMPTS):
-                step = self._step(normal, gradient, damping)
+                step = self._step(normal, gradient, damping, state.view)
                 candidate = self._stepped(state, step)
                 trial = self._linearised(candidate)
                 if self._cost(trial, weights, noises) + self._by_priors(candidate)[2] < cost:
@@ -204,10 +204,14 @@ class _Descent:
             cost += float(offset @ (precision * offset))
         return normal, gradient, cost
 
-    def _step(self, normal: NDArray, gradient: NDArray, damping: float) -> NDArray[np.float64]:
+    def _step(self, normal: NDArray, gradient: NDArray, damping: float, view: MovingView) -> NDArray[np.float64]:
         damped = normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(self._size)
         step = np.linalg.solve(damped, gradient)
-        return step * min(1.0, 2.0 * self._resolution.sigma_mm / (np.abs(step).max() + 1e-12))
+        # Along its beam, and by the shape of its rays, a view goes far without moving an image far.
+        seen = np.delete(step, np.r_[self._view_place][SHAPE])
+        shift = seen[-3:]
+        seen[-3:] = shift - (shift @ view.base.normal) * view.base.normal
+        return step * min(1.0, 2.0 * self._resolution.sigma_mm / (np.abs(seen).max() + 1e-12))
 
     def _stepped(self, state: _State, step: NDArray[np.float64]) -> _State:
         poses = tuple(

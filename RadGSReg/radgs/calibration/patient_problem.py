@@ -166,13 +166,13 @@ class PatientProblem:
         seen = Observability.of(free.information, prior)
         if not seen.held.size:
             return free, seen
-        return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING[-1:]), seen
+        return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING), seen
 
     def contradicts(self, solved: JointEstimate, seen: Observability, believed: NDArray[np.float64]) -> bool:
         """Whether the view stands elsewhere than its believed uncertainty (9, 9) explains."""
         change = numbers_between(self.believed, solved.geometry)
         squares = float(change @ np.linalg.solve(seen.covariance + believed, change))
-        return squares > chi2.ppf(1.0 - UNLIKELY, max(int(np.sum(seen.known)), 1))
+        return bool(squares > chi2.ppf(1.0 - UNLIKELY, max(int(np.sum(seen.known)), 1)))
 
     def moves(self, solved: JointEstimate, seen: Observability) -> tuple[ViewMove, ...]:
         """The likeliest size of every move, and its standard deviation."""

@@ -46,7 +46,7 @@ def test_the_second_xray_takes_the_geometry_that_was_found_and_says_so(
     user.press(ui.selfCalibrateCheckBox)
     user.press(ui.applyButton)
     assert not ui.selfCalibrateCheckBox.enabled
-    host.wait_until(lambda: not a_filled_panel.logic.running, 300)
+    host.wait_until(lambda: not a_filled_panel.logic.running, 900)
     assert "Self-calibration: the source of view LAT" in ui.messageLabel.text
     found = [geometry_of(xray) for xray in (parameters.xray1, parameters.xray2)]
     np.testing.assert_allclose(found[0].source_ras, given[0].source_ras, atol=1e-9)
