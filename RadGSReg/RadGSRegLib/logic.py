@@ -120,6 +120,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
             reconstruction_name=parameters.reconstructionName,
             output_transform=parameters.outputTransform if len(models) == 1 else None,
             output_volume=parameters.outputVolume if len(models) == 1 else None,
+            self_calibrate=parameters.selfCalibrate,
         )
 
     def levels(self, segmentation: Any) -> dict[str, str]:

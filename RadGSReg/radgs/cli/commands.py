@@ -125,10 +125,17 @@ def register(
     out: Annotated[Path, typer.Option(help="Folder for the result.")],
     model: ModelOption = None,
     device: DeviceOption = Device.auto,
+    self_calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--self-calibrate",
+            help="Solve for the second view's source and detector too, the first held; what changed is told.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Register the levels of a case, and draw the result."""
-    _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [])
+    _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [], self_calibrate)
 
 
 @app.command()
@@ -350,7 +357,13 @@ def cache(
 
 
 def _register_and_report(
-    path: Path, out: Path, device: Device, as_json: bool, truth_note: str, models: Sequence[Path] = ()
+    path: Path,
+    out: Path,
+    device: Device,
+    as_json: bool,
+    truth_note: str,
+    models: Sequence[Path] = (),
+    self_calibrate: bool = False,
 ) -> None:
     from radgs.cli.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
 
@@ -361,7 +374,7 @@ def _register_and_report(
         with result_folder(out) as to_be:
             with redirect_stdout(sys.stderr):
                 to_be.refuse_inputs([*read_case_file(path).inputs, *models])
-                case, registration = _register(path, device, models)
+                case, registration = _register(path, device, models, self_calibrate)
             registration = naming_case(registration, to_be, path)
             files = write_result_folder(to_be, case, registration)
         result, errors = registration.result, _true_errors(case, registration)
@@ -373,7 +386,10 @@ def _register_and_report(
         raise typer.Exit(EXIT_OF_VERDICT[result.worst_verdict])
 
 
-def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[RegistrationCase, Registration]:
+def _register(
+    path: Path, device: Device, models: Sequence[Path], self_calibrate: bool
+) -> tuple[RegistrationCase, Registration]:
+    """The case, with the geometry that its registration stands on, and the registration."""
     from radgs.cli.console import ProgressBar, people_console
 
     with ProgressBar(people_console(), "Reading the case") as bar:
@@ -382,14 +398,17 @@ def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[Regis
         from radgs.io.cache_folder import user_cache
         from radgs.io.content import ContentHashes
         from radgs.networks import load_prepared
-        from radgs.pipeline import register
+        from radgs.pipeline import register, register_self_calibrating
 
         def show(progress: Progress) -> None:
             message = progress.message.removeprefix(f"{progress.level}: ")
             bar(progress.fraction, f"{progress.level}: {message}")
 
         case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
-        return case, register(case, device=device.value, networks=load_prepared(models), progress=show)
+        networks = load_prepared(models)
+        if self_calibrate:
+            return register_self_calibrating(case, device=device.value, networks=networks, progress=show)
+        return case, register(case, device=device.value, networks=networks, progress=show)
 
 
 def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:

@@ -74,7 +74,7 @@ def page(
         element("p", DISCLAIMER, class_="disclaimer"),
         *(_level_section(f"level{number}", name, level, case) for number, (name, level) in numbered),
         _scene_section(),
-        element("section", element("h2", "Geometry of the X-rays"), geometry_table(case.views, origins), id="geometry"),
+        _geometry_section(result, case, origins),
         element("section", element("h2", "Origin"), origin_table(result, case_name, case.sha256), id="origin"),
         element("footer", element("p", DISCLAIMER)),
         json_block("scene-data", {**scene_values(shown, case.views), "colour": POSES["result"]}),
@@ -134,6 +134,14 @@ def _legend() -> Markup:
         element("span", "agreement: edges that X-ray and DRR agree on", class_="key agreeing"),
         element("span", "and those that they do not", class_="key doubtful"),
         class_="legend",
+    )
+
+
+def _geometry_section(result: RegistrationResult, case: RegistrationCase, origins: Mapping[str, str]) -> Markup:
+    told = result.self_calibration.sentences if result.self_calibration is not None else ()
+    said = (element("p", sentence) for sentence in told)
+    return element(
+        "section", element("h2", "Geometry of the X-rays"), geometry_table(case.views, origins), *said, id="geometry"
     )
 
 
