@@ -63,7 +63,7 @@ def like_film(film: ViewCrop, drr: FloatImage) -> FloatImage:
     sigma = MATCH_SIGMA_MM / film.pixel_mm
     share = np.maximum(wide_gaussian(measured, sigma), 1e-3)
 
-    def local(image: FloatImage) -> tuple[FloatImage, FloatImage]:
+    def local(image: FloatImage) -> tuple[NDArray, NDArray]:
         mean = wide_gaussian(image * measured, sigma) / share
         square = wide_gaussian(image * image * measured, sigma) / share
         return mean, np.sqrt(np.maximum(square - mean**2, 1e-8))
