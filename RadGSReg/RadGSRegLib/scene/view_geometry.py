@@ -117,4 +117,5 @@ def sigma_of(volume: Any) -> GeometrySigma | None:
         return None  # a text of somebody else's, or a parent that is no turn: nothing is known any more
     if any(value.shape != (3,) for value in values) or (together is not None and together.shape != (9, 9)):
         return None
-    return GeometrySigma(*values, covariance=together).turned(turn)
+    source, detector, rotation = values
+    return GeometrySigma(source, detector, rotation, together).turned(turn)
