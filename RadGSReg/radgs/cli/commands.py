@@ -424,8 +424,10 @@ def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[Regis
             message = progress.message.removeprefix(f"{progress.level}: ")
             bar(progress.fraction, f"{progress.level}: {message}")
 
-        case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
-        return case, register(case, device=device.value, networks=load_prepared(models), progress=show)
+        remembered = user_cache()
+        case = RegistrationCase.load(path, hashes=ContentHashes(remembered))
+        networks = load_prepared(models)
+        return case, register(case, device=device.value, networks=networks, progress=show, remembered=remembered)
 
 
 def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:

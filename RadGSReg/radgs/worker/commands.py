@@ -91,6 +91,7 @@ class Commands:
                     keep=self._cache.keep,
                     progress=tell,
                     starts=nudged,
+                    remembered=self._cache.folder,
                 )
             moments.append(time.perf_counter())
             files = write_result_folder(to_be, case, registration, overlays=overlays)
