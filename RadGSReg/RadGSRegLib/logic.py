@@ -52,8 +52,8 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         from RadGSRegLib.engine.case_export import CaseExport
         from RadGSRegLib.engine.dependencies import Dependencies
         from RadGSRegLib.engine.kept_runs import KeptRuns
-        from RadGSRegLib.engine.live_run import LivePoses
-        from RadGSRegLib.engine.overlay_run import Overlays
+        from RadGSRegLib.engine.live_run import LiveDrawing
+        from RadGSRegLib.engine.overlay_run import OverlayDrawing
         from RadGSRegLib.engine.session_folder import SessionFolder
         from RadGSRegLib.engine.worker_client import WorkerClient
 
@@ -68,8 +68,8 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         #: The engine's libraries; of another interpreter nothing is known.
         self.dependencies = Dependencies()
         self._knowsInterpreter = python is None
-        self._overlays = Overlays(self.worker, self._export, self._folder / "overlays")
-        self._moved = LivePoses(self.worker, self._export, self._folder / "moved")
+        self._overlays = OverlayDrawing(self.worker, self._export, self._folder / "overlays")
+        self._moved = LiveDrawing(self.worker, self._export, self._folder / "moved")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self) -> Any:
@@ -120,6 +120,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
             reconstruction_name=parameters.reconstructionName,
             output_transform=parameters.outputTransform if len(models) == 1 else None,
             output_volume=parameters.outputVolume if len(models) == 1 else None,
+            self_calibrate=parameters.selfCalibrate,
         )
 
     def levels(self, segmentation: Any) -> dict[str, str]:

@@ -40,6 +40,7 @@ class RadGSRegParameterNode:
         models: File of the model prepared for this patient, by level, where one is to serve.
         preparationMinutes: Time budget of a preparation.
         device: Where the engine computes; "auto" takes a GPU where there is one.
+        selfCalibrate: Solve for the second X-ray's geometry as well.
         exportFormat: Name of one of ``radgs.export.FILE_FORMATS``.
         exportLevels: The levels ticked for export, a JSON list of names.
         streamHost: Where poses are sent live, or the own address to listen at.
@@ -60,6 +61,7 @@ class RadGSRegParameterNode:
     models: dict[str, str]
     preparationMinutes: Annotated[int, WithinRange(*MINUTES)] = 20
     device: Annotated[str, Choice(DEVICES)] = "auto"
+    selfCalibrate: bool = False
     exportFormat: str = "tfm"
     exportLevels: str = "[]"
     streamHost: str = "127.0.0.1"

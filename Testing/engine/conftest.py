@@ -109,9 +109,17 @@ def phantom_vertebra(phantom_spine: PhantomSpine, preparation_progress: list[flo
 def clean() -> Exposure:
     """No noise, no scatter, nothing covered."""
     from radgs.simulation import Exposure
+    from radgs.simulation.worlds import CLEAN
 
     return Exposure(
-        photons=(1e12, 1e12), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0
+        photons=(1e12, 1e12),
+        scatter=(0.0, 0.0),
+        gain=(1.0, 1.0),
+        field=0.0,
+        blur=0.0,
+        collimated=0.0,
+        with_tools=0.0,
+        worlds=(CLEAN,),
     )
 
 

@@ -56,9 +56,15 @@ class Photographer:
             picture.copy(0, max(top - 6, 0), picture.width(), bottom - top + 12).save(str(folder / f"{name}.png"))
         print(f"{name}.png", flush=True)
 
-    def accept(self) -> None:
-        """Presses Accept, and answers what it asks."""
-        with patch("slicer.util.confirmYesNoDisplay", return_value=True):
+    def accept(self, name: str = "") -> None:
+        """Presses Accept, and answers what it asks with yes; with a name, the question is pictured."""
+
+        def answer(question: str, title: str) -> bool:
+            if name:
+                self.take_dialog(name, lambda: _question_box(question, title))
+            return True
+
+        with patch("slicer.util.confirmYesNoDisplay", answer):
             self.user.press(self.ui.acceptButton)
 
     def take_dialog(self, name: str, show: Callable[[], Any]) -> None:
@@ -87,6 +93,20 @@ class Photographer:
 
         for _turn in range(5):
             slicer.app.processEvents()
+
+
+def _question_box(question: str, title: str) -> Any:
+    """What ``slicer.util.confirmYesNoDisplay`` shows, open."""
+    import slicer
+    from PySide6 import QtWidgets
+
+    box = QtWidgets.QMessageBox(slicer.util.mainWindow())
+    box.setIcon(QtWidgets.QMessageBox.Icon.Question)
+    box.setWindowTitle(title)
+    box.setText(question)
+    box.setStandardButtons(QtWidgets.QMessageBox.StandardButton.Yes | QtWidgets.QMessageBox.StandardButton.No)
+    box.show()
+    return box
 
 
 @contextmanager
@@ -141,7 +161,7 @@ def take_a_registration(photo: Photographer) -> None:
     photo.wait(ui.resultRadioButton.isEnabled)
     photo.take("09_result")
     take_a_nudge(photo)
-    photo.accept()
+    photo.accept("28_accept_question")
     photo.take("10_accepted", "resultsCollapsibleButton", "resultsCollapsibleButton")
 
 
@@ -193,6 +213,7 @@ def take_the_views(photo: Photographer) -> None:
     photo.user.press(photo.ui.xraysIn3DCheckBox)
     photo.settle()
     views = [OffscreenSliceView(tag, VIEW_SIZE) for tag in ("Red", "Yellow", "Green")]
+    take_the_films(photo, views[:2])
     space = Offscreen3DView(THREE_D_SIZE)
     space.look((-0.6, -0.7, -0.35), zoom=1.6)
     widths = [VIEW_SIZE[0]] * 3 + [THREE_D_SIZE[0]]
@@ -208,6 +229,30 @@ def take_the_views(photo: Photographer) -> None:
     painter.end()
     sheet.save(str(photo._folder / "11_views.png"))
     print("11_views.png")
+
+
+def take_the_films(photo: Photographer, views: list[Any]) -> None:
+    """Both films in their slice views, compared in each way that there is beside the blend."""
+    from PySide6 import QtCore, QtGui
+
+    ui, modes = photo.ui, ("split", "checkerboard", "edges", "difference")
+    width, height = (number + 6 for number in VIEW_SIZE)
+    sheet = QtGui.QPixmap(width * len(modes) - 6, height * len(views) - 6)
+    sheet.fill(QtCore.Qt.GlobalColor.white)
+    painter = QtGui.QPainter(sheet)
+    with tempfile.TemporaryDirectory() as folder:
+        for column, mode in enumerate(modes):
+            ui.modeComboBox.setCurrentIndex(ui.modeComboBox.findData(mode))
+            photo.settle()
+            for row, view in enumerate(views):
+                path = Path(folder) / f"{mode}{row}.png"
+                view.save(path)
+                painter.drawPixmap(column * width, row * height, QtGui.QPixmap(str(path)))
+    painter.end()
+    sheet.save(str(photo._folder / "29_films.png"))
+    print("29_films.png")
+    ui.modeComboBox.setCurrentIndex(0)
+    photo.settle()
 
 
 def take_two_runs(photo: Photographer) -> None:

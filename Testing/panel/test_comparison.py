@@ -169,11 +169,23 @@ def test_two_live_poses_keep_a_drr_each(a_folder: Path, tmp_path: Path, the_modu
         assert image.pixelColor(50, 50).red() == pytest.approx(grey, abs=2), pose
 
 
-def test_slice_views_can_only_blend_and_flicker(painted: Any) -> None:
+def test_what_lies_over_a_film_is_seen_as_far_as_the_mode_says(painted: Any) -> None:
     from RadGSRegLib.review.comparison import MODES, Comparison
 
     shares = {mode: Comparison(mode, 0.7, second=True).share for mode in MODES}
-    assert shares == {**dict.fromkeys(MODES, 0.0), "blend": 0.7, "flicker": 1.0}
+    mixed = dict.fromkeys(("blend", "edges", "difference"), 0.7)
+    assert shares == {**mixed, **dict.fromkeys(("split", "checkerboard", "flicker"), 1.0), "agreement": 0.0}
+
+
+def test_films_show_the_drr_where_the_picture_does(painted: Any) -> None:
+    from RadGSRegLib.review.comparison import Comparison
+
+    rows, columns = (np.indices((SIZE, SIZE))[:, :, : SIZE - 16] + 0.5) / SIZE
+    for mode in ("split", "checkerboard"):
+        for amount in (0.2, 0.45, 0.9):
+            seen = painted(mode=mode, amount=amount)[..., 0]
+            same = (seen > (XRAY + DRR) / 2) == Comparison(mode, amount).shows_drr(columns, rows)
+            assert same.mean() > 0.98  # but for the line, and cells' borders of less than a pixel
 
 
 def test_a_screws_tip_is_painted_where_its_point_in_the_ct_projects(painted: Any) -> None:

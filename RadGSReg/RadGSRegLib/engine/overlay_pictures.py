@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import qt
+from numpy.typing import NDArray
 
 from radgs.anatomy import LEVELS
 from radgs.colours import DOUBTFUL, NEIGHBOUR, PLAN, POSES
@@ -71,8 +72,36 @@ class OverlayPictures:
 
     def whole_drr(self, view: str, pose: str) -> tuple[Path, int]:
         """The file of a view's whole DRR, and how many of the X-ray's pixels go side by side into one of its."""
-        described = self._views[view]
-        return self._folder / described["poses"][pose]["whole"], described["binned"]
+        return self._folder / self._views[view]["poses"][pose]["whole"], self.binned(view)
+
+    def binned(self, view: str) -> int:
+        """How many of the X-ray's pixels go side by side into one of what is whole."""
+        return int(self._views[view]["binned"])
+
+    def whole(self, view: str, pose: str, kind: str) -> NDArray[np.uint8]:
+        """(H, W) "edges" or "difference" over a view's whole film, in the pixels of the whole DRR."""
+        path = self._folder / self._views[view]["poses"][pose][f"whole_{kind}"]
+        return np.asarray(np.load(path, allow_pickle=False))
+
+    def places(self, view: str, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """How far across a view's picture world points (..., 3) are cast, and how far down: 0..1 within it."""
+        geometry = self._geometry(view)
+        column, row = np.moveaxis(geometry.project(points) + 0.5, -1, 0)
+        return column / geometry.shape[1], row / geometry.shape[0]
+
+    def contour_lines(self, view: str, pose: str, beside: str | None = None) -> list[tuple[FloatArray, str]]:
+        """Points (K, 3) that a view's source casts onto the contour's lines, world mm, and each line's colour.
+
+        Args:
+            view: The view's name.
+            pose: A pose that was drawn.
+            beside: Another pose whose silhouette belongs to it, below.
+        """
+        described = self._views[view]["poses"]
+        lines = [] if beside is None else [(line, POSES[beside]) for line in _silhouette(described[beside])]
+        lines += [(line, _colour(line, pose)) for line in described[pose]["contour"]]
+        geometry = self._geometry(view)
+        return [(geometry.pixel_to_ras(np.array(line["points"])), colour) for line, colour in lines]
 
     def edges_agree(self, view: str, pose: str) -> float | None:
         """How far X-ray and DRR agree on the vertebra's edges, -1..1; None where that was not measured."""
@@ -120,17 +149,15 @@ class OverlayPictures:
         painter.drawPixmap(whole, self._pixmap(described["unmeasured"]))
         if contour:
             if beside is not None:
-                for line in described["poses"][beside]["contour"]:
-                    if line["kind"] == "silhouette":
-                        _draw_line(painter, line["points"], POSES[beside], BESIDE_WIDTH, size / xray.width())
+                for line in _silhouette(described["poses"][beside]):
+                    _draw_line(painter, line["points"], POSES[beside], BESIDE_WIDTH, size / xray.width())
             for line in drawn["contour"]:
-                colour = NEIGHBOUR if line["kind"] == "neighbour" else POSES[pose]
-                _draw_line(painter, line["points"], colour, LINE_WIDTHS[line["kind"]], size / xray.width())
+                _draw_line(painter, line["points"], _colour(line, pose), LINE_WIDTHS[line["kind"]], size / xray.width())
         for plan in plans:
-            line = self._geometry(view).project(self.pose(pose).apply(plan))
-            if np.isfinite(line).all():
+            cast = self._geometry(view).project(self.pose(pose).apply(plan))
+            if np.isfinite(cast).all():
                 for colour, width in (("black", PLAN_WIDTH + 2.0), (PLAN, PLAN_WIDTH)):
-                    _draw_line(painter, line.tolist(), colour, width, size / xray.width())
+                    _draw_line(painter, cast.tolist(), colour, width, size / xray.width())
         _draw_borders(painter, described["borders"], size)
         if contour:
             _draw_level_names(painter, named_rows(self.level, drawn["contour"]), size / xray.width())
@@ -157,6 +184,14 @@ class OverlayPictures:
         if name not in self._pixmaps:
             self._pixmaps[name] = qt.QPixmap(str(self._folder / name))
         return self._pixmaps[name]
+
+
+def _silhouette(drawn: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [line for line in drawn["contour"] if line["kind"] == "silhouette"]
+
+
+def _colour(line: Mapping[str, Any], pose: str) -> str:
+    return NEIGHBOUR if line["kind"] == "neighbour" else POSES[pose]
 
 
 def _draw_line(painter: Any, line: list[list[float]], colour: str, width: float, scale: float) -> None:

@@ -102,6 +102,7 @@ class RegistrationRun:
             out=str(self._folder),
             device=inputs.device,
             models=[str(file) for file in inputs.model_files],
+            self_calibrate=inputs.self_calibrate,
             starts={level: pose.matrix.tolist() for level, pose in inputs.starts.items()},
         )
 

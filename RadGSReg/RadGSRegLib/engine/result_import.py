@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 
-from radgs.case import LevelResult, RegistrationResult
+from radgs.case import LevelResult, RegistrationResult, SelfCalibratedView
 from radgs.errors import CaseError
 from radgs.export.released_poses import Provenance
 from radgs.export.verified_write import sha256_of
+from radgs.geometry import ViewGeometry
 from radgs.io.volumes import read_volume
 from RadGSRegLib.export.references import refer_as_registration
 from RadGSRegLib.review.history import keep_run
@@ -35,6 +36,8 @@ from RadGSRegLib.scene.node_contract import (
 from RadGSRegLib.scene.placement import in_scene, remove
 from RadGSRegLib.scene.provenance import keep_provenance, provenance_of
 from RadGSRegLib.scene.uncertainty import hide_uncertainty
+from RadGSRegLib.scene.view_geometry import put_geometry
+from RadGSRegLib.scene.xray_nodes import pixels_of, view_name
 
 #: What counts as bone in a reconstruction, HU.
 BONE_HU = (120.0, 3000.0)
@@ -62,6 +65,9 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     result = RegistrationResult.load(folder)
     provenance = Provenance(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
     yield None
+    if result.self_calibration is not None:
+        _put_calibrated(result.self_calibration, inputs.xrays)
+        yield None
     transforms = []
     for level, outcome in result.levels.items():
         if outcome.ct_to_world is None:
@@ -96,6 +102,14 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     sources = [source for xray in xrays if (source := xray.GetNodeReference(SOURCE_ROLE)) is not None]
     show_in_folder(f"RadGS-Reg: {inputs.ct.GetName()}", [*xrays, *sources])
     yield result
+
+
+def _put_calibrated(found: SelfCalibratedView, xrays: Sequence[Any]) -> None:
+    """An X-ray takes the geometry that was solved for, as poses and pictures have it; its line says where from."""
+    for xray in xrays:
+        if in_scene(xray) and view_name(xray) == found.view:
+            geometry = ViewGeometry(found.source_ras, found.detector_to_ras, pixels_of(xray).shape[:2])
+            put_geometry(xray, geometry, "self-calibrated from the patient", (), found.sigma)
 
 
 def show_files_of_a_level(

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import qt
+from numpy.typing import NDArray
 from slicer.i18n import tr as _
+
+from radgs.geometry import FloatArray
 
 #: In the order in which they are offered.
 MODES = ("blend", "split", "checkerboard", "flicker", "edges", "difference", "agreement")
@@ -57,10 +61,25 @@ class Comparison:
 
     @property
     def share(self) -> float:
-        """How much of a DRR to mix in where only an opacity can be set, 0..1: in Slicer's own slice views."""
+        """The opacity of what lies over a film in a slice view, 0..1: the DRR, or what is compared with it."""
         if self.mode == "flicker":
             return float(self.second)
-        return self.amount if self.mode == "blend" else 0.0
+        if self.mode in ("split", "checkerboard"):
+            return 1.0
+        return 0.0 if self.mode == "agreement" else self.amount
+
+    def shows_drr(self, across: FloatArray, down: FloatArray) -> NDArray[np.bool_]:
+        """Where a split or a checkerboard shows the DRR, everywhere in the other modes.
+
+        Args:
+            across: Places in the picture, 0 at its left border and 1 at its right, and beyond them.
+            down: Likewise, 0 at its top.
+        """
+        if self.mode == "split":
+            return across < self.amount
+        if self.mode == "checkerboard":
+            return (np.floor(across * self.cells) + np.floor(down * self.cells)) % 2 == 0
+        return np.ones(np.shape(across), dtype=bool)
 
     def paint(self, painter: Any, size: int, picture: Callable[[str], Any]) -> None:
         """Paints over an X-ray that lies there already.
@@ -122,7 +141,7 @@ def mode_tooltips() -> dict[str, str]:
         "blend": _("X-ray and DRR mixed: bone stays where it is"),
         "split": _("DRR on the left, X-ray on the right: edges go on across the line; drag it in the picture"),
         "checkerboard": _("DRR and X-ray in turn: edges go on from cell to cell"),
-        "flicker": _("DRR and X-ray one after the other: what jumps does not fit; the slice views flicker too"),
+        "flicker": _("DRR and X-ray one after the other: what jumps does not fit"),
         "edges": _("The DRR's edges over the X-ray"),
         "difference": _("Grey where X-ray and DRR agree; bright where the X-ray shows more, dark where the DRR does"),
         "agreement": _("The vertebra's edges: blue where X-ray and DRR agree, yellow where they do not"),

@@ -28,6 +28,7 @@ class CaseInputs:
         output_transform: The linear transform that takes a single level's pose; the level's own where it is None.
         output_volume: The volume that takes its reconstruction; a new one where it is None.
         starts: Poses by level that a person brought near the true ones; they take the place of clicks as starts.
+        self_calibrate: Whether the second X-ray's geometry is solved for as well.
     """
 
     ct: Any
@@ -41,6 +42,7 @@ class CaseInputs:
     output_transform: Any = None
     output_volume: Any = None
     starts: Mapping[str, RigidTransform] = field(default_factory=dict)
+    self_calibrate: bool = False
 
     def missing(self) -> list[str]:
         """What is still to be chosen, each as a phrase; empty when a registration can start."""

@@ -9,8 +9,9 @@ import numpy as np
 import slicer
 
 from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.film_nodes import lay_on_film, on_film
 from RadGSRegLib.scene.node_contract import DRR_ROLE, LEVEL_ATTRIBUTE
-from RadGSRegLib.scene.placement import ijk_to_own_ras, in_scene
+from RadGSRegLib.scene.placement import ijk_to_own_ras
 
 #: Bone is dark in an X-ray of intensities, so it is in the DRR that is mixed into one.
 GREY, INVERTED_GREY = "vtkMRMLColorTableNodeGrey", "vtkMRMLColorTableNodeInvertedGrey"
@@ -22,7 +23,7 @@ def put_drr(xray: Any, level: str, path: Path, binned: int) -> Any:
     Args:
         xray: The X-ray volume.
         level: The level whose pose it was made at.
-        path: A .npy of line integrals (H / binned, W / binned).
+        path: A .npy of the DRR (H / binned, W / binned).
         binned: Pixels of the X-ray, side by side, in one of the DRR.
     """
     pixels = np.load(path, allow_pickle=False).astype(np.float32)
@@ -33,22 +34,20 @@ def put_drr(xray: Any, level: str, path: Path, binned: int) -> Any:
     volume = drr_of(xray)
     if volume is None:
         volume = slicer.util.addVolumeFromArray(pixels[None], ijkToRAS=ijk_to_ras, name=name)
-        for node in (volume, volume.GetDisplayNode()):
-            node.SetSaveWithScene(False)  # it is drawn anew from the pose in no time
         inverted = xray_nodes.pixel_type(xray) == "intensity"
         volume.GetDisplayNode().SetAndObserveColorNodeID(INVERTED_GREY if inverted else GREY)
-        xray.SetNodeReferenceID(DRR_ROLE, volume.GetID())
+        lay_on_film(xray, DRR_ROLE, volume)
     else:
         slicer.util.updateVolumeFromArray(volume, pixels[None])
         volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijk_to_ras))
         volume.SetName(name)
     parent = xray.GetParentTransformNode()
     volume.SetAndObserveTransformNodeID(None if parent is None else parent.GetID())
+    xray_nodes.show_the_middle(volume, pixels)
     volume.SetAttribute(LEVEL_ATTRIBUTE, level)
     return volume
 
 
 def drr_of(xray: Any) -> Any:
     """The DRR on an X-ray's film; None where there is none."""
-    volume = xray.GetNodeReference(DRR_ROLE)
-    return volume if in_scene(volume) else None
+    return on_film(xray, DRR_ROLE)

@@ -58,6 +58,13 @@ def level_looked_at(parameters: Any) -> str | None:
     return active_level(parameters.ct) or next(iter(parameters.segments), None)
 
 
+def transform_looked_at(parameters: Any) -> Any:
+    """The transform of that level; None where it has none, or there is no scene."""
+    if parameters is None or parameters.ct is None:
+        return None
+    return level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
+
+
 def put_level(ct: Any, level: str, pose: RigidTransform, name: str = "", into: Any = None) -> Any:
     """Gives a level of a CT its pose, and returns its transform, made where there is none yet.
 

@@ -11,7 +11,11 @@ SOURCE_ROLE = "RadGSReg.source"
 #: On an X-ray volume: the DRR that is laid over it.
 DRR_ROLE = "RadGSReg.drr"
 
-#: On a line that lies on a film: that it does, what was planned in the CT, and the X-ray.
+#: On an X-ray volume: what is laid over it in the DRR's place while they are compared, and the contour on its film.
+COMPARED_ROLE = "RadGSReg.compared"
+CONTOUR_ROLE = "RadGSReg.contour"
+
+#: On what lies on a film: in which of these roles, or that it does; on a line, the plan in the CT, and the X-ray.
 ON_FILM_ATTRIBUTE = "RadGSReg.onFilm"
 PLAN_ROLE = "RadGSReg.plan"
 PLANNED_ON_ROLE = "RadGSReg.plannedOn"

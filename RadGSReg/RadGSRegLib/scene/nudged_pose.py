@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,13 @@ def begin_nudge(transform: Any, pose: RigidTransform) -> Any:
         transform.SetNodeReferenceID(NUDGED_VERTEBRA_ROLE, copy.GetID())
     _show_handles(nudge)
     return nudge
+
+
+def show_handles_in(nudge: Any, views: Sequence[str]) -> None:
+    """Shows the handles in some views alone, by their IDs: on a film they would not lie where the vertebra is cast."""
+    display = nudge.GetDisplayNode()
+    if set(display.GetViewNodeIDs()) != set(views):
+        display.SetViewNodeIDs(list(views))
 
 
 def end_nudge(transform: Any) -> None:

@@ -10,6 +10,8 @@ import slicer
 
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.drr_nodes import drr_of
+from RadGSRegLib.scene.film_nodes import on_film
+from RadGSRegLib.scene.node_contract import COMPARED_ROLE
 from RadGSRegLib.scene.placement import in_scene
 
 #: Singleton tags of the slice views for X-ray 1, X-ray 2 and the CT.
@@ -26,13 +28,13 @@ def show_xrays(xrays: Sequence[Any], ct: Any = None, opacity: float = 0.5) -> No
     Args:
         xrays: X-ray volumes, at most as many as there are views for them.
         ct: The CT; None leaves its view as it is.
-        opacity: Of a DRR that comes to lie over its X-ray.
+        opacity: Of a DRR, or of what is compared with it, that comes to lie over its X-ray.
     """
     for tag, xray in zip(XRAY_VIEWS, xrays, strict=False):
         view, layers = slice_view(tag)
         if view is not None:
             layers.SetBackgroundVolumeID(xray.GetID())
-            _lay(layers, drr_of(xray), opacity)
+            _lay(layers, on_film(xray, COMPARED_ROLE) or drr_of(xray), opacity)
             _lie_in_film(view, xray)
             _fit(view)
     view, layers = slice_view(CT_VIEW)
@@ -50,6 +52,16 @@ def are_shown(xrays: Sequence[Any]) -> bool:
     )
 
 
+def views_beside_films(xrays: Sequence[Any]) -> list[str]:
+    """IDs of the 3D views, and of the slice views that show none of the X-rays."""
+    films = {xray.GetID() for xray in xrays}
+    layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    tags = {layer.GetLayoutName() for layer in layers if layer.GetBackgroundVolumeID() in films}
+    views = slicer.util.getNodesByClass("vtkMRMLAbstractViewNode")
+    kinds = ("vtkMRMLSliceNode", "vtkMRMLViewNode")
+    return [view.GetID() for view in views if view.GetClassName() in kinds and view.GetLayoutName() not in tags]
+
+
 def lay_over(background: Any, foreground: Any, opacity: float) -> None:
     """Lays a volume over another in every slice view that shows the other; None takes away what lies there.
 
@@ -59,10 +71,19 @@ def lay_over(background: Any, foreground: Any, opacity: float) -> None:
         _lay(layer, foreground, opacity)
 
 
-def blend(background: Any, foreground: Any, opacity: float) -> None:
-    """Sets how much of a volume is mixed into another, wherever it lies over it."""
+def exchange(background: Any, former: Sequence[Any], foreground: Any, opacity: float) -> None:
+    """Lays a volume over another wherever one of the former ones lies; what the user laid there stays.
+
+    Args:
+        background: The volume below.
+        former: Volumes that may lie over it; None is let pass.
+        foreground: What takes their place, one of them or another.
+        opacity: How much of it is mixed in, 0..1.
+    """
+    known = {volume.GetID() for volume in (*former, foreground) if volume is not None}
     for layer in _layers_over(background):
-        if layer.GetForegroundVolumeID() == foreground.GetID():
+        if layer.GetForegroundVolumeID() in known:
+            layer.SetForegroundVolumeID(foreground.GetID())
             layer.SetForegroundOpacity(opacity)
 
 

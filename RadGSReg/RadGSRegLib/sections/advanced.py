@@ -1,4 +1,4 @@
-"""Advanced: where the engine computes, and which engine it is. The device is bound to its parameter by the form."""
+"""Advanced: how and where the engine computes, and which engine it is. The form binds choices to their parameters."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class AdvancedSection(Section):
         self.ui.engineLabel.text = _("radgs {version}").format(version=self.logic.engineVersion())
 
     def follow(self, parameters: Any) -> None:
-        """The device of a registration under way cannot be changed."""
-        self.ui.deviceComboBox.enabled = not self.logic.running
+        """How a registration under way computes cannot be changed."""
+        self.ui.deviceComboBox.enabled = self.ui.selfCalibrateCheckBox.enabled = not self.logic.running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -89,7 +90,9 @@ class ApplySection(Section):
 
     def _show_result(self, result: RegistrationResult) -> None:
         self._cancelling = False
-        self.panel.say("<br>".join(_line(level, outcome) for level, outcome in result.levels.items()))
+        calibrated = result.self_calibration
+        told = [html.escape(sentence) for sentence in calibrated.sentences] if calibrated is not None else []
+        self.panel.say("<br>".join([*(_line(level, outcome) for level, outcome in result.levels.items()), *told]))
         verdicts = ", ".join(f"{level} {verdict_word(outcome.verdict)}" for level, outcome in result.levels.items())
         self.panel.announce(_("registered: {verdicts}").format(verdicts=verdicts))
         self.panel.refresh()

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from RadGSRegLib.engine.kept_runs import is_of_the_run
-from RadGSRegLib.scene.levels import level_looked_at, level_transforms
+from RadGSRegLib.scene.levels import transform_looked_at
 from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
@@ -95,10 +95,7 @@ class In3DSection(Section):
         self.show_reconstruction(self.ui.reconstructionCheckBox.checked)
 
     def _transform(self) -> Any:
-        parameters = self.panel.parameters
-        if parameters is None or parameters.ct is None:
-            return None
-        return level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
+        return transform_looked_at(self.panel.parameters)
 
     def _reconstruction(self) -> Any:
         """The volume that the run reconstructed which is looked at; None where it is not there."""

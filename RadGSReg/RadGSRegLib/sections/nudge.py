@@ -12,10 +12,18 @@ from slicer.i18n import tr as _
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
 from RadGSRegLib.review.readiness import what_to_do
-from RadGSRegLib.scene.levels import level_looked_at, level_transforms
+from RadGSRegLib.scene.levels import level_looked_at, level_transforms, transform_looked_at
 from RadGSRegLib.scene.node_watch import NodeWatch
-from RadGSRegLib.scene.nudged_pose import begin_nudge, end_nudge, is_out_of_date, nudge_of, turning_point
+from RadGSRegLib.scene.nudged_pose import (
+    begin_nudge,
+    end_nudge,
+    is_out_of_date,
+    nudge_of,
+    show_handles_in,
+    turning_point,
+)
 from RadGSRegLib.scene.placement import pose_of, set_pose
+from RadGSRegLib.scene.slice_views import views_beside_films
 from RadGSRegLib.sections.apply import ApplySection
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.visual_qa import VisualQaSection
@@ -69,15 +77,14 @@ class NudgeSection(Section):
         nudge = nudge_of(transform)
         if nudge is None and self._seen is not None:  # somebody has deleted it
             self._end(transform)
+        if nudge is not None:
+            show_handles_in(nudge, views_beside_films(self.logic.inputs().xrays))
         self._watch.watch([nudge])
         self._show_state(parameters, nudge)
         self._follow_copy()
 
     def _transform(self) -> Any:
-        parameters = self.panel.parameters
-        if parameters is None or parameters.ct is None:
-            return None
-        return level_transforms(parameters.ct).get(level_looked_at(parameters) or "")
+        return transform_looked_at(self.panel.parameters)
 
     def _begin_or_end(self, begin: bool) -> None:
         transform = self._transform()

@@ -12,11 +12,10 @@ from slicer.i18n import tr as _
 from radgs.geometry import RigidTransform
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
-from RadGSRegLib.scene.plan_lines import ends_in_ct, planned_lines, show_on_films
-from RadGSRegLib.scene.slice_views import blend, lay_over
+from RadGSRegLib.scene.plan_lines import ends_in_ct, planned_lines
 from RadGSRegLib.sections.comparison_controls import ComparisonControls
 from RadGSRegLib.sections.dragging import Dragging
+from RadGSRegLib.sections.film_views import FilmViews
 from RadGSRegLib.sections.section import PanelServices
 from RadGSRegLib.sections.shortcuts import BEFORE_AFTER, MORE_DRR, MORE_XRAY, Shortcuts
 
@@ -59,11 +58,12 @@ class ShownPictures:
         self.sent: Sent | None = None
         for label in (ui.pictureLabel1, ui.pictureLabel2):
             label.setFixedSize(PICTURE_SIZE, PICTURE_SIZE)
+        self._films = FilmViews(logic)
         self.controls = ComparisonControls(ui, self._follow_comparison)
         self._drags = [Dragging(label, self.controls.drag_to) for label in (ui.pictureLabel1, ui.pictureLabel2)]
         for button in self._buttons().values():
             button.connect("toggled(bool)", self._choose)
-        ui.contourCheckBox.connect("toggled(bool)", self.paint)
+        ui.contourCheckBox.connect("toggled(bool)", self.paint_all)
         self.shortcuts = Shortcuts(
             {
                 BEFORE_AFTER: self._swap,
@@ -106,13 +106,21 @@ class ShownPictures:
 
     def show(self) -> None:
         """Shows the pose that is looked at in the pictures and in the slice views."""
-        self._put_drrs()
+        if self.pictures is not None and self._panel.parameters is not None:
+            self._films.show(self.pictures, self.pose, self.controls.comparison)
         self.paint_all()
 
     def paint_all(self) -> None:
-        """Paints the pictures anew, and lays what was planned on the films."""
-        self._show_plan()
+        """Paints the pictures anew, and draws the lines on the films."""
+        if self.pictures is None:
+            self._films.clear()
+        elif self._panel.parameters is not None:
+            self._films.draw_lines(self.pictures, self.pose, self._beside, self._ui.contourCheckBox.checked)
         self.paint()
+
+    def clear(self) -> None:
+        """Nothing of the pictures stays on the films but the DRR."""
+        self._films.clear()
 
     def enable(self) -> None:
         """The controls are there while there is something to see."""
@@ -159,27 +167,10 @@ class ShownPictures:
         if self.pictures is not None and other.enabled:
             other.checked = True
 
-    def _show_plan(self) -> None:
-        """What was planned in the CT, on the films in the slice views, at the pose looked at."""
-        inputs, pictures = self._logic.inputs(), self.pictures
-        xrays = [] if pictures is None else [x for x in inputs.xrays if xray_nodes.view_name(x) in pictures.views]
-        show_on_films(inputs.ct, xrays, None if pictures is None else pictures.pose(self.pose))
-
-    def _put_drrs(self) -> None:
-        """The DRRs of the pose looked at, in the slice views; a pose that is being moved has none that large."""
-        if self.pictures is None or self._panel.parameters is None or not self.pictures.is_complete(self.pose):
-            return
-        for xray in self._logic.inputs().xrays:
-            path, binned = self.pictures.whole_drr(xray_nodes.view_name(xray), self.pose)
-            drr = put_drr(xray, self.pictures.level, path, binned)
-            lay_over(xray, drr, self.controls.comparison.share)
-
     def _follow_comparison(self) -> None:
-        """The slice views are moved along; nothing else sets their opacity once the DRRs lie there."""
-        if self.pictures is not None and self._panel.parameters is not None:
-            for xray in self._logic.inputs().xrays:
-                if (drr := drr_of(xray)) is not None:
-                    blend(xray, drr, self.controls.comparison.share)
+        """The slice views are moved along."""
+        if self._panel.parameters is not None:
+            self._films.compare(self.controls.comparison)
         if self.sent is not None and self.sent.mode != self.controls.comparison.mode:
             self.sent = None
             self._panel.refresh()

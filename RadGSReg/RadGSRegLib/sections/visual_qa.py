@@ -15,12 +15,12 @@ from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review.readiness import what_is_missing
 from RadGSRegLib.review.where_to_look import WhereToLook
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.levels import level_looked_at, level_transforms
+from RadGSRegLib.scene.levels import level_looked_at, level_transforms, transform_looked_at
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_shown, show_xrays
 from RadGSRegLib.scene.uncertainty import keep_landmarks
+from RadGSRegLib.sections.added_poses import AddedPoses
 from RadGSRegLib.sections.in_3d import In3DSection
-from RadGSRegLib.sections.live_pictures import LivePictures
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.sections.shown_pictures import Sent, ShownPictures
 
@@ -41,7 +41,7 @@ class VisualQaSection(Section):
         ui.drawButton.connect("clicked(bool)", self._press_draw)
         ui.showStartButton.connect("clicked(bool)", self._draw_start)
         self._shown = ShownPictures(ui, self.logic, self.panel)
-        self._live = LivePictures(self.logic, self._shown, self._give_up, self._draw, self._say)
+        self._live = AddedPoses(self.logic, self._shown, self._give_up, self._draw, self._say)
 
     def take_up(self) -> None:
         """The keys work."""
@@ -54,6 +54,7 @@ class VisualQaSection(Section):
         self._live.let_go()
         self.look_freely()
         self._shown.pictures = self._drawn = self._asked = self._failed = None
+        self._shown.clear()
 
     def forget_patient(self) -> None:
         """There is nothing to look at any more."""
@@ -105,9 +106,7 @@ class VisualQaSection(Section):
 
     def _result(self) -> dict[str, Any] | None:
         """The result of the level that is drawn; None where there is none with a pose."""
-        parameters = self.panel.parameters
-        transforms = {} if parameters.ct is None else level_transforms(parameters.ct)
-        transform = transforms.get(level_looked_at(parameters) or "")
+        transform = transform_looked_at(self.panel.parameters)
         result = None if transform is None else result_of(transform)
         return result if result is not None and result["ct_to_world"] is not None else None
 
@@ -193,7 +192,7 @@ class VisualQaSection(Section):
             if where.films:
                 show_xrays(self.logic.inputs().xrays, self.panel.parameters.ct, self._shown.controls.comparison.share)
             self._show_state(self._drawn, None)
-            self._shown.paint()
+            self._shown.paint_all()
 
         if self._shown.pictures is not None:
             show()
@@ -223,7 +222,7 @@ class VisualQaSection(Section):
             self._live.show("compared", pose)
         elif self._live.wanted("compared") is not None:
             self._live.leave("compared")
-            self._shown.paint()
+            self._shown.paint_all()
 
     def _give_up(self) -> None:
         """What is being drawn makes room for what moves."""

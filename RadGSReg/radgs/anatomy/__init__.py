@@ -7,6 +7,7 @@ in that volume's RAS millimetres.
 from radgs.anatomy.frame import VertebraFrames, body_centre, level_spacing_mm, vertebra_frame
 from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, suggest_numbering
 from radgs.anatomy.parts import PARTS, PartsOfVertebra, parts_of_vertebra
+from radgs.anatomy.spineps import spineps_mask, spineps_structure
 from radgs.anatomy.surface import label_extent, label_mask, sample_triangles, surface_mesh, surface_points, touches_edge
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "level_spacing_mm",
     "parts_of_vertebra",
     "sample_triangles",
+    "spineps_mask",
+    "spineps_structure",
     "suggest_numbering",
     "surface_mesh",
     "surface_points",

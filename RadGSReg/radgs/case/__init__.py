@@ -15,6 +15,7 @@ from radgs.case.result import (
     RegistrationResult,
     Verdict,
 )
+from radgs.case.self_calibration import SelfCalibratedView, ViewMove
 
 __all__ = [
     "STAGES",
@@ -28,7 +29,9 @@ __all__ = [
     "Reason",
     "RegistrationCase",
     "RegistrationResult",
+    "SelfCalibratedView",
     "Verdict",
+    "ViewMove",
     "WorldOrientation",
     "load_case",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from radgs.case.pose_covariance import PoseCovariance
+from radgs.case.self_calibration import SelfCalibratedView
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, largest_distance
 from radgs.io.atomic import cannot_write, write_text
@@ -33,7 +34,7 @@ SAME_POSE_MM = 0.01
 AGAINST_A_POSE = frozenset(
     {
         *("uncertain", "dissimilar", "indistinct", "beaten", "articulation", "level", "other_level", "stray"),
-        *("disagreement", "identity", "dates", "header", "mirrored", "views"),
+        *("disagreement", "identity", "dates", "header", "mirrored", "views", "self_calibrated"),
     }
 )
 
@@ -126,6 +127,7 @@ class RegistrationResult:
         versions: Versions of the engine and its libraries.
         device: Where it ran, e.g. "cpu".
         case: The case.json that was registered, relative to result.json where it can be; None where nobody says.
+        self_calibration: The view whose geometry was solved for, and what that changed; None where the case's was used.
     """
 
     levels: Mapping[str, LevelResult]
@@ -134,6 +136,7 @@ class RegistrationResult:
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     case: str | None = None
+    self_calibration: SelfCalibratedView | None = None
 
     @property
     def worst_verdict(self) -> Verdict:
@@ -144,7 +147,9 @@ class RegistrationResult:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The result as result.json holds it, schema radgs.result/1."""
-        named = {} if self.case is None else {"case": self.case}
+        named: dict[str, Any] = {} if self.case is None else {"case": self.case}
+        if self.self_calibration is not None:
+            named["self_calibration"] = self.self_calibration.to_json_dict()
         return {
             "schema": RESULT_SCHEMA,
             "frame": "RAS",
@@ -207,6 +212,9 @@ class RegistrationResult:
             versions=top.object("versions").values,
             device=top.text("device"),
             case=top.text("case") if top.values.get("case") is not None else None,
+            self_calibration=SelfCalibratedView.read(top.object("self_calibration"))
+            if "self_calibration" in top
+            else None,
         )
 
 

@@ -1,9 +1,11 @@
 """The command line: ``radgs`` and ``python -m radgs``."""
 
-from radgs.cli import sources  # registers its commands
+from radgs.cli import calibration, sources, training_commands  # they register their commands
 from radgs.cli.commands import app
 
 __all__ = [
     "app",
+    "calibration",
     "sources",
+    "training_commands",
 ]

@@ -14,7 +14,7 @@ from contextlib import redirect_stdout
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,7 +76,7 @@ class Format(StrEnum):
 MAX_MINUTES, MAX_TRIALS, MAX_STEPS, MAX_SEED = 10080, 10_000, 1_000_000, 2**32 - 1
 
 
-def _number(value: float) -> float:
+def not_nan(value: float) -> float:
     """Refuses what passes every bound because it is no number."""
     if math.isnan(value):
         raise typer.BadParameter("nan is not a number.")
@@ -125,10 +125,17 @@ def register(
     out: Annotated[Path, typer.Option(help="Folder for the result.")],
     model: ModelOption = None,
     device: DeviceOption = Device.auto,
+    self_calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--self-calibrate",
+            help="Solve for the second view's source and detector too, the first held; what changed is told.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Register the levels of a case, and draw the result."""
-    _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [])
+    _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [], self_calibrate)
 
 
 @app.command()
@@ -137,7 +144,7 @@ def prepare(
     level: Annotated[str, typer.Option(help="The vertebra, as the case names it.")],
     out: Annotated[Path, typer.Option(help="The model file to write, e.g. L3.radgs.safetensors.")],
     minutes: Annotated[
-        float, typer.Option(min=0.1, max=MAX_MINUTES, callback=_number, help="Time budget, all in all.")
+        float, typer.Option(min=0.1, max=MAX_MINUTES, callback=not_nan, help="Time budget, all in all.")
     ] = 20.0,
     base: Annotated[
         Path | None,
@@ -156,42 +163,6 @@ def prepare(
         from radgs.cli.training_session import prepare_level
 
         typer.echo(prepare_level(case, level, out, minutes=minutes, base=base, seed=seed, device=device.value))
-
-
-@app.command()
-def train(
-    out: Annotated[Path, typer.Option(help="The model file to write.")],
-    pairs: Annotated[Path, typer.Option(help="Folder for simulated pairs; what is there is used again.")],
-    minutes: Annotated[
-        float,
-        typer.Option(
-            min=0.1, max=MAX_MINUTES, callback=_number, help="Time budget of the training; pairs come on top."
-        ),
-    ] = 60.0,
-    spines: Annotated[int, typer.Option(min=2, max=MAX_TRIALS, help="How many synthetic patients.")] = 40,
-    config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
-    base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of weights, draws and exposures.")] = 0,
-    device: DeviceOption = Device.auto,
-) -> None:
-    """Train generic networks on synthetic spines (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
-    from radgs.cli.console import ending_well
-
-    with ending_well(as_json=False):
-        from radgs.cli.training_session import train_stage_1
-
-        typer.echo(
-            train_stage_1(
-                out,
-                pairs,
-                minutes=minutes,
-                spines=spines,
-                config=config,
-                base=base,
-                seed=seed,
-                device=device.value,
-            )
-        )
 
 
 @app.command()
@@ -231,7 +202,7 @@ def export(
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, max=86400, callback=_number, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink"
+            min=0.1, max=86400, callback=not_nan, help="Seconds to wait for a receiver.", rich_help_panel="OpenIGTLink"
         ),
     ] = 10.0,
 ) -> None:
@@ -288,7 +259,7 @@ def report(
 
 @app.command()
 def benchmark(
-    out: Annotated[Path, typer.Option(help="Folder for report.md, benchmark.json and the plots.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md, report.html, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise.")] = 0,
     trials: Annotated[
@@ -386,7 +357,13 @@ def cache(
 
 
 def _register_and_report(
-    path: Path, out: Path, device: Device, as_json: bool, truth_note: str, models: Sequence[Path] = ()
+    path: Path,
+    out: Path,
+    device: Device,
+    as_json: bool,
+    truth_note: str,
+    models: Sequence[Path] = (),
+    self_calibrate: bool = False,
 ) -> None:
     from radgs.cli.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
 
@@ -397,7 +374,7 @@ def _register_and_report(
         with result_folder(out) as to_be:
             with redirect_stdout(sys.stderr):
                 to_be.refuse_inputs([*read_case_file(path).inputs, *models])
-                case, registration = _register(path, device, models)
+                case, registration = _register(path, device, models, self_calibrate)
             registration = naming_case(registration, to_be, path)
             files = write_result_folder(to_be, case, registration)
         result, errors = registration.result, _true_errors(case, registration)
@@ -409,7 +386,10 @@ def _register_and_report(
         raise typer.Exit(EXIT_OF_VERDICT[result.worst_verdict])
 
 
-def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[RegistrationCase, Registration]:
+def _register(
+    path: Path, device: Device, models: Sequence[Path], self_calibrate: bool
+) -> tuple[RegistrationCase, Registration]:
+    """The case, with the geometry that its registration stands on, and the registration."""
     from radgs.cli.console import ProgressBar, people_console
 
     with ProgressBar(people_console(), "Reading the case") as bar:
@@ -418,7 +398,7 @@ def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[Regis
         from radgs.io.cache_folder import user_cache
         from radgs.io.content import ContentHashes
         from radgs.networks import load_prepared
-        from radgs.pipeline import register
+        from radgs.pipeline import register, register_self_calibrating
 
         def show(progress: Progress) -> None:
             message = progress.message.removeprefix(f"{progress.level}: ")
@@ -426,8 +406,15 @@ def _register(path: Path, device: Device, models: Sequence[Path]) -> tuple[Regis
 
         remembered = user_cache()
         case = RegistrationCase.load(path, hashes=ContentHashes(remembered))
-        networks = load_prepared(models)
-        return case, register(case, device=device.value, networks=networks, progress=show, remembered=remembered)
+        options: dict[str, Any] = {
+            "device": device.value,
+            "networks": load_prepared(models),
+            "progress": show,
+            "remembered": remembered,
+        }
+        if self_calibrate:
+            return register_self_calibrating(case, **options)
+        return case, register(case, **options)
 
 
 def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:

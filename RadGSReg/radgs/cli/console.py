@@ -208,6 +208,8 @@ def print_summary(
     for name, level in result.levels.items():
         for reason in level.reasons:
             console.print(f"{name}: {reason.message}", markup=False, soft_wrap=True)
+    for sentence in result.self_calibration.sentences if result.self_calibration is not None else ():
+        console.print(sentence, markup=False, soft_wrap=True)
     for question in dict.fromkeys(question for level in result.levels.values() for question in level.questions):
         console.print(f"Only you can say: {question.message}", markup=False, soft_wrap=True)
     pictures = [path for path in files if path.name.endswith("_overlay.png")]

@@ -1,18 +1,21 @@
-"""``radgs prepare`` and ``radgs train`` in a terminal: progress, Ctrl-C, and the final message."""
+"""``radgs prepare``, ``radgs train`` and its stages in a terminal: progress, Ctrl-C, and the final message."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from radgs.cli.console import ProgressBar, people_console
 from radgs.networks import Accuracy, Networks, load_networks
+from radgs.training.adapt import adapt
+from radgs.training.adaptation_cases import read_adaptation_cases
 from radgs.training.base import anatomy_and_base, check_output
 from radgs.training.generic import train_generic
 from radgs.training.prepare import PreparationProgress, prepare
+from radgs.training.verse_pairs import VerseSettings
 
 
 def prepare_level(
@@ -52,6 +55,8 @@ def train_stage_1(
     *,
     minutes: float,
     spines: int,
+    pairs_per_vertebra: int,
+    verse: VerseSettings | None,
     config: str,
     base: Path | None,
     seed: int,
@@ -60,7 +65,7 @@ def train_stage_1(
     """Trains generic networks; returns what to tell.
 
     Raises:
-        InputFileError: There is no such configuration, or the base cannot be used.
+        InputFileError: There is no such configuration, or the base or VerSe's folder cannot be used.
         OutputError: The model file cannot be used.
     """
     check_output(out, [] if base is None else [base])
@@ -71,6 +76,8 @@ def train_stage_1(
             pairs,
             minutes=minutes,
             spines=spines,
+            pairs_per_vertebra=pairs_per_vertebra,
+            verse=verse,
             config=config,
             base=networks,
             seed=seed,
@@ -79,6 +86,43 @@ def train_stage_1(
             cancelled=interrupted,
         )
     return _last_word(networks, out, interrupted())
+
+
+def train_stage_3(
+    cases: Sequence[Path],
+    out: Path,
+    *,
+    base: Path,
+    poses: Mapping[str, Path],
+    minutes: float,
+    seed: int,
+    device: str,
+) -> str:
+    """Adapts a model to the X-rays of cases; returns what to tell.
+
+    Raises:
+        RadgsError: A file cannot be read or written, or nothing in the cases can be learned from.
+    """
+    check_output(out, [base])
+    networks = load_networks(base)
+    with ProgressBar(people_console(), "Adapting") as bar, _interruptible() as interrupted:
+        bar(0.0, "Reading the cases")
+        read = read_adaptation_cases(cases, poses)
+        made = adapt(
+            read,
+            networks,
+            out,
+            minutes=minutes,
+            seed=seed,
+            device=device,
+            progress=bar,
+            cancelled=interrupted,
+        )
+    before_and_after = (
+        f"Re-projection leaves {made.unexplained_after:.3f} of the X-rays' gradients over the vertebra unexplained, "
+        f"{made.unexplained_before:.3f} before."
+    )
+    return "\n".join([_last_word(made.networks, out, interrupted()), before_and_after, *made.told])
 
 
 class _Interrupted:
@@ -113,6 +157,7 @@ def _last_word(networks: Networks, out: Path, interrupted: bool) -> str:
     said = [f"Stopped early; {out} holds the best so far." if interrupted else f"Written to {out}."]
     if neighbour := networks.record.get("base", {}).get("level"):
         said.append(f"It went on from the networks of {neighbour}.")
+    said += networks.record.get("verse", {}).get("left_out", [])
     if accuracy is not None:
         said += [_measured(accuracy), *accuracy.diagnoses]
     return "\n".join(said)

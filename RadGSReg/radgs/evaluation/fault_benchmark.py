@@ -17,6 +17,7 @@ from radgs.evaluation.fault_trials import (
 from radgs.evaluation.phantom_benchmark import phantom_subjects
 from radgs.evaluation.statistics import clopper_pearson_interval
 from radgs.io.atomic import write_text
+from radgs.report.markdown import markdown_page
 from radgs.simulation.faults import FAULTS
 
 #: Worlds taken in turn, all with an exact geometry.
@@ -35,8 +36,8 @@ def run_fault_benchmark(
     """Registers phantoms with every fault and writes the table.
 
     Args:
-        folder: Where faults.md, faults.jsonl and planned.jsonl go; it must exist. Trials that are there already are
-            taken over: an interrupted run goes on where it stopped.
+        folder: Where faults.md, the same as a page, faults.jsonl and planned.jsonl go; it must exist. Trials that are
+            there already are taken over: an interrupted run goes on where it stopped.
         seed: Chooses patients, poses, noise and faults.
         quick: Two patients with two vertebrae each instead of three with five.
         trials_per_fault: On each vertebra; 1 when quick, otherwise 4, unless given.
@@ -67,8 +68,9 @@ def run_fault_benchmark(
     command = f"radgs benchmark --faults --seed {seed}{' --quick' if quick else ''}"
     if trials_per_fault is not None:
         command += f" --trials {trials_per_fault}"
-    report = folder / "faults.md"
-    write_text(report, fault_report(trials, command))
+    report, text = folder / "faults.md", fault_report(trials, command)
+    write_text(report, text)
+    write_text(report.with_suffix(".html"), markdown_page(text, lambda name: (folder / name).read_bytes()))
     return report
 
 

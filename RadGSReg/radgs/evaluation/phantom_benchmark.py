@@ -32,7 +32,7 @@ def run_phantom_benchmark(
     """Registers phantoms and writes the report.
 
     Args:
-        folder: Where report.md, benchmark.json, trials.jsonl and the plots go; it must exist.
+        folder: Where report.md, report.html, benchmark.json, trials.jsonl and the plots go; it must exist.
         seed: Chooses subjects, poses and noise.
         quick: Two patients with two vertebrae each instead of three with five.
         worlds: Names of the worlds that images come from; each is reported apart.

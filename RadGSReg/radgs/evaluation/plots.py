@@ -1,4 +1,4 @@
-"""Plots of a benchmark: how errors accumulate, where they come from, and what each stage adds."""
+"""Plots of a benchmark: how errors accumulate, where they come from, what each stage adds, what was predicted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from radgs.case import STAGES, VERDICTS
 from radgs.colours import AREA_COLOUR, SERIES_COLOURS, VERDICT_COLOURS
 from radgs.evaluation.benchmark import GOOD_MM, HARMFUL_MM, cohorts_of
+from radgs.evaluation.reliability import draw_reliability
 from radgs.evaluation.trials import Trial
 from radgs.io.atomic import write_atomically
 
@@ -26,11 +27,12 @@ MIN_PLOTTED_MM = 0.02
 
 
 def save_plots(trials: Sequence[Trial], folder: Path) -> list[Path]:
-    """Writes cumulative_error.png, error_vs_start.png and stages.png; trials without a pose lie beyond the axis."""
+    """Writes a picture of each kind, a PNG; trials without a pose lie beyond the axis."""
     drawings = {
         "cumulative_error.png": _draw_cumulative,
         "error_vs_start.png": _draw_error_vs_start,
         "stages.png": _draw_stages,
+        "predicted_error.png": draw_reliability,
     }
     paths = []
     for name, draw in drawings.items():

@@ -1,4 +1,4 @@
-"""A benchmark's folder: report.md, plots and benchmark.json."""
+"""A benchmark's folder: report.md, the same as a page, plots and benchmark.json."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ from radgs.evaluation.benchmark import (
 )
 from radgs.evaluation.diagnosis import Signs, diagnose
 from radgs.evaluation.plots import save_plots
+from radgs.evaluation.reliability import reliability_section
 from radgs.evaluation.statistics import Interval, Proportion, TrialSummary, summarise_trials
 from radgs.evaluation.tables import table
 from radgs.evaluation.trials import Trial
 from radgs.evaluation.world_summary import worlds_section
 from radgs.io.atomic import write_text
+from radgs.report.markdown import markdown_page
+from radgs.report.markup import Markup, element
 from radgs.simulation import SimulationSettings
 from radgs.versions import versions
+
+#: The report as a page.
+PAGE_NAME = "report.html"
 
 CAVEAT = (
     "The X-rays are simulated from the same CT that is registered to them: these are not clinical accuracies. "
@@ -40,7 +46,7 @@ CAVEAT = (
 
 
 def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: SimulationSettings | None = None) -> Path:
-    """Writes report.md, benchmark.json and three plots.
+    """Writes report.md, report.html that holds everything itself, benchmark.json and plots.
 
     Args:
         trials: At least one.
@@ -63,14 +69,35 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         _stages(trials),
         _reconstructions(trials),
         _verdicts(trials),
+        reliability_section(trials),
         _times(trials),
         _failures(trials),
         "\n".join(f"![{plot.stem.replace('_', ' ')}]({plot.name})" for plot in plots),
         _settings(settings) if settings is not None else "",
     ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    page = markdown_page(text, lambda name: (folder / name).read_bytes(), _headline(trials))
+    write_text(folder / PAGE_NAME, page, private=False)
     report = folder / "report.md"
-    write_text(report, "\n\n".join(part for part in parts if part) + "\n", private=False)
+    write_text(report, text, private=False)
     return report
+
+
+def _headline(trials: Sequence[Trial]) -> Markup:
+    """What matters most of each cohort; none is a verdict, so none has a verdict's colour."""
+    cards = []
+    for cohort, members in cohorts_of(trials).items():
+        errors = summarise_trials([trial.mtre_mm for trial in members], [trial.vertebra for trial in members])
+        silent = score_verdicts(members).silent_failures
+        figures = (
+            (f"{_number(errors.median)} mm", "median mTRE"),
+            (f"{errors.success_2mm.successes} of {errors.n}", "within 2 mm"),
+            (f"{silent.successes} of {silent.n}", "accepted beyond 2 mm"),
+            (f"{np.median([trial.seconds for trial in members]):.2f} s", "median time"),
+        )
+        shown = [element("div", element("strong", figure), " ", what) for figure, what in figures]
+        cards.append(element("article", element("h2", cohort), element("div", *shown, class_="figures"), class_="card"))
+    return element("section", *cards, id="headline")
 
 
 def _setting(trials: Sequence[Trial]) -> str:

@@ -96,7 +96,7 @@ def _compiled(one: Kernel) -> Callable[..., Any] | None:
 def _compile(one: Kernel) -> Callable[..., Any]:
     import numba
 
-    dispatcher = numba.njit(nogil=True, fastmath=set(FAST_MATH), error_model="numpy")(one.function)
+    dispatcher: Any = numba.njit(nogil=True, fastmath=set(FAST_MATH), error_model="numpy")(one.function)
     dispatcher._cache = KernelStore(one.function, one.signature)
     dispatcher.compile(one.signature)
     dispatcher.disable_compile()

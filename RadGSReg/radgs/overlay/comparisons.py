@@ -31,10 +31,10 @@ def matched(drr: FloatImage, crop: ViewCrop) -> tuple[FloatImage, FloatImage]:
     """
     measured = (crop.valid > 0.5).astype(np.float32)
     sigma = MATCH_SIGMA_MM / crop.pixel_mm
-    share = np.maximum(ndimage.gaussian_filter(measured, sigma), 1e-3)
+    share = np.maximum(wide_gaussian(measured, sigma), 1e-3)
 
     def mean(image: FloatImage) -> NDArray[np.float32]:
-        return np.asarray(ndimage.gaussian_filter(image * measured, sigma) / share)
+        return np.asarray(wide_gaussian(image * measured, sigma) / share)
 
     xray = crop.image
     xray_mean, drr_mean = mean(xray), mean(drr)
@@ -54,10 +54,18 @@ def difference_picture(crop: ViewCrop, drr: FloatImage) -> FloatImage:
 def edge_picture(crop: ViewCrop, drr: FloatImage, colour: str) -> FloatImage:
     """(H, W, 4) RGBA 0..1: the DRR's edges in one colour, clear elsewhere."""
     strength = np.hypot(*edge_gradient(drr, np.ones_like(drr), crop.pixel_mm))
-    # In the middle, where the vertebra is: the skin's edge is stronger than any bone's.
-    strong = max(float(np.percentile(strength[middle_square(strength.shape)], STRONG_PERCENTILE)), 1e-12)
-    alpha = np.clip((strength / strong - WEAKEST_EDGE) / (1 - WEAKEST_EDGE), 0.0, 1.0)
-    return _in_colour(colour, alpha)
+    return _in_colour(colour, edge_alpha(strength, middle_square(drr.shape)))
+
+
+def edge_alpha(strength: FloatImage, counted: NDArray[np.bool_]) -> FloatImage:
+    """(H, W) how much of an edge a DRR has, 0..1.
+
+    Args:
+        strength: (H, W) of its gradient.
+        counted: (H, W) where the vertebra is, whose edges are strong: the skin's is stronger than any bone's.
+    """
+    strong = max(float(np.percentile(strength[counted], STRONG_PERCENTILE)), 1e-12)
+    return np.clip((strength / strong - WEAKEST_EDGE) / (1 - WEAKEST_EDGE), 0.0, 1.0).astype(np.float32)
 
 
 def unmeasured_picture(crop: ViewCrop) -> FloatImage:
@@ -66,6 +74,15 @@ def unmeasured_picture(crop: ViewCrop) -> FloatImage:
     striped = (rows + columns) // STRIPE_PIXELS % 2 == 0
     shade = np.where(striped, SHADE, SHADE / 2)
     return _in_colour("#808080", np.where(crop.valid > 0.5, 0.0, shade))
+
+
+def wide_gaussian(image: FloatImage, sigma: float) -> FloatImage:
+    """Three running means, which are a Gaussian's within a few per cent, and as quick however wide it is."""
+    width = max(round(float(np.sqrt(4.0 * sigma**2 + 1.0))), 1)
+    smooth = np.asarray(image, dtype=np.float32)
+    for _time in range(3):
+        smooth = ndimage.uniform_filter(smooth, width)
+    return smooth
 
 
 def _in_colour(colour: str, alpha: NDArray) -> FloatImage:

@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 from matplotlib.image import imsave
+from numpy.typing import NDArray
 
 from radgs.case import Level
 from radgs.colours import POSES, RESULT
 from radgs.drr import VolumeRenderer
 from radgs.errors import GeometryError
-from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume, XRayView
+from radgs.geometry import FloatArray, RigidTransform, Volume, XRayView
 from radgs.io.atomic import cannot_write, write_atomically, write_text
 from radgs.io.json_fields import json_text, null_for_nan
 from radgs.overlay.agreement import local_agreement
 from radgs.overlay.arrays import FloatImage, Pictured, crop_view, drr, for_display, in_view
 from radgs.overlay.comparisons import difference_picture, edge_picture, unmeasured_picture
 from radgs.overlay.contours import Contours, projected_lines
+from radgs.overlay.films import binned_film, film_comparisons, film_of, like_film
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra import SeparatedCT
 from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
@@ -31,8 +33,6 @@ OVERLAY_FILE = "overlay.json"
 
 #: Pixels along a picture's side: a panel shows two side by side.
 PICTURE_PIXELS = 256
-#: A whole DRR has no more pixels than this; more would not show in a slice view, and cost seconds.
-MAX_DRR_PIXELS = 300_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,8 @@ def save_pictures(
     * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
     * ``ct_to_world``, the pose itself;
     * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
-    * ``whole``, .npy, line integrals over all of the X-ray, ``binned`` pixels by pixels into one.
+    * ``whole``, .npy, the DRR over all of the X-ray, ``binned`` pixels square as one, as ``films.like_film`` has it;
+    * ``whole_edges`` and ``whole_difference``, .npy, in the same pixels, as ``films.film_comparisons`` has them.
 
     Args:
         folder: Where to write; made where it is missing.
@@ -152,7 +153,8 @@ def _save_view(
 ) -> dict[str, Any]:
     crop = crop_view(view, anatomy, shown, PICTURE_PIXELS)
     xray = for_display(crop.image, crop.pixel_mm, crop.valid > 0.5)
-    binned, whole_geometry = _binned(view.geometry)
+    binned, whole_geometry = binned_film(view.geometry)
+    film = film_of(view, binned, shown.apply(anatomy.surface.mean(axis=0)))
     described: dict[str, Any] = {
         "xray": _save_picture(folder / f"{stem}_xray.png", xray, files),
         "unmeasured": _save_picture(folder / f"{stem}_unmeasured.png", unmeasured_picture(crop), files),
@@ -163,10 +165,10 @@ def _save_view(
         "poses": {},
     }
     for name, pose in poses.items():
-        whole = folder / f"{stem}_drr_{name}.npy"
-        with write_atomically(whole, durable=False) as aside:
-            np.save(aside, drr(anatomy, pose, whole_geometry))
-        files.append(whole)
+        whole = drr(anatomy, pose, whole_geometry)
+        over_film = {"whole": like_film(film, whole)} | {
+            f"whole_{kind}": image for kind, image in film_comparisons(film, whole, anatomy, pose).items()
+        }
         image, lines = drr(anatomy, pose, crop.geometry), projected_lines(contours, pose, crop.geometry)
         agreement = local_agreement(crop, image, lines)
         grey = for_display(image, crop.pixel_mm, image > 0)
@@ -186,7 +188,7 @@ def _save_view(
                 "picture": _save_picture(folder / f"{stem}_agreement_{name}.png", agreement.picture(), files),
                 "mean": null_for_nan(round(agreement.mean, 3)),
             },
-            "whole": whole.name,
+            **{key: _save_array(folder / f"{stem}_{key}_{name}.npy", array, files) for key, array in over_film.items()},
         }
     return described
 
@@ -198,11 +200,8 @@ def _save_picture(path: Path, image: FloatImage, files: list[Path]) -> str:
     return path.name
 
 
-def _binned(geometry: ViewGeometry) -> tuple[int, ViewGeometry]:
-    """The detector with so many pixels taken together, side by side, that a whole DRR stays quick."""
-    rows, columns = geometry.shape
-    factor = 1
-    while rows * columns > MAX_DRR_PIXELS * factor**2:
-        factor += 1
-    factor = next(n for n in range(factor, 0, -1) if rows % n == 0 and columns % n == 0)
-    return factor, geometry.binned(factor)
+def _save_array(path: Path, array: NDArray, files: list[Path]) -> str:
+    with write_atomically(path, durable=False) as aside:
+        np.save(aside, array)
+    files.append(path)
+    return path.name

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
-from radgs.geometry.sigma import GeometrySigma
+from radgs.geometry.sigma import USUAL_SIGMA
 from radgs.refine.solver import TWIST_SCALE
 
-#: What a carefully calibrated C-arm is good to, taken where a case does not say (standard deviations per axis).
-USUAL_SIGMA = GeometrySigma(np.full(3, 0.7), np.full(3, 0.3), np.full(3, 0.1))
 #: Points of the vertebra that stand for it.
 POINTS = 40
 #: Steps of the finite differences, mm or degrees.
@@ -38,9 +36,8 @@ def geometry_covariance(views: Sequence[XRayView], points_world: FloatArray, cen
     rows = by_pose.shape[0] // len(views)
     for number, view in enumerate(views):
         sigma = view.geometry_sigma or USUAL_SIGMA
-        by_geometry = _by_geometry(view.geometry, points, sigma)
-        moved = passed_on[:, number * rows : (number + 1) * rows] @ by_geometry
-        covariance += moved @ moved.T
+        moved = passed_on[:, number * rows : (number + 1) * rows] @ _by_geometry(view.geometry, points)
+        covariance += moved @ sigma.as_covariance @ moved.T
     return covariance
 
 
@@ -60,16 +57,16 @@ def _by_pose(geometry: ViewGeometry, points: FloatArray, centre: FloatArray) -> 
     return np.column_stack(columns)
 
 
-def _by_geometry(geometry: ViewGeometry, points: FloatArray, sigma: GeometrySigma) -> NDArray[np.float64]:
-    """(2 N, 9) how they move with one standard deviation of source, detector and its rotation, mm."""
+def _by_geometry(geometry: ViewGeometry, points: FloatArray) -> NDArray[np.float64]:
+    """(2 N, 9) how they move with source (per mm), detector (per mm) and its rotation (per degree), mm."""
     seen, columns = geometry.project(points), []
-    for axis, size in zip(np.eye(3), sigma.source_mm, strict=True):
+    for axis in np.eye(3):
         other = ViewGeometry(geometry.source_ras + STEP * axis, geometry.detector_to_ras, geometry.shape)
-        columns.append(_at_vertebra(geometry, points, other.project(points) - seen) * size / STEP)
-    for kind, sizes in (("shift", sigma.detector_mm), ("turn", sigma.detector_deg)):
-        for axis, size in zip(np.eye(3), sizes, strict=True):
+        columns.append(_at_vertebra(geometry, points, other.project(points) - seen) / STEP)
+    for kind in ("shift", "turn"):
+        for axis in np.eye(3):
             turn, shift = (np.zeros(3), STEP * axis) if kind == "shift" else (np.radians(STEP) * axis, np.zeros(3))
             motion = RigidTransform.identity().rotated_about(geometry.centre_ras, turn, shift)
             other = ViewGeometry(geometry.source_ras, motion.matrix @ geometry.detector_to_ras, geometry.shape)
-            columns.append(_at_vertebra(geometry, points, other.project(points) - seen) * size / STEP)
+            columns.append(_at_vertebra(geometry, points, other.project(points) - seen) / STEP)
     return np.column_stack(columns)

@@ -1,9 +1,9 @@
 """Is an X-ray, or the CT, mirrored or upside down? A vertebra's own pixels hardly tell: its halves look alike.
 
-Ribs, organs and neighbours do. Each view is compared with the CT once as it is and once turned over about the vertebra,
-over what of the field is seen both ways, without the vertebra: blades on one side, or a CT cut there, would otherwise
-have two different regions compared. How much worse a right image does when it is turned over is the trial's power;
-where too little is seen, or the CT shows bone alone, there may be none.
+Ribs, organs and neighbours do. Each view is compared with the rest of the CT, its parts where refinement has brought
+them, once as it is and once turned over about the vertebra, over what of the field is seen both ways: blades on one
+side, or a CT cut there, would otherwise have two different regions compared. How much worse a right image does when it
+is turned over is the trial's power; where too little is seen, or the CT shows bone alone, there may be none.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from radgs.vertebra import VertebraAnatomy
 #: The field that is compared, mm at the vertebra, and its pixels.
 FIELD_MM, PIXELS = 256.0, 96
 #: Scale of the gradients that are compared, mm.
-SIGMA_MM = 4.0
+SIGMA_MM = 2.5
 #: The image may lie this many pixels from the CT's, in such steps: what the pose absorbed of a mirror.
 SLACK_PIXELS, SLACK_STEP = 4, 2
 #: Rays through so much invented attenuation say nothing of an orientation (line integral).
 MAX_DOUBT = 0.5
 
 #: Where less than this share of the field is seen both ways, the trial says nothing.
-MIN_SHARE = 0.05
+MIN_SHARE = 0.1
 #: By how much the image as it is must fit better than turned over; where it fits worse, the pose is rejected.
 CLEARLY_AS_GIVEN = 0.05
-#: Where neither way resembles the CT this much, the CT shows too little around the vertebra: the trial has no power.
+#: Where neither way resembles the CT this much, the CT shows too little around the vertebra: that trial has no power.
 MIN_LIKENESS = 0.25
 
 Flip = Literal["left to right", "upside down"]
@@ -83,11 +83,12 @@ def try_flips(views: Sequence[XRayView], vertebra: VertebraAnatomy, refinement: 
     centre = refinement.ct_to_world.apply(vertebra.centre)
     seen = Observation.around(views, centre, FIELD_MM, PIXELS, vertebra.device)
     seen = seen.seen_in_intensity(refinement.observation.in_intensity)
-    whole = vertebra.whole_part.sampled_every(4.0)
+    around = [vertebra.surroundings_part, *vertebra.neighbour_parts]
+    parts = list(zip((part.sampled_every(4.0) for part in around), refinement.final.poses[1:], strict=True))
 
     def tried(number: int) -> list[FlipTrial]:
         one = seen.view(number)
-        drawn = whole.render(refinement.whole.poses[0], one.geometries[0])[None]
+        drawn = torch.stack([part.render(pose, one.geometries[0]) for part, pose in parts]).sum(dim=0)[None]
         everywhere = replace(one, images=drawn, valid=torch.ones_like(drawn))
         compared = _gradients(everywhere)
         elsewhere = _away_from_vertebra(vertebra, refinement.ct_to_world, one)
@@ -108,12 +109,15 @@ def telling(trials: Sequence[FlipTrial]) -> list[FlipTrial]:
     return [trial for trial in trials if trial.share >= MIN_SHARE]
 
 
+def powerful(trials: Sequence[FlipTrial]) -> list[FlipTrial]:
+    """Those of them in which one way or the other resembles the CT enough to decide."""
+    return [trial for trial in telling(trials) if max(trial.as_given, trial.flipped) >= MIN_LIKENESS]
+
+
 def flip_findings(trials: Sequence[FlipTrial]) -> list[tuple[Verdict, Reason]]:
     """What the trials say against a pose: the view that fits most clearly when it is turned over."""
-    worst = max(telling(trials), key=lambda trial: trial.advantage, default=None)
+    worst = max(powerful(trials), key=lambda trial: trial.advantage, default=None)
     if worst is None:
-        return []
-    if max(worst.flipped, worst.as_given) < MIN_LIKENESS:
         return []
     if worst.advantage < -CLEARLY_AS_GIVEN:
         return []

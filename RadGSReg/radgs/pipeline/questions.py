@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radgs.case import OpenQuestion
-from radgs.pipeline.orientation import MIN_LIKENESS, telling
+from radgs.pipeline.orientation import powerful
 from radgs.pipeline.quality import Evidence
 
 #: With views at right angles a shift along one view's beam looks like depth in the other: the pose absorbs it.
@@ -12,7 +12,7 @@ MOTION = OpenQuestion(
     "Was the patient held still from the first shot to the second, and does the C-arm stand as it was calibrated? A "
     "shift along a beam shows in no image.",
 )
-#: Asked where the trial of a mirror had no power.
+#: Asked where the trial of a mirror had no power for some view.
 ORIENTATION = OpenQuestion(
     "orientation",
     "Are the patient's left and right, head and feet where X-rays and CT say? Too little is seen around the vertebra "
@@ -26,5 +26,5 @@ def open_questions(evidence: Evidence) -> tuple[OpenQuestion, ...]:
     Args:
         evidence: What was measured of the pose.
     """
-    likeness = max((max(trial.as_given, trial.flipped) for trial in telling(evidence.flips)), default=0.0)
-    return (MOTION,) if likeness >= MIN_LIKENESS else (MOTION, ORIENTATION)
+    told = evidence.flips and len(powerful(evidence.flips)) == len(evidence.flips)
+    return (MOTION,) if told else (MOTION, ORIENTATION)

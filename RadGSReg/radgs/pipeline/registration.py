@@ -45,7 +45,7 @@ class Progress:
 
     Attributes:
         level: The vertebra being worked on.
-        stage: "model", "reconstruct", "refine" or "judge".
+        stage: "model", "reconstruct", "refine", "judge" or, where a view is solved for, "calibrate".
         fraction: Of the whole registration, 0 to 1.
         message: For people.
     """

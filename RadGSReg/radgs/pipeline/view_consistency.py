@@ -28,13 +28,14 @@ from radgs.vertebra import VertebraAnatomy
 BINNING, SCALES_MM = 2, (4.0, 2.5, 2.0)
 #: Steps at each scale; the last one no longer than this ends them, mm.
 STEPS, SETTLED_MM = 4, 0.05
-#: Weight of what lies around the vertebra.
+#: Weight of what lies around the vertebrae.
 AROUND = 0.1
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
-#: What the views want of a pose, together, from which on it is not accepted: mm, or the sum of squares in standard
-#: deviations. Right poses were seen to leave 1.05 mm and 7 at most, another patient's CT 1.4 mm, turned detectors 14.
-CHECK_MM, CHECK_SQUARES = 1.2, 9.0
+#: What the views want of a pose, together, from which on it is not accepted: so many mm that come to so large a sum of
+#: squares in standard deviations; or a larger sum, whatever its size; or mm that are too many for any doubt. The few mm
+#: that a CT cut to 120 mm leaves of a right pose come to 8 at most, cropped X-rays to 12 and more.
+CHECK_MM, CHECK_SQUARES, SURE_SQUARES, ANYHOW_MM = 1.2, 8.5, 11.0, 3.0
 #: What they want, from which on it is rejected: both of these.
 REJECT_MM, REJECT_SQUARES = 1.5, 14.0
 #: Further than this a view is not followed, mm.
@@ -100,7 +101,7 @@ def disagreement_mm(wishes: Sequence[ViewWish]) -> float:
 def view_findings(wishes: Sequence[ViewWish]) -> list[tuple[Verdict, Reason]]:
     """What the views say against a pose that they agreed on; the one that is least satisfied is named."""
     apart, squares = sum(wish.size_mm for wish in wishes), sum(wish.squares for wish in wishes)
-    if apart <= CHECK_MM and squares <= CHECK_SQUARES:
+    if apart <= ANYHOW_MM and squares <= (CHECK_SQUARES if apart > CHECK_MM else SURE_SQUARES):
         return []
     worst = max(wishes, key=lambda wish: wish.size_mm)
     message = (
@@ -114,7 +115,7 @@ def view_findings(wishes: Sequence[ViewWish]) -> list[tuple[Verdict, Reason]]:
 @torch.no_grad()
 @one_thread()
 def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequence[str]) -> tuple[ViewWish, ...]:
-    """Moves each view's vertebra image in its plane until the X-ray is matched best.
+    """Moves each view's image of the vertebra and its neighbours in its plane until the X-ray is matched best.
 
     Args:
         refinement: The pose that the views agreed on.
@@ -129,9 +130,11 @@ def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequen
         one = observation.view(number)
         geometry = one.geometries[0]
         parts = [part.render(pose, geometry) for part, pose in zip(moving, poses, strict=True)]
-        bone, drawn = parts[0], torch.stack(parts).sum(dim=0)
+        # The neighbours' poses were found with the vertebra's, and in both views: they bear witness as it does.
+        bones = torch.stack([parts[0], *parts[2:]]).abs().amax(dim=0)
+        drawn = torch.stack(parts).sum(dim=0)
         plane = _Plane(geometry.project(centre), one.pixel_mm, drawn.shape[-1])
-        return _wish(names[number], one, plane, drawn, bone)
+        return _wish(names[number], one, plane, drawn, bones)
 
     return tuple(map_concurrently(wish_of, range(len(names))))
 
@@ -161,14 +164,14 @@ class _Plane:
         return functional.grid_sample(image[None, None], grid, padding_mode="border", align_corners=False)[0, 0]
 
 
-def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, bone: Tensor) -> ViewWish:
+def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, bones: Tensor) -> ViewWish:
     wish, covariance = np.zeros(4), np.full((4, 4), np.inf)
     for sigma_mm in SCALES_MM:
         sigma = sigma_mm / one.pixel_mm
         (kernel,) = one.gradient_filters(sigma)
         shared = max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION
         target = one.gradients(one.images, (kernel,))
-        near = functional.max_pool2d((bone.abs() > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
+        near = functional.max_pool2d((bones > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
         weight = (AROUND + (1 - AROUND) * near) * (one.valid > 0.99)
         match = Match(target, weight, GAIN_REACH_MM / one.pixel_mm, shared)
         for _ in range(STEPS):

@@ -36,6 +36,13 @@ def parts_apart(vertebra: VertebraAnatomy) -> tuple[Part, ...]:
     return (vertebra.vertebra_part, around, *(part.sampled_every(3.0) for part in vertebra.neighbour_parts))
 
 
+def parts_polished(vertebra: VertebraAnatomy) -> tuple[Part, ...]:
+    """The same for full resolution."""
+    # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
+    around = HalfResolution(vertebra.surroundings_part.sampled_every(4.0))
+    return (vertebra.vertebra_part, around, *(part.sampled_every(2.0) for part in vertebra.neighbour_parts))
+
+
 def refine_apart(
     views: Sequence[XRayView],
     vertebra: VertebraAnatomy,
@@ -60,7 +67,6 @@ def refine_apart(
     apart = Refiner(fine.binned(BINNING), linearised(parts), centre, doubt=vertebra.doubt_part).run(
         together, resolutions
     )
-    # The surroundings must go on moving: held still, a millimetre of theirs pulls the vertebra along.
-    parts = (parts[0], HalfResolution(parts[1]), *(part.sampled_every(2.0) for part in vertebra.neighbour_parts))
+    parts = parts_polished(vertebra)
     final = Refiner(fine, linearised(parts), centre, doubt=vertebra.doubt_part).run(apart, POLISH)
     return End(begin, final, fine, parts)

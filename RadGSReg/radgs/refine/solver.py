@@ -183,14 +183,14 @@ class Refiner:
         state = self._linearise(poses, filters)
         match = Match(
             target=self.observation.gradients(self.observation.images, filters),
-            pixel_weight=self._pixel_weight(estimate.poses[0], resolution, filters),
+            pixel_weight=self.pixel_weight(estimate.poses[0], resolution, filters),
             reach=GAIN_REACH_MM / self.observation.pixel_mm,
             shared_samples=max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION,
         )
         for _ in range(resolution.iterations):
             weight = match.robust_weight(state.rendered)
             system = match.normal_equations(state, weight)
-            prior = self._prior_terms(poses, system.noise)
+            prior = self.prior_terms(poses, system.noise)
             normal, gradient, cost = system.normal + prior[0], system.gradient + prior[1], system.cost + prior[2]
             improved = False
             for _ in range(4):
@@ -200,7 +200,7 @@ class Refiner:
                 step *= min(1.0, 2.0 * resolution.sigma_mm / (np.abs(step).max() + 1e-12))
                 candidate = self._moved(poses, step)
                 trial = self._linearise(candidate, filters)
-                if match.cost(trial.rendered, weight) + self._prior_terms(candidate, system.noise)[2] < cost:
+                if match.cost(trial.rendered, weight) + self.prior_terms(candidate, system.noise)[2] < cost:
                     poses, state, improved = candidate, trial, True
                     damping = max(damping / 4, 1e-4)
                     break
@@ -241,7 +241,7 @@ class Refiner:
         filtered = self.observation.compared(image[None], gradient_filter)[0]
         return filtered, torch.cat([self._filtered[derivative] for derivative in derivatives])
 
-    def _pixel_weight(
+    def pixel_weight(
         self, vertebra_pose: RigidTransform, resolution: Resolution, filters: Sequence[GradientFilter]
     ) -> Tensor:
         """(V, n, n): 1 around the vertebra's projection, ``surround_weight`` elsewhere, 0 where nothing was seen."""
@@ -270,7 +270,7 @@ class Refiner:
             pose.rotated_about(self.centre, twist[:3], twist[3:]) for pose, twist in zip(poses, twists, strict=True)
         ]
 
-    def _prior_terms(self, poses: Sequence[RigidTransform], noise: float) -> tuple[NDArray, NDArray, float]:
+    def prior_terms(self, poses: Sequence[RigidTransform], noise: float) -> tuple[NDArray, NDArray, float]:
         """Normal matrix, gradient and cost of the prior on relative motion, in units of the data's noise."""
         size = 6 * len(poses)
         normal, gradient, cost = np.zeros((size, size)), np.zeros(size), 0.0
@@ -287,7 +287,7 @@ class Refiner:
 
     def _summary(self, poses: list[RigidTransform], state: LinearisedImages, match: Match) -> Estimate:
         system = match.normal_equations(state, match.robust_weight(state.rendered))
-        normal = (system.normal + self._prior_terms(poses, system.noise)[0]) / system.noise
+        normal = (system.normal + self.prior_terms(poses, system.noise)[0]) / system.noise
         information = normal[:6, :6]
         if len(normal) > 6:
             others = normal[6:, 6:] + 1e-9 * np.eye(len(normal) - 6)

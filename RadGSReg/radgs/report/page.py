@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 
 from radgs.case import VERDICT_SIGNS, LevelResult, OpenQuestion, Reason, RegistrationCase, RegistrationResult
-from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, POSES, VERDICT_COLOURS
+from radgs.colours import POSES
 from radgs.overlay.arrays import Pictured
 from radgs.overlay.contours import Contours
+from radgs.report.document import document
 from radgs.report.films import film
 from radgs.report.markup import Markup, element, json_block, picture_address
 from radgs.report.scene import ShownVertebra, scene_values
@@ -27,8 +27,6 @@ MEANING = {
     "check": "There is doubt: look at every picture before this pose is used.",
     "reject": "Do not use this pose.",
 }
-#: Nothing is loaded from anywhere: the page says everything itself.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,21 +74,12 @@ def page(
         element("p", DISCLAIMER, class_="disclaimer"),
         *(_level_section(f"level{number}", name, level, case) for number, (name, level) in numbered),
         _scene_section(),
-        element("section", element("h2", "Geometry of the X-rays"), geometry_table(case.views, origins), id="geometry"),
+        _geometry_section(result, case, origins),
         element("section", element("h2", "Origin"), origin_table(result, case_name, case.sha256), id="origin"),
         element("footer", element("p", DISCLAIMER)),
         json_block("scene-data", {**scene_values(shown, case.views), "colour": POSES["result"]}),
-        *(Markup(f"<script>\n{_asset(script)}</script>") for script in ("films.js", "scene.js")),
     ]
-    head = [
-        element("meta", charset="utf-8"),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        Markup(f"<style>\n{_colours()}{_asset('report.css')}</style>"),
-    ]
-    document = element("html", element("head", *head), element("body", *body), lang="en")
-    return f"<!DOCTYPE html>\n{document}\n"
+    return document(title, body, ("films.js", "scene.js"))
 
 
 def _verdict(name: str, level: LevelResult) -> Markup:
@@ -148,6 +137,14 @@ def _legend() -> Markup:
     )
 
 
+def _geometry_section(result: RegistrationResult, case: RegistrationCase, origins: Mapping[str, str]) -> Markup:
+    told = result.self_calibration.sentences if result.self_calibration is not None else ()
+    said = (element("p", sentence) for sentence in told)
+    return element(
+        "section", element("h2", "Geometry of the X-rays"), geometry_table(case.views, origins), *said, id="geometry"
+    )
+
+
 def _scene_section() -> Markup:
     buttons = [
         element("button", text, type="button", data_look=look)
@@ -170,14 +167,3 @@ def _scene_section() -> Markup:
         element("div", *buttons, class_="choices screen-only"),
         id="space",
     )
-
-
-def _colours() -> str:
-    """Colours that the engine's pictures have too, as variables."""
-    named: dict[str, str] = {"neighbour": NEIGHBOUR, "agreeing": AGREEING, "doubtful": DOUBTFUL, **POSES}
-    named |= {str(verdict): colour for verdict, colour in VERDICT_COLOURS.items()}
-    return ":root {" + " ".join(f"--{name}: {colour};" for name, colour in named.items()) + "}\n"
-
-
-def _asset(name: str) -> str:
-    return files("radgs").joinpath("data", "report", name).read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from radgs.case import LevelResult, RegistrationCase, RegistrationResult
@@ -65,6 +66,9 @@ def write_report(
         RadgsError: The case lacks a level, its files cannot be read, or the page cannot be written.
     """
     origins = {view.name: view.geometry_from or "as the case states it" for view in read_case_file(path).views}
+    if result.self_calibration is not None:
+        case = replace(case, views=result.self_calibration.applied(case.views))
+        origins[result.self_calibration.view] = "self-calibrated: see below"
     levels = {name: _reported(name, level, case, pictures) for name, level in result.levels.items()}
     name = path.name if path.is_file() else f"{path.name}/case.json"
     write_text(out, page(result, case, levels, name, origins))

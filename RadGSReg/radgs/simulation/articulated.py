@@ -144,6 +144,7 @@ def simulate_case(
     settings: SimulationSettings | None = None,
     *,
     between_shots: RigidTransform | None = None,
+    levels: Sequence[str] = (),
 ) -> RegistrationCase:
     """One trial: two X-rays of the anatomy at random poses, clicks with error, and the truth.
 
@@ -154,6 +155,7 @@ def simulate_case(
         settings: What varies.
         between_shots: How the patient moves, in the world, between the first view, for which the truth holds, and the
             second; not at all, if None.
+        levels: Others to be registered beside the target, each with its clicks and its truth.
     """
     settings = settings or SimulationSettings()
     centre = anatomy.centres[target]
@@ -169,16 +171,22 @@ def simulate_case(
             ("LAT", c_arm_view(np.array([1.0, 0.0, 0.0]), settings, rng)),
         )
     )
-    where = np.stack([(motion @ truth).apply(centre) for motion in motions.values()])
-    clicks = simulate_clicks(views, where, settings, rng)
+    wanted = [target, *(name for name in levels if name != target)]
+
+    def clicks(name: str) -> dict[str, tuple[float, float]]:
+        where = [(motion @ poses[name]).apply(anatomy.centres[name]) for motion in motions.values()]
+        return simulate_clicks(views, np.stack(where), settings, rng)
+
+    clicked = {name: InitialPose(clicks(name), None) for name in wanted}
     ct, labels = anatomy.shown(target, settings.world)
+    in_order = [name for name in anatomy.levels if name in wanted]
     return RegistrationCase(
         ct=ct,
         labels=labels,
-        levels=(Level(target, anatomy.levels[target]),),
+        levels=tuple(Level(name, anatomy.levels[name]) for name in in_order),
         views=views,
-        initial={target: InitialPose(clicks, None)},
-        truth={target: truth},
+        initial={name: clicked[name] for name in in_order},
+        truth={name: poses[name] for name in in_order},
         sha256=None,
     )
 

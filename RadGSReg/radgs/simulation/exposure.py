@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from radgs.filters import gaussian_kernel, separable
+from radgs.simulation.crop_worlds import TRAINING_WORLDS, CropWorlds
+from radgs.simulation.worlds import World
 from radgs.simulation.xray_physics import Detector, relative_noise
 
 #: What varies slowly over a crop is interpolated between this many cells along each side.
@@ -31,6 +33,8 @@ class Exposure:
         blur: Standard deviation of the blur in pixels, at most.
         collimated: Share of views whose border is covered.
         with_tools: Share of views that show metal.
+        worlds: How hospital images differ from clean ones: one drawn for every pair, each as likely as the others. A
+            world's scatter replaces ``scatter``.
     """
 
     photons: tuple[float, float] = (8e4, 1.5e6)
@@ -41,35 +45,38 @@ class Exposure:
     blur: float = 0.9
     collimated: float = 0.2
     with_tools: float = 0.2
+    worlds: tuple[World, ...] = TRAINING_WORLDS
 
 
 def exposed(
-    line_integrals: Tensor, exposure: Exposure, generator: torch.Generator | None = None
+    vertebra: Tensor, background: Tensor, exposure: Exposure, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
     """X-rays as a detector would record them.
 
     Args:
-        line_integrals: (B, V, P, P) of the anatomy.
+        vertebra: (B, V, P, P) line integrals of the vertebra.
+        background: (B, V, P, P) of everything else.
         exposure: What to draw from.
         generator: Source of chance.
 
     Returns:
         (B, V, P, P) images, line integrals as ``-log(I / I0)`` gives them, and (B, V, P, P) 1 where measured.
     """
-    draw = _Draw(line_integrals, generator)
-    images = line_integrals * draw.uniform(*exposure.gain)
+    draw = _Draw(vertebra, generator)
+    worlds = CropWorlds.drawn(exposure.worlds, len(vertebra), generator)
+    images = worlds.anatomy(vertebra, background) * draw.uniform(*exposure.gain)
     images = images + draw.metal(exposure.with_tools)
-    detector = _detector(exposure, draw)
+    detector = _detector(exposure, draw, worlds)
     images = detector.picture(detector.intensity(images))
-    images = images + exposure.field * draw.slow_field()
-    valid = draw.open_field(exposure.collimated)
+    valid = draw.open_field(exposure.collimated) * worlds.fields(images)
+    images = worlds.displayed(images, valid) + exposure.field * draw.slow_field()
     return images * valid, valid
 
 
-def _detector(exposure: Exposure, draw: _Draw) -> Detector:
+def _detector(exposure: Exposure, draw: _Draw, worlds: CropWorlds) -> Detector:
     """What crops are recorded with, on the device where they are; the order of the draws is the seeds' meaning."""
     uneven = torch.exp(exposure.scatter_unevenness * draw.slow_field())
-    scatter_to_primary = draw.uniform(*exposure.scatter) * uneven
+    scatter_to_primary = worlds.scatter(draw.uniform(*exposure.scatter)) * uneven
     photons = torch.exp(draw.uniform(*torch.tensor(exposure.photons).log().tolist()))
     noise = relative_noise(photons, draw.normal())
     sigma = draw.uniform(0.0, exposure.blur)

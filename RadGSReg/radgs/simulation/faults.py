@@ -147,10 +147,13 @@ def simulate_faulty_case(
     if fault.cropped:
         case, geometries = _with_cropped_view(case, geometries)
     if fault.detector_mm or fault.detector_deg or fault.source_mm:
-        last = case.views[-1]
-        wrong = replace(last, geometry=_misplaced(last.geometry, fault, fault_rng))
-        case = replace(case, views=(*case.views[:-1], wrong))
+        case = replace(case, views=(*case.views[:-1], with_misplaced_view(case.views[-1], fault, fault_rng)))
     return FaultyCase(case, geometries, motions)
+
+
+def with_misplaced_view(view: XRayView, fault: Fault, rng: np.random.Generator) -> XRayView:
+    """The view with its detector or its source said to stand where it does not."""
+    return replace(view, geometry=_misplaced(view.geometry, fault, rng))
 
 
 def mirrored(volume: Volume) -> Volume:

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, XRayView, unit
+from radgs.geometry.sigma import GeometrySigma
 from radgs.simulation.xray_physics import XRayPhysics, expose, line_integrals_from_intensity
 
 FieldShape = Literal["blades", "rotated blades", "round"]
@@ -47,6 +48,7 @@ class World:
         warp_mm: Soft tissue lies up to this far from where the CT shows it.
         screws: Screws cross the image beside the vertebra.
         source_mm, detector_mm, detector_deg: Errors of the calibration.
+        stated: The calibration says how large its errors are.
         extent: What the CT shows; none keeps all of it.
         extent_mm: Side or diameter of its field of view, for a square or a circle across the spine.
     """
@@ -61,10 +63,13 @@ class World:
     source_mm: float = 0.0
     detector_mm: float = 0.0
     detector_deg: float = 0.0
+    stated: bool = False
     extent: CTExtent | None = None
     extent_mm: float = 150.0
 
 
+#: A calibration as no careful one is.
+_BAD_CALIBRATION = World(source_mm=2.0, detector_mm=0.7, detector_deg=0.2)
 #: The world that nothing is different in.
 CLEAN_NAME = "clean"
 CLEAN = World()
@@ -91,7 +96,10 @@ WORLDS: dict[str, World] = {
     "display": World(displayed=True),
     "warped": World(warp_mm=10.0),
     "screws": World(screws=True),
-    "calibration": World(source_mm=2.0, detector_mm=0.7, detector_deg=0.2),
+    # As good as is taken for granted where a case says nothing of its geometry.
+    "calibration-usual": World(source_mm=0.7, detector_mm=0.3, detector_deg=0.1),
+    "calibration": _BAD_CALIBRATION,
+    "calibration-stated": replace(_BAD_CALIBRATION, stated=True),
     "mixture": _MIXTURE,
     "mixture-ct-150": replace(_MIXTURE, extent="square"),
 }
@@ -146,7 +154,8 @@ def take_xray(
     if world.displayed:
         image = displayed(image, field, pixel_mm)
         how = "simulated: ray-cast CT as a C-arm displays it"
-    return XRayView(name, image, with_calibration_error(geometry, world, rng), how)
+    believed = with_calibration_error(geometry, world, rng)
+    return XRayView(name, image, believed, how, geometry_sigma=stated_sigma(world))
 
 
 def warped(
@@ -221,6 +230,14 @@ def with_calibration_error(geometry: ViewGeometry, world: World, rng: np.random.
     moved = RigidTransform.identity().rotated_about(geometry.centre_ras, turn, rng.normal(0.0, world.detector_mm, 3))
     source = geometry.source_ras + rng.normal(0.0, world.source_mm, 3)
     return ViewGeometry(source, moved.matrix @ geometry.detector_to_ras, geometry.shape)
+
+
+def stated_sigma(world: World) -> GeometrySigma | None:
+    """What the calibration says of its own errors."""
+    if not world.stated:
+        return None
+    errors = (world.source_mm, world.detector_mm, world.detector_deg)
+    return GeometrySigma(*(np.full(3, error) for error in errors))
 
 
 def shown_ct(ct: Volume, labels: Volume, sought: int, around: Sequence[int], world: World) -> tuple[Volume, Volume]:

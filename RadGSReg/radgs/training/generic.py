@@ -1,10 +1,11 @@
-"""Training the generic networks (stage 1) on synthetic lumbar spines of many patients."""
+"""Training the generic networks (stage 1) on synthetic lumbar spines, or on VerSe's patients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,13 +14,14 @@ from radgs.networks import Networks, load_networks, new_networks
 from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
-from radgs.training.pairs import PairBank
-from radgs.training.phantom_pairs import FIRST_SEED, load_pairs, make_phantom_pairs
+from radgs.training.pairs import StoredPairs
+from radgs.training.phantom_pairs import FIRST_SEED, make_phantom_pairs
 from radgs.training.session import TrainingSession, told
 from radgs.training.trainer import TrainingProgress, TrainingSettings
 from radgs.training.unfinished_work import unfinished_work
+from radgs.training.verse_pairs import VerseSettings, make_verse_pairs
 
-#: Vertebrae of every so-manieth spine are held out...
+#: Vertebrae of every so-manieth patient are held out...
 HELD_OUT_EVERY = 12
 #: ...with so many pairs each.
 HELD_OUT_PAIRS = 2
@@ -37,6 +39,7 @@ def train_generic(
     minutes: float,
     spines: int = 40,
     pairs_per_vertebra: int = 10,
+    verse: VerseSettings | None = None,
     config: str = "compact",
     base: Networks | None = None,
     with_attention: bool = True,
@@ -46,14 +49,15 @@ def train_generic(
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Networks:
-    """Makes pairs of synthetic spines, unless they are there, and trains networks on them.
+    """Makes pairs of synthetic spines or of VerSe's, unless they are there, and trains networks on them.
 
     Args:
         out: The model file; ``<out>.work`` holds checkpoints until the end.
         pairs: Folder of the pairs, kept for other runs.
         minutes: Budget of the training; pairs come on top.
-        spines: How many patients.
+        spines: How many synthetic patients.
         pairs_per_vertebra: Pairs of each of their lumbar vertebrae.
+        verse: Trains on VerSe's patients instead of synthetic ones.
         config: "compact" or "paper"; a base has its own.
         base: Networks to go on with instead of random weights; they are trained in place.
         with_attention: False leaves RecM's attention out (for the ablation).
@@ -64,25 +68,25 @@ def train_generic(
         cancelled: Asked before every step; true ends the training with the best so far.
 
     Raises:
-        InputFileError: There are too few spines to hold any out.
+        InputFileError: There are too few patients to hold any out, or VerSe's folder cannot be used.
+        RadgsError: Cancelled while pairs were made.
     """
-    if spines < 2:
-        raise InputFileError("One spine cannot be trained on and held out.", "Ask for two spines or more.")
     on = choose_device(device)
-    files = make_phantom_pairs(
-        pairs,
-        range(spines),
-        pairs_per_vertebra,
-        progress=lambda done, what: progress(PAIRS_SHARE * done, f"simulated pairs: {what}"),
-    )
+
+    def tell(done: float, what: str) -> None:
+        progress(PAIRS_SHARE * done, f"simulated pairs: {what}")
+
+    if verse is None:
+        made = _of_phantoms(pairs, spines, pairs_per_vertebra, tell)
+    else:
+        made = _of_verse(pairs, verse, tell, cancelled)
     torch.manual_seed(seed)
     networks = (base or new_networks(config, with_attention=with_attention)).to(on)
-    training, held_out = _sources(load_pairs(files), networks, on)
+    training, held_out = _sources([StoredPairs.checked(path) for path in made.files], made.held_out, networks, on)
     attentive = networks.recm.attention is not None
     record = {
         "stage": "generic",
-        "spines": spines,
-        "first_seed": FIRST_SEED,
+        **made.record,
         "pairs": len(training),
         "attention": attentive,
         "cal": attentive and with_cal,
@@ -91,9 +95,7 @@ def train_generic(
     if base is not None:
         settings, record["base"] = GOING_ON, base.provenance
     step = replace(settings.step, counterfactual=settings.step.counterfactual if with_cal else 0.0)
-    subject = (
-        f"generic {networks.recm.config.name} {spines} x {pairs_per_vertebra} attention {attentive} cal {with_cal}"
-    )
+    subject = f"generic {networks.recm.config.name} {made.subject} attention {attentive} cal {with_cal}"
     with unfinished_work(out, subject, seed) as work:
         session = TrainingSession(
             networks,
@@ -117,15 +119,61 @@ def train_generic(
         return load_networks(out)
 
 
-def _sources(banks: list[PairBank], networks: Networks, device: torch.device) -> tuple[PairSource, PairSource]:
-    """Training and held-out pairs, no spine in both."""
+@dataclass(frozen=True)
+class _PairFiles:
+    """Pairs to train on.
+
+    Attributes:
+        files: A file per vertebra.
+        subject: What they are, in a line.
+        record: The same, for the model file.
+        held_out: Patients kept apart; none where nobody said which.
+    """
+
+    files: Sequence[Path]
+    subject: str
+    record: dict[str, Any]
+    held_out: frozenset[str] = field(default_factory=frozenset)
+
+
+def _of_phantoms(pairs: Path, spines: int, pairs_per_vertebra: int, tell: Callable[[float, str], None]) -> _PairFiles:
+    if spines < 2:
+        raise InputFileError("One spine cannot be trained on and held out.", "Ask for two spines or more.")
+    files = make_phantom_pairs(pairs, range(spines), pairs_per_vertebra, progress=tell)
+    record = {"spines": spines, "first_seed": FIRST_SEED}
+    return _PairFiles(files, f"{spines} x {pairs_per_vertebra}", record)
+
+
+def _of_verse(
+    pairs: Path, verse: VerseSettings, tell: Callable[[float, str], None], cancelled: Callable[[], bool]
+) -> _PairFiles:
+    made = make_verse_pairs(pairs, verse, progress=tell, cancelled=cancelled)
+    record = {"verse": {"cts": made.cts, "vertebrae": len(made.files), "left_out": list(made.left_out)}}
+    subject = f"VerSe {made.cts} CTs, {len(made.files)} x {verse.pairs_per_vertebra}"
+    return _PairFiles(made.files, subject, record, made.held_out)
+
+
+def _sources(
+    banks: Sequence[StoredPairs], held_out_by_others: frozenset[str], networks: Networks, device: torch.device
+) -> tuple[PairSource, PairSource]:
+    """Training and held-out pairs, no patient in both."""
     voxels = networks.recm.config.voxels
-    spines = sorted({bank.name.rsplit(" ", 1)[0] for bank in banks})
-    apart = set(spines[::HELD_OUT_EVERY])
+    patients = sorted({_patient(bank) for bank in banks})
+    apart = held_out_by_others or set(patients[::HELD_OUT_EVERY])
+    if len(patients) < 2 or apart >= set(patients):
+        raise InputFileError(
+            f"Pairs of {len(patients)} patients cannot be trained on and held out.",
+            "Give more patients; what was left out, and why, stands in the notes (.json) beside the pairs.",
+        )
     training, held_out = PairSource([], voxels, Exposure(), device), PairSource([], voxels, Exposure(), device)
     for bank in banks:
-        if bank.name.rsplit(" ", 1)[0] in apart:
+        if _patient(bank) in apart:
             held_out.add(bank.part(slice(HELD_OUT_PAIRS)))
         else:
             training.add(bank)
     return training, held_out
+
+
+def _patient(bank: StoredPairs) -> str:
+    """Whose vertebra it is: what stands before the level."""
+    return bank.name.rsplit(" ", 1)[0]

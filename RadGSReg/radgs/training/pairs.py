@@ -136,20 +136,53 @@ class PairBank:
             if bank.frame_to_roi.shape != (count, 4, 4) or not all(np.isfinite(a).all() for a in bank._numbers()):
                 raise ValueError("no poses")
             return bank
-        except (
-            OSError,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            EOFError,
-            BadZipFile,
-            zlib.error,
-        ) as problem:
+        except UNREADABLE as problem:
             raise InputFileError(f"The pairs {path} are damaged.", "Delete the file; they are made again.") from problem
 
     def _numbers(self) -> tuple[NDArray, ...]:
         return self.vertebra, self.background, self.sources, self.frame_to_roi, self.excess.array, self.surface
+
+
+@dataclass(frozen=True)
+class StoredPairs:
+    """Pairs of one vertebra that stay in their file until they are needed.
+
+    Attributes:
+        path: What ``PairBank.save`` wrote.
+        name: The vertebra's.
+        count: How many pairs.
+        chosen: Which of the file's.
+    """
+
+    path: Path
+    name: str
+    count: int
+    chosen: slice = field(default_factory=lambda: slice(None))
+
+    @classmethod
+    def checked(cls, path: Path) -> StoredPairs:
+        """The pairs of a file, which is read once to see that it is whole.
+
+        Raises:
+            InputFileError: The file is damaged, or something else.
+        """
+        bank = PairBank.load(path)
+        return cls(path, bank.name, len(bank))
+
+    def __len__(self) -> int:
+        return len(range(self.count)[self.chosen])
+
+    def part(self, chosen: slice) -> StoredPairs:
+        """Some of the file's pairs."""
+        return replace(self, chosen=chosen)
+
+    def load(self) -> PairBank:
+        """Reads them.
+
+        Raises:
+            InputFileError: The file is damaged, or something else.
+        """
+        return PairBank.load(self.path).part(self.chosen)
 
 
 def make_pairs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from radgs.case import Level
 from radgs.phantom import make_spine
 from radgs.phantom.morphometry import LUMBAR
-from radgs.training.pairs import PairBank, PairSettings, make_pairs
+from radgs.training.pairs import PairSettings, make_pairs
 from radgs.training.training_vertebra import TrainingVertebra
 
 #: Spines of the generic model have seeds from here on: none that tests, demo or benchmarks use.
@@ -42,11 +42,6 @@ def make_phantom_pairs(
         progress(done / len(numbers), f"spine {number}")
         paths += _pairs_of_one_spine(folder, number, pairs_per_vertebra, settings)
     return paths
-
-
-def load_pairs(files: Sequence[Path]) -> list[PairBank]:
-    """The banks of these files."""
-    return [PairBank.load(path) for path in files]
 
 
 def _pairs_of_one_spine(folder: Path, number: int, count: int, settings: PairSettings | None) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 from radgs.errors import InputFileError
 from radgs.io.atomic import cannot_write, write_text
 from radgs.networks import Accuracy, Networks, PreparedFor, load_networks, save_networks
-from radgs.training.batches import PairSource
+from radgs.training.batches import BatchSource, PairSource
 from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.scoring import score
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
@@ -42,7 +42,7 @@ class TrainingSession:
     def __init__(
         self,
         networks: Networks,
-        training: PairSource,
+        training: BatchSource,
         held_out: PairSource,
         settings: TrainingSettings,
         budget_seconds: float,

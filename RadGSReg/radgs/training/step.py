@@ -21,7 +21,8 @@ from radgs.networks.recm.loss import (
 )
 from radgs.networks.regm import RegM, kabsch, moved
 from radgs.networks.regm.loss import pose_loss
-from radgs.training.batches import TrainingBatch
+from radgs.training.batches import TrainingBatch, UnlabelledBatch
+from radgs.training.reprojection import reprojection_loss
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class StepSettings:
         counterfactual: Weight of L_cal; 0 leaves the counterfactual pass out.
         volume, projection: Weights of the Gaussians' losses.
         registration: Weight of RegM's loss, 1/mm.
+        reprojection: Weight of what pairs without a known pose pay.
         counterfactual_share, projection_share, registration_share: Shares of the steps that pay for these losses.
         rendered: How many of a batch's pairs are voxelized and splatted, and so seen by RegM.
         starts: Poses from which RegM starts for each of them.
@@ -43,6 +45,7 @@ class StepSettings:
     volume: float = 1.0
     projection: float = 1.0
     registration: float = 0.05
+    reprojection: float = 0.5
     counterfactual_share: float = 0.25
     projection_share: float = 0.5
     registration_share: float = 0.5
@@ -67,10 +70,21 @@ class Phase:
 
 
 def losses(
-    recm: RecM, regm: RegM | None, batch: TrainingBatch, settings: StepSettings, phase: Phase, rng: np.random.Generator
+    recm: RecM,
+    regm: RegM | None,
+    batch: UnlabelledBatch,
+    settings: StepSettings,
+    phase: Phase,
+    rng: np.random.Generator,
 ) -> dict[str, Tensor]:
-    """Weighted loss terms by name; their sum is what a step descends."""
+    """Weighted loss terms by name; their sum is what a step descends.
+
+    A batch of which nothing is known pays for its re-projection alone.
+    """
     prediction = recm(batch.views)
+    if not isinstance(batch, TrainingBatch):
+        pays = [reprojection_loss(recm, prediction, batch.views, index) for index in range(len(batch))]
+        return {"reprojection": settings.reprojection * torch.stack(pays).mean()}
     occupied = occupancy_target(batch.volumes, recm.config.lifted_voxels)
     terms = {
         "occupancy": occupancy_loss(prediction.logits, occupied),

@@ -16,7 +16,7 @@ from radgs.networks import Accuracy, Networks
 from radgs.networks.layers import put_channels_last
 from radgs.networks.recm import RecM
 from radgs.networks.regm import RegM
-from radgs.training.batches import PairSource
+from radgs.training.batches import BatchSource, PairSource
 from radgs.training.replicas import Replicas
 from radgs.training.scoring import score
 from radgs.training.step import Phase, StepSettings, losses
@@ -89,7 +89,7 @@ class Trainer:
     def __init__(
         self,
         networks: Networks,
-        training: PairSource,
+        training: BatchSource,
         held_out: PairSource,
         settings: TrainingSettings,
         budget_seconds: float,

@@ -65,11 +65,11 @@ class Commands:
 
     def _register(self, request: JsonObject, job: Job) -> Message:
         from radgs.io.case_file import read_case_file
-        from radgs.pipeline import Progress, register
+        from radgs.pipeline import Progress, register, register_self_calibrating
         from radgs.pipeline.result_folder import result_folder, write_result_folder
 
         case_path, out = request.path("case"), request.path("out")
-        overlays = request.flag("overlays", False)
+        overlays, self_calibrate = request.flag("overlays", False), request.flag("self_calibrate", False)
 
         def tell(progress: Progress) -> None:
             job.report(progress.level, progress.stage, progress.fraction, progress.message)
@@ -83,16 +83,19 @@ class Commands:
                 case = self._cache.load(case_path)
                 moments.append(time.perf_counter())
                 known = self._cache.vertebrae(case)
-                registration = register(
-                    case,
-                    device=device,
-                    vertebrae=known,
-                    networks=networks,
-                    keep=self._cache.keep,
-                    progress=tell,
-                    starts=nudged,
-                    remembered=self._cache.folder,
-                )
+                options: dict[str, Any] = {
+                    "device": device,
+                    "vertebrae": known,
+                    "networks": networks,
+                    "keep": self._cache.keep,
+                    "progress": tell,
+                    "starts": nudged,
+                    "remembered": self._cache.folder,
+                }
+                if self_calibrate:
+                    case, registration = register_self_calibrating(case, **options)
+                else:
+                    registration = register(case, **options)
             moments.append(time.perf_counter())
             files = write_result_folder(to_be, case, registration, overlays=overlays)
         moments.append(time.perf_counter())

@@ -28,7 +28,8 @@ that an overlay drew around another:
     {"id": 5, "command": "live", "case": "session/case.json", "level": "L3", "out": "session/live",
      "around": [[1, 0, 0, 0], ...], "pose": [[1, 0, 0, 0.5], ...]}
 
-``register`` takes "starts", poses by level near the true ones, where a person has moved one there.
+``register`` takes "starts", poses by level near the true ones, where a person has moved one there, and with
+"self_calibrate": true solves for the second view's geometry too, as ``radgs.pipeline.self_calibration`` does.
 
 ``report`` makes a page of a result and its case, as ``radgs.report`` writes it:
 

@@ -17,6 +17,8 @@ from radgs.anatomy import (
     body_centre,
     level_spacing_mm,
     sample_triangles,
+    spineps_mask,
+    spineps_structure,
     suggest_numbering,
     surface_mesh,
     surface_points,
@@ -321,3 +323,35 @@ def test_labels_of_spineps_are_read_as_verse_numbers_them(demo_labels: Volume) -
             plane = array[lowest]
             plane[plane == label] = 200 + label
     assert suggest_numbering(Volume(array, demo_labels.index_to_ras)) == "VerSe"
+
+
+@pytest.mark.parametrize(
+    ("present", "kind"),
+    [
+        ([20, 21, 22, 120, 121, 220], "instances"),
+        ([20, 21, 22], None),  # VerSe's own
+        ([41, 42, 43, 44, 49, 60, 61, 100, 26], "parts"),
+        ([41, 42, 43, 44, 45], None),  # TotalSegmentator's upper thoracic and lower cervical vertebrae
+        ([27, 28, 29, 41, 42, 43, 60, 61, 100], None),  # its organs too
+        ([20, 21, 150], None),  # nobody's disc
+        ([20, 21, 321], None),
+    ],
+)
+def test_masks_of_spineps_are_known_by_their_labels(present: list[int], kind: str | None) -> None:
+    array = np.zeros((4, 4, 4), np.int16)
+    array.flat[: len(present)] = present
+    assert spineps_mask(Volume(array, np.eye(4))) == kind
+
+
+def test_structures_of_spineps_are_named_by_their_level() -> None:
+    named = {label: spineps_structure(label) for label in (22, 100, 122, 222, 103, 128, 322, 199)}
+    assert named == {
+        22: None,
+        100: None,
+        122: "the disc of L3",
+        222: "the endplates of L3",
+        103: "the disc of vertebra 3",
+        128: "the disc of vertebra 28",
+        322: None,
+        199: None,
+    }

@@ -54,6 +54,19 @@ assert not {"torch", "SimpleITK", "scipy"} & set(sys.modules), "heavy modules we
     assert "not a medical device" in " ".join(done.stdout.replace("│", " ").split())
 
 
+def test_training_has_its_stages_and_each_asks_for_what_it_needs() -> None:
+    status, printed, _ = radgs_command("train", "--help")
+    assert status == 0
+    assert "--verse" in printed
+    assert "adapt" in printed
+    status, _, told = radgs_command("train", "--minutes", "1")
+    assert status == 2
+    assert "--out and --pairs are needed" in " ".join(told.replace("│", " ").split())
+    status, _, told = radgs_command("train", "adapt", "case.json", "--out", "a.radgs.safetensors")
+    assert status == 2
+    assert "--base" in told
+
+
 def test_each_verdict_has_its_exit_status() -> None:
     assert EXIT_OF_VERDICT == {"accept": 0, "check": 3, "reject": 4}
 

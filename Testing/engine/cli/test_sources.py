@@ -86,3 +86,19 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert "Calibration: MayaCam 2.0" in done.output
     assert "Asked:" in done.output
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["calib_cam01.txt"]
+
+
+def test_calibrate_wants_a_phantom_or_a_patient_and_not_both(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    points, picks = tables
+    out = ["--out", str(tmp_path / "calibration.json")]
+    for more in (
+        [],
+        ["--phantom", str(points)],
+        ["--phantom", str(points), "--picks", str(picks), "--case", "case.json"],
+    ):
+        done = CliRunner().invoke(app, ["calibrate", *out, *more])
+        assert done.exit_code == 2, done.output
+        assert "what to calibrate from" in done.output
+    done = CliRunner().invoke(app, ["calibrate", *out, "--case", str(tmp_path / "nowhere.json")])
+    assert done.exit_code == 2
+    assert "nowhere.json" in done.output

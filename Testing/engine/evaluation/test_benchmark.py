@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import cast
 
@@ -130,7 +132,7 @@ def test_the_report_lists_every_failure_and_marks_the_silent_one(trials: list[Tr
 
 def test_the_report_names_plots_that_are_there_and_strict_json(trials: list[Trial], tmp_path: Path) -> None:
     text = write_report(trials, tmp_path, "A title").read_text(encoding="utf-8")
-    plots = ["cumulative_error.png", "error_vs_start.png", "stages.png"]
+    plots = ["cumulative_error.png", "error_vs_start.png", "stages.png", "predicted_error.png"]
     assert all(f"]({name})" in text for name in plots)
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in plots)
 
@@ -266,3 +268,19 @@ def test_a_trial_starts_at_the_truth_where_that_is_asked_for(phantom: BenchmarkS
     assert one.stages_mm["start"] == pytest.approx(0.0, abs=1e-9)
     assert one.start_rotation_deg == pytest.approx(0.0, abs=1e-5)
     assert one.mtre_mm < 1.0
+
+
+def test_the_page_says_first_what_matters_most_and_holds_everything(trials: list[Trial], tmp_path: Path) -> None:
+    write_report(trials, tmp_path, "Of phantoms")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.index("<h1>Of phantoms</h1>") < page.index('id="headline"') < page.index("Accuracy (mTRE, mm)")
+    headline = page[page.index('id="headline"') : page.index("</section>")]
+    for figure in (
+        "0.90 mm</strong> median mTRE",
+        "5 of 8</strong> within 2 mm",
+        "1 of 8</strong> accepted beyond 2 mm",
+    ):
+        assert figure in headline
+    for heading in re.findall(r"^## (.*)$", (tmp_path / "report.md").read_text(encoding="utf-8"), re.MULTILINE):
+        assert f"<h2>{escape(heading)}</h2>" in page
+    assert page.count("data:image/png;base64,") == 3

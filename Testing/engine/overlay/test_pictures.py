@@ -13,6 +13,7 @@ from radgs.case import RegistrationCase
 from radgs.errors import OutputError
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.overlay import Contours, drr
+from radgs.overlay.films import film_of, like_film
 from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, save_pictures
 
 
@@ -66,8 +67,12 @@ def test_the_whole_drr_lies_on_the_xrays_own_pixels(
     image = np.load(the_pictures / found["poses"]["result"]["whole"])
     factor = found["binned"]
     assert image.shape == (view.geometry.shape[0] // factor, view.geometry.shape[1] // factor)
-    expected = drr(the_block, small_case.truth["L3"], view.geometry.binned(factor))
-    np.testing.assert_allclose(image, expected, atol=1e-6)
+    whole = drr(the_block, small_case.truth["L3"], view.geometry.binned(factor))
+    film = film_of(view, factor, small_case.truth["L3"].apply(the_block.centre))
+    np.testing.assert_allclose(image, like_film(film, whole), atol=1e-5)
+    for kind in ("edges", "difference"):
+        bytes_ = np.load(the_pictures / found["poses"]["result"][f"whole_{kind}"])
+        assert (bytes_.shape, bytes_.dtype) == (image.shape, np.uint8)
 
 
 def test_a_folder_that_cannot_be_made_is_told(

@@ -84,6 +84,8 @@ def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
     worse = (wishes[0], replace(wishes[1], down_mm=-2.0))
     assert judge(replace(GOOD, wishes=worse), ["AP", "LAT"])[0] == "reject"
     unsure = (wishes[0], replace(wishes[1], down_mm=-2.0, sigma_mm=(1.5, 0.1, 0.1)))
+    assert judge(replace(GOOD, wishes=unsure), ["AP", "LAT"]) == ("accept", ())
+    unsure = (wishes[0], replace(wishes[1], down_mm=-3.1, sigma_mm=(1.5, 0.1, 0.1)))
     assert judge(replace(GOOD, wishes=unsure), ["AP", "LAT"])[0] == "check"
     within_noise = (wishes[0], replace(wishes[1], sigma_mm=(0.4, 0.4, 0.4)))
     assert judge(replace(GOOD, wishes=within_noise), ["AP", "LAT"]) == ("accept", ())
@@ -101,6 +103,15 @@ def test_too_little_seen_both_ways_tells_no_mirror():
     assert judge(replace(GOOD, flips=flips), ["AP", "LAT"]) == ("accept", ())
     assert replace(GOOD, flips=flips).grounds["flip_advantage"] == pytest.approx(0.19 - 0.81)
     assert judge(replace(GOOD, flips=(replace(flips[0], share=0.1),)), ["AP", "LAT"])[0] == "reject"
+
+
+def test_a_view_that_resembles_nothing_hides_no_mirror_of_another():
+    flips = (
+        FlipTrial("LAT", "left to right", 0.16, 0.22, share=0.3),
+        FlipTrial("AP", "left to right", 0.5, 0.51, share=0.3),
+    )
+    assert judge(replace(GOOD, flips=flips[:1]), ["AP", "LAT"]) == ("accept", ())
+    assert judge(replace(GOOD, flips=flips), ["AP", "LAT"])[0] == "reject"
 
 
 def test_a_whole_ct_that_does_not_resemble_the_xrays_says_nothing_of_a_pose():

@@ -22,12 +22,12 @@ def spine() -> Tensor:
 
 def scatter(images: Tensor, exposure: Exposure) -> Tensor:
     """What reaches the detector besides the primary rays."""
-    taken, _ = exposed(images, exposure, torch.Generator().manual_seed(0))
+    taken, _ = exposed(images, torch.zeros_like(images), exposure, torch.Generator().manual_seed(0))
     return torch.exp(-taken) - torch.exp(-images)
 
 
 def test_a_clean_exposure_shows_the_line_integrals(spine: Tensor, clean: Exposure) -> None:
-    taken, valid = exposed(spine, clean, torch.Generator().manual_seed(0))
+    taken, valid = exposed(spine, torch.zeros_like(spine), clean, torch.Generator().manual_seed(0))
     torch.testing.assert_close(taken, spine, atol=2e-3, rtol=0.0)
     assert bool((valid == 1).all())
 

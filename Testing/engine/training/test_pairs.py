@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from radgs.drr import VolumeRenderer
+from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, Volume, mean_distance
 from radgs.geometry.roi import crop_geometry, roi_index_to_ras
 from radgs.networks.recm import COMPACT, RecM
@@ -16,7 +18,7 @@ from radgs.networks.recm.loss import occupancy_target
 from radgs.networks.regm import kabsch
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
-from radgs.training.pairs import PairBank, PairSettings, make_pairs
+from radgs.training.pairs import PairBank, PairSettings, StoredPairs, make_pairs
 from radgs.training.training_vertebra import TrainingVertebra
 
 
@@ -74,3 +76,27 @@ def test_a_bank_survives_its_file(pairs: PairBank, tmp_path: Path) -> None:
 
 def test_banks_join_and_are_cut(pairs: PairBank) -> None:
     assert len(pairs.joined(pairs.part(slice(2)))) == len(pairs) + 2
+
+
+def test_stored_pairs_are_drawn_as_those_in_memory(
+    pairs: PairBank, clean: Exposure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where fewer vertebrae are kept in memory than there are."""
+    monkeypatch.setattr("radgs.training.batches.VERTEBRAE_AT_HAND", 1)
+    names = ("a L3", "b L3")
+    for name, part in zip(names, (slice(3), slice(3, 6)), strict=True):
+        replace(pairs.part(part), name=name).save(tmp_path / f"{name}.npz")
+    stored = [StoredPairs.checked(tmp_path / f"{name}.npz") for name in names]
+    assert [(one.name, len(one)) for one in stored] == [("a L3", 3), ("b L3", 3)]
+    assert len(stored[0].part(slice(2))) == 2
+    one = PairSource([stored[0], stored[1].part(slice(2))], COMPACT.voxels, clean)
+    other = PairSource([PairBank.load(tmp_path / "a L3.npz"), pairs.part(slice(3, 5))], COMPACT.voxels, clean)
+    assert len(one) == len(other) == 5
+    for number in (4, 0, 3, 1):
+        ours, theirs = one.take([number]), other.take([number])
+        assert torch.equal(ours.images, theirs.images)
+        assert torch.equal(ours.pose[0], theirs.pose[0])
+        torch.testing.assert_close(ours.volumes, theirs.volumes, atol=2e-5, rtol=0)
+    (tmp_path / "a L3.npz").write_bytes(b"damaged")
+    with pytest.raises(InputFileError, match="are damaged"):
+        StoredPairs.checked(tmp_path / "a L3.npz")

@@ -14,11 +14,12 @@ import torch
 from grids import isotropic_grid
 from scene_parts import POSE
 
-from radgs.case import LevelResult, Reason, RegistrationResult
+from radgs.case import LevelResult, Reason, RegistrationResult, SelfCalibratedView
 from radgs.errors import CaseError
 from radgs.gaussians import RadiativeGaussians, voxelize
 from radgs.gaussians.ply import save_ply
 from radgs.geometry import RigidTransform, Volume
+from radgs.geometry.sigma import GeometrySigma
 from radgs.io.transforms import write_transform
 from radgs.io.volumes import write_volume
 
@@ -276,3 +277,33 @@ def test_where_nothing_can_be_kept_a_run_goes_without(a_result_folder: Path, tmp
     (tmp_path / "runs").write_text("a file where the folder should be")
     KeptRuns(tmp_path / "runs").keep(a_result_folder)
     assert (a_result_folder / "L3_reconstruction.nrrd").is_file()
+
+
+def test_an_xray_takes_the_geometry_that_was_solved_for(a_demo_case: Any, a_result_folder: Path) -> None:
+    from dataclasses import replace
+
+    from RadGSRegLib.scene.view_geometry import sigma_of
+    from RadGSRegLib.scene.xray_nodes import geometry_of, geometry_origin
+
+    first, second = (geometry_of(xray) for xray in a_demo_case.xrays)
+    covariance = np.diag(np.arange(1.0, 10.0)) + 0.3
+    found = SelfCalibratedView(
+        view="LAT",
+        source_ras=second.source_ras + [1.0, 2.0, 3.0],
+        detector_to_ras=second.detector_to_ras,
+        sigma=GeometrySigma.of_covariance(covariance),
+        changed=np.array([1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        moves=(),
+        held=("the source-detector distance",),
+        beyond_sigma=False,
+    )
+    replace(RegistrationResult.load(a_result_folder), self_calibration=found).save(a_result_folder)
+    imported(a_result_folder, a_demo_case)
+    held, moved = a_demo_case.xrays
+    np.testing.assert_allclose(geometry_of(held).source_ras, first.source_ras, atol=1e-9)
+    np.testing.assert_allclose(geometry_of(moved).source_ras, found.source_ras, atol=1e-9)
+    assert geometry_origin(moved) == "self-calibrated from the patient"
+    kept = sigma_of(moved)
+    assert kept is not None
+    assert kept.covariance is not None
+    np.testing.assert_allclose(kept.covariance, covariance, atol=1e-9)

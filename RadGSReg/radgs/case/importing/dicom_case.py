@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, level_doubts, suggest_numbering
 from radgs.case.importing.calibrated_views import calibrated_views
+from radgs.case.importing.chosen_levels import chosen_levels
 from radgs.case.importing.inventory import Inventory, take_inventory
 from radgs.case.importing.plan import ImportPlan, PlannedView, Question
 from radgs.case.importing.request import DicomImport
-from radgs.errors import CaseError, InputFileError
-from radgs.geometry import Volume, XRayView
+from radgs.errors import InputFileError
+from radgs.geometry import XRayView
 from radgs.geometry.c_arm import PRESETS, preset
 from radgs.io.dicom_files import is_dicom, read_dataset, whole
 from radgs.io.dicom_geometry import DicomView, completed, plain_view, read_dicom_view
 from radgs.io.dicom_xrays import read_dicom_xray
 from radgs.io.line_integrals import to_line_integrals
-from radgs.io.volumes import read_labels
 from radgs.io.xray_images import read_xray
 
 XRAY_MODALITIES = ("XA", "RF", "DX", "CR", "RG")
@@ -54,7 +53,7 @@ def plan_dicom_case(request: DicomImport) -> ImportPlan:
     questions: list[Question] = []
     ct = _ct(request, headers, understood, questions)
     labels = _labels(request, found, headers, understood, questions)
-    levels = _levels(request, labels, understood, questions)
+    levels = chosen_levels(request, labels, understood, questions)
     if request.calibrations:
         views = calibrated_views(request, understood, questions)
     else:
@@ -129,50 +128,6 @@ def _labels(
         Question(f"There are {len(candidates)} label maps of the CT.", f"Give one with --labels; there are {names}.")
     )
     return None
-
-
-def _levels(
-    request: DicomImport, path: Path | None, understood: list[str], questions: list[Question]
-) -> list[tuple[str, int]]:
-    if path is None:
-        return []
-    labels = read_labels(path)
-    numbering = suggest_numbering(labels)
-    known = {} if numbering is None else _present(labels, LABEL_NUMBERINGS[numbering])
-    if numbering is not None:
-        understood.append(f"Labels are numbered as {numbering} does: {', '.join(known)}.")
-        missing = [level for level in _between(list(known)) if level not in known]
-        if missing:
-            understood.append(f"Between them {', '.join(missing)} is missing in the label map.")
-        understood += [f"Look at the label map: {doubt}" for doubt in level_doubts(labels, numbering)]
-    levels = []
-    for text in request.levels:
-        name, _, number = text.partition("=")
-        if number and not number.isdigit():
-            raise CaseError(f'"{text}" is not a level.', "Write L3, or L3=29 with the label's number.")
-        if not number and name not in known:
-            listed = ", ".join(known) or "none that is recognised"
-            raise CaseError(f"The label map has no level {name}.", f"It has {listed}; or write {name}=LABEL.")
-        levels.append((name, int(number) if number else known[name]))
-    if not levels:
-        answer = f"Give --level, such as --level {next(iter(known), 'L3=29')}."
-        questions.append(
-            Question(
-                "No level was chosen.",
-                f"{answer} The label map has {', '.join(known) or 'no numbering that is known'}.",
-            )
-        )
-    return levels
-
-
-def _present(labels: Volume, numbering: Mapping[str, int]) -> dict[str, int]:
-    return {level: numbering[level] for level in LEVELS if bool((labels.array == numbering[level]).any())}
-
-
-def _between(levels: list[str]) -> list[str]:
-    if not levels:
-        return []
-    return list(LEVELS[LEVELS.index(levels[0]) : LEVELS.index(levels[-1]) + 1])
 
 
 def _views(

@@ -15,6 +15,10 @@ from radgs.io.calibrations.calibration import CalibratedView, Calibration
 from radgs.io.json_fields import JsonObject, json_text, read_json_object
 
 CALIBRATION_SCHEMA = "radgs.calibration/1"
+#: Of a view's source, detector and its rotation together.
+NUMBERS = 9
+#: What rounding leaves of a covariance's symmetry.
+SYMMETRIC = 1e-6
 
 
 def read_calibration_file(path: Path) -> Calibration:
@@ -56,7 +60,12 @@ def read_sigma(entry: JsonObject) -> GeometrySigma | None:
     values = [sigma.numbers(key, 3) for key in ("source_mm", "detector_mm", "detector_deg")]
     if any((value < 0).any() for value in values):
         raise entry.fail("geometry_sigma", "standard deviations, none of them negative")
-    return GeometrySigma(*values)
+    if "covariance" not in sigma:
+        return GeometrySigma(*values)
+    covariance = sigma.numbers("covariance", NUMBERS, NUMBERS)
+    if not np.allclose(covariance, covariance.T, atol=SYMMETRIC) or np.linalg.eigvalsh(covariance)[0] < -SYMMETRIC:
+        raise sigma.fail("covariance", "a covariance: symmetric, and no variance negative")
+    return GeometrySigma.of_covariance((covariance + covariance.T) / 2)
 
 
 def _read_view(entry: JsonObject) -> CalibratedView:

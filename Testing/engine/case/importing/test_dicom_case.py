@@ -231,6 +231,40 @@ def test_levels_that_are_not_there_are_told(folder: Path) -> None:
             plan_dicom_case(DicomImport((folder,), levels=(level,)))
 
 
+def relabel(folder: Path, by_level: dict[str, int], beside: dict[str, int]) -> None:
+    """Other numbers for the levels, and for a slice below each of some."""
+    path = folder / "segmentation.nii.gz"
+    image = SimpleITK.ReadImage(str(path))
+    old = SimpleITK.GetArrayFromImage(image)
+    new = np.zeros_like(old)
+    for level, label in by_level.items():
+        new[old == LABELS[level]] = label
+    for level, label in beside.items():
+        below = np.argwhere(old == LABELS[level])[:, 0].min() - 2
+        new[below : below + 2, 22:34, 22:34] = label
+    made = SimpleITK.GetImageFromArray(new)
+    made.CopyInformation(image)
+    SimpleITK.WriteImage(made, str(path))
+
+
+def test_discs_and_endplates_of_spineps_are_no_vertebrae(folder: Path) -> None:
+    relabel(folder, {"L2": 21, "L3": 22, "L4": 23}, {"L2": 121, "L3": 222})
+    plan = plan_dicom_case(DicomImport((folder,), levels=("L3",)))
+    assert plan.levels == (("L3", 22),)
+    assert "Labels are numbered as VerSe does: L2, L3, L4." in plan.understood
+    assert any(line.startswith("Discs") and "SPINEPS" in line for line in plan.understood)
+    for text, said in (("L2=121", "the disc of L2"), ("L3=222", "the endplates of L3")):
+        with pytest.raises(CaseError, match=f"is {said}, no vertebra"):
+            plan_dicom_case(DicomImport((folder,), levels=(text,)))
+
+
+def test_a_mask_of_the_parts_of_vertebrae_is_refused(folder: Path) -> None:
+    """SPINEPS' semantic mask; 41, 42 and 43 are T3, T2 and T1 to TotalSegmentator, and would be in order here."""
+    relabel(folder, {"L2": 43, "L3": 42, "L4": 41}, {"L2": 100, "L3": 49})
+    with pytest.raises(CaseError, match="mask of the parts of vertebrae"):
+        plan_dicom_case(DicomImport((folder,), levels=("T2",)))
+
+
 def test_a_calibration_gives_the_views_where_dicom_does_not(folder: Path) -> None:
     """A phantom's world, whose z is the patient's superior and -x the anterior; the case is the patient's again."""
     to_phantom = RigidTransform(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), np.array([5.0, -6.0, 7.0]))

@@ -21,7 +21,7 @@ REST_MS = 1000
 PoseName = Literal["nudged", "compared"]
 
 
-class LivePictures:
+class AddedPoses:
     """Asks the engine for the quickest picture of a pose; of several poses of a name the newest is shown.
 
     Args:
