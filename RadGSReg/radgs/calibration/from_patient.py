@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from radgs.calibration.observability import KNOWN_BETTER
 from radgs.calibration.patient_problem import PatientProblem
 from radgs.calibration.view_moves import numbers_between
 from radgs.case import SelfCalibratedView
@@ -73,7 +74,7 @@ def calibrate_from_patient(
     if believed is not None and not unlikely:
         progress(0.8, "the view stands where it is believed to, within its uncertainty")
         prior = believed.as_covariance
-        solved, seen = problem.finest(prior, replace(solved, geometry=problem.believed))
+        solved, seen = problem.finest(prior, replace(solved, geometry=problem.believed), KNOWN_BETTER)
     progress(1.0, "calibrated")
     return SelfCalibration(
         SelfCalibratedView(

@@ -22,8 +22,9 @@ from radgs.refine import RelativePrior, Resolution
 from radgs.refine.solver import TWIST_SCALE, scaled_twist
 from radgs.threads import map_concurrently, one_thread
 
-#: Crops of neighbouring vertebrae overlap: so many times most pixels are looked at, which tells no more for it.
-SEEN_TWICE = 2.0
+#: Images are wrong by more than their noise, and crops of neighbouring vertebrae overlap: errors were seen to be about
+#: three times what the noise of their pixels explains (as variances, nine).
+OPTIMISM = 9.0
 #: A step is tried so many times, each shorter than the one before.
 ATTEMPTS = 5
 #: Damping, of the normal matrix's diagonal. A view and all that it shows can move together almost unseen: what would be
@@ -160,13 +161,12 @@ class _Descent:
     def _by_images(self, images: Sequence, weights: Sequence) -> tuple[NDArray, NDArray, list[float]]:
         """Normal matrix and gradient in units of the images' noise, and the noise of each body."""
         normal, gradient, noises = np.zeros((self._size, self._size)), np.zeros(self._size), []
-        shared = SEEN_TWICE if len(self._watched) > 1 else 1.0
         for body, place, image, weight in zip(self._watched, self._places, images, weights, strict=True):
             system = body.match.normal_equations(image, weight)
-            at, noise = np.r_[place, self._view_place], system.noise * shared
-            normal[np.ix_(at, at)] += system.normal / noise
-            gradient[at] += system.gradient / noise
-            noises.append(noise)
+            at = np.r_[place, self._view_place]
+            normal[np.ix_(at, at)] += system.normal / system.noise
+            gradient[at] += system.gradient / system.noise
+            noises.append(system.noise)
         return normal, gradient, noises
 
     def _cost(self, images: Sequence, weights: Sequence, noises: Sequence[float]) -> float:
@@ -222,7 +222,7 @@ class _Descent:
 
     def _summary(self, state: _State, images: Sequence) -> JointEstimate:
         weights = [body.match.robust_weight(image.rendered) for body, image in zip(self._watched, images, strict=True)]
-        normal = self._by_images(images, weights)[0] + self._by_relative_priors(state)[0]
+        normal = self._by_images(images, weights)[0] / OPTIMISM + self._by_relative_priors(state)[0]
         poses, view = slice(0, self._view_place.start), self._view_place
         free = normal[poses, poses] + 1e-9 * np.eye(poses.stop)
         left = normal[view, view] - normal[view, poses] @ np.linalg.solve(free, normal[poses, view])

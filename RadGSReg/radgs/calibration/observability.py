@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from radgs.calibration.view_moves import MOVE_NAMES, MOVES
 
 #: A direction is solved for where the images know it this many times as well as the prior does (as variances): where
-#: what remains uncertain is half of what was believed, or less.
-KNOWN_BETTER = 3.0
+#: what remains uncertain is half of what was believed, or less; of a view that was read off a display, a tenth.
+#: Images are wrong by more than their noise: a tenth of a millimetre counterfeits 15 mm of a source-detector distance.
+KNOWN_BETTER, KNOWN_BETTER_THAN_NOMINAL = 3.0, 100.0
 #: A move gives its name to a direction of which it makes up this share, and at least half of the largest share.
 NAMED_SHARE = 0.15
 #: How stiffly a direction is held, of the prior's own precision.
@@ -27,29 +28,32 @@ class Observability:
         covariance: (9, 9) of the numbers; what is held is as uncertain as it was believed to be.
         held: (9, K) directions that stay where they are believed to be, one standard deviation each.
         root: (9, 9) of the prior's covariance.
-        ratios: (9,) how many times as well as the prior the images know each direction, ascending.
+        known: (9,) which directions the images tell.
     """
 
     covariance: NDArray[np.float64]
     held: NDArray[np.float64]
     root: NDArray[np.float64]
-    ratios: NDArray[np.float64]
+    known: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, information: NDArray[np.float64], prior: NDArray[np.float64]) -> Observability:
-        """From the images' (9, 9) information and the prior's (9, 9) covariance."""
+    def of(
+        cls, information: NDArray[np.float64], prior: NDArray[np.float64], known_better: float = KNOWN_BETTER
+    ) -> Observability:
+        """From the images' (9, 9) information and the prior's (9, 9) covariance.
+
+        Args:
+            information: The images', all poses free.
+            prior: Of the numbers as they are believed.
+            known_better: How many times as well the images must know a direction for it to be solved for.
+        """
         root: NDArray[np.float64] = np.linalg.cholesky(prior).astype(np.float64)
         ratios, directions = np.linalg.eigh(root.T @ information @ root)
         ratios = np.maximum(ratios, 0.0).astype(np.float64)
-        known = ratios >= KNOWN_BETTER
+        known = ratios >= known_better
         scaled = root @ directions
         covariance = (scaled * np.where(known, 1.0 / (1.0 + ratios), 1.0)) @ scaled.T
-        return cls(covariance, scaled[:, ~known], root, ratios)
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """(9,) which directions the images tell."""
-        return self.ratios >= KNOWN_BETTER
+        return cls(covariance, scaled[:, ~known], root, known)
 
     @property
     def holding(self) -> NDArray[np.float64]:

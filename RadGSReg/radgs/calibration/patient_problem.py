@@ -12,7 +12,7 @@ from scipy.stats import chi2
 
 from radgs.calibration.joint_body import Body
 from radgs.calibration.joint_solver import JointEstimate, Setting, solve
-from radgs.calibration.observability import Observability, as_moves, names_of
+from radgs.calibration.observability import KNOWN_BETTER_THAN_NOMINAL, Observability, as_moves, names_of
 from radgs.calibration.view_moves import (
     MOVES,
     NOMINAL_SIZES,
@@ -159,11 +159,13 @@ class PatientProblem:
         bodies = self._bodies(begin, parts_apart)
         return solve(self._setting(bodies, prior, LOOSELY), begin, PARTING)
 
-    def finest(self, prior: NDArray[np.float64], begin: JointEstimate) -> tuple[JointEstimate, Observability]:
+    def finest(
+        self, prior: NDArray[np.float64], begin: JointEstimate, known_better: float = KNOWN_BETTER_THAN_NOMINAL
+    ) -> tuple[JointEstimate, Observability]:
         """At full resolution; once more, with what the images do not tell held where it is believed to be."""
         bodies = self._bodies(begin, parts_polished)
         free = solve(self._setting(bodies, prior, LOOSELY), begin, FINISHING)
-        seen = Observability.of(free.information, prior)
+        seen = Observability.of(free.information, prior, known_better)
         if not seen.held.size:
             return free, seen
         return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING), seen
