@@ -233,6 +233,7 @@ def take_the_views(photo: Photographer) -> None:
 
 def take_the_films(photo: Photographer, views: list[Any]) -> None:
     """Both films in their slice views, compared in each way that there is beside the blend."""
+    from PIL import Image
     from PySide6 import QtCore, QtGui
 
     ui, modes = photo.ui, ("split", "checkerboard", "edges", "difference")
@@ -249,7 +250,9 @@ def take_the_films(photo: Photographer, views: list[Any]) -> None:
                 view.save(path)
                 painter.drawPixmap(column * width, row * height, QtGui.QPixmap(str(path)))
     painter.end()
-    sheet.save(str(photo._folder / "29_films.png"))
+    path = photo._folder / "29_films.png"
+    sheet.save(str(path))
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # half the bytes
     print("29_films.png")
     ui.modeComboBox.setCurrentIndex(0)
     photo.settle()

@@ -26,10 +26,13 @@ def ends_of_line(view: Any, film: ViewGeometry, expected: FloatArray) -> FloatAr
         expected: (2, 2) about where they are, in their order.
     """
     drawn = view.picture().astype(int)
-    for node in slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode"):
-        if node.GetDisplayNode() is not None:
-            node.GetDisplayNode().SetVisibility(False)
+    lines = slicer.util.getNodesByClass("vtkMRMLMarkupsLineNode")
+    shown = [line.GetDisplayNode() for line in lines if line.GetDisplayNode() is not None]
+    for display in shown:
+        display.SetVisibility(False)
     seen = _in_film(view, film, np.abs(drawn - view.picture()).max(axis=-1) > 60)
+    for display in shown:
+        display.SetVisibility(True)
     along = (expected[1] - expected[0]) / np.linalg.norm(expected[1] - expected[0])
     discs = seen[np.abs((seen - expected[0]) @ [-along[1], along[0]]) > 0.8]  # wider than the line
     first = np.linalg.norm(discs - expected[0], axis=1) < np.linalg.norm(discs - expected[1], axis=1)

@@ -59,16 +59,16 @@ def _show(display: Any) -> None:
 
 
 def _ribbons(geometry: ViewGeometry, lines: Sequence[tuple[FloatArray, str]]) -> Any:
-    """VtkPolyData of a strip of rectangles for every line, with its colour at every point."""
+    """A vtkPolyData of a strip of rectangles for every line, with its colour at every point."""
     corners, colours, rectangles, first = [], [], [], 0
-    for points, colour in lines:
-        pixels = geometry.project(points)
-        on_film = geometry.pixel_to_ras(pixels[np.isfinite(pixels).all(axis=-1)])
-        count = len(on_film)
-        if count < 2:
+    out, told = HALF_WIDTH_MM * geometry.normal, np.concatenate([np.zeros((0, 3)), *(points for points, _ in lines)])
+    pixels = geometry.project(told)  # all at once: a pose that is moved waits for this
+    cast = np.split(geometry.pixel_to_ras(pixels), np.cumsum([len(points) for points, _ in lines])[:-1])
+    for line, (_points, colour) in zip(cast, lines, strict=False):
+        count = len(line)
+        if count < 2 or not np.isfinite(line).all():
             continue
-        out = HALF_WIDTH_MM * geometry.normal
-        corners += [on_film - out, on_film + out]
+        corners += [line - out, line + out]
         colours.append(np.tile(np.rint(255.0 * np.array(rgb(colour))), (2 * count, 1)))
         near = first + np.arange(count - 1)
         rectangles.append(np.stack([near, near + 1, near + 1 + count, near + count], axis=1))
@@ -78,9 +78,9 @@ def _ribbons(geometry: ViewGeometry, lines: Sequence[tuple[FloatArray, str]]) ->
         return data
     points.SetData(numpy_to_vtk(np.concatenate(corners), deep=True))
     data.SetPoints(points)
-    told = np.concatenate(rectangles)
+    quads = np.concatenate(rectangles)
     cells = vtk.vtkCellArray()
-    cells.SetData(4, numpy_to_vtkIdTypeArray(told.astype(np.int64).ravel(), deep=True))
+    cells.SetData(4, numpy_to_vtkIdTypeArray(quads.astype(np.int64).ravel(), deep=True))
     data.SetPolys(cells)
     scalars = numpy_to_vtk(np.concatenate(colours).astype(np.uint8), deep=True)
     scalars.SetName(COLOURS)

@@ -110,14 +110,12 @@ def sigma_of(volume: Any) -> GeometrySigma | None:
         return None
     try:
         kept = json.loads(text)
-        names = ("source_mm", "detector_mm", "detector_deg")
-        source_mm, detector_mm, detector_deg = (np.array(kept[name], dtype=np.float64) for name in names)
+        values = [np.array(kept[name], dtype=np.float64) for name in ("source_mm", "detector_mm", "detector_deg")]
         together = np.array(kept["covariance"], dtype=np.float64) if "covariance" in kept else None
         turn = RigidTransform.from_matrix(parent_to_world(volume)).rotation
     except (ValueError, KeyError, TypeError, GeometryError):
         return None  # a text of somebody else's, or a parent that is no turn: nothing is known any more
-    if any(value.shape != (3,) for value in (source_mm, detector_mm, detector_deg)):
+    if any(value.shape != (3,) for value in values) or (together is not None and together.shape != (9, 9)):
         return None
-    if together is not None and together.shape != (9, 9):
-        return None
-    return GeometrySigma(source_mm, detector_mm, detector_deg, together).turned(turn)
+    source, detector, rotation = values
+    return GeometrySigma(source, detector, rotation, together).turned(turn)

@@ -98,8 +98,8 @@ class AddedPoses:
     def _take(self, name: PoseName, pictures: OverlayPictures, folder: Path) -> None:
         if pictures is self._shown.pictures and name in self._wanted:
             pictures.put_live(name, folder)
+            self.draw_what_is_missing()  # first: the engine draws the next while this one is painted
             self._shown.paint_all()
-            self.draw_what_is_missing()
 
     def _fail(self, error: RadgsError) -> None:
         self._failed_at = self._asked

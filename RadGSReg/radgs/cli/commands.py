@@ -14,7 +14,7 @@ from contextlib import redirect_stdout
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -404,11 +404,17 @@ def _register(
             message = progress.message.removeprefix(f"{progress.level}: ")
             bar(progress.fraction, f"{progress.level}: {message}")
 
-        case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
-        networks = load_prepared(models)
+        remembered = user_cache()
+        case = RegistrationCase.load(path, hashes=ContentHashes(remembered))
+        options: dict[str, Any] = {
+            "device": device.value,
+            "networks": load_prepared(models),
+            "progress": show,
+            "remembered": remembered,
+        }
         if self_calibrate:
-            return register_self_calibrating(case, device=device.value, networks=networks, progress=show)
-        return case, register(case, device=device.value, networks=networks, progress=show)
+            return register_self_calibrating(case, **options)
+        return case, register(case, **options)
 
 
 def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:

@@ -7,7 +7,6 @@ surfaces, SIGGRAPH 2000), whose projection is drawn. It is made of surface point
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -265,19 +264,23 @@ def _grazed_loops(surface: ContourSurface, source: FloatArray) -> Iterator[tuple
 
 def _chained(segments: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Segments (S, 2) of point numbers as closed chains of numbers; a mesh with a hole leaves open ones."""
-    linked: dict[int, list[int]] = defaultdict(list)
-    for a, b in segments.tolist():
-        linked[a].append(b)
-        linked[b].append(a)
-    left = set(linked)
-    while left:
-        start = at = left.pop()
-        chain = [start]
-        while (following := next((other for other in linked[at] if other in left), None)) is not None:
-            left.remove(following)
-            chain.append(following)
-            at = following
-        if start in linked[at]:
+    if not len(segments):
+        return
+    both = np.concatenate([segments, segments[:, ::-1]])
+    both = both[np.argsort(both[:, 0], kind="stable")]
+    count = int(both[-1, 0]) + 1
+    # Plain lists: a pose that is moved waits for this loop, and arrays are slow by the single number.
+    first, other = np.searchsorted(both[:, 0], np.arange(count + 1)).tolist(), both[:, 1].tolist()
+    left = bytearray(b"\1") * count
+    for start in both[:, 0].tolist():
+        if not left[start]:
+            continue
+        chain, at = [], start
+        while at >= 0:
+            left[at] = 0
+            chain.append(at)
+            at = next((number for number in other[first[at] : first[at + 1]] if left[number]), -1)
+        if start in other[first[chain[-1]] : first[chain[-1] + 1]]:
             chain.append(start)
         yield np.array(chain)
 

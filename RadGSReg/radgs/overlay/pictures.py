@@ -99,7 +99,8 @@ def save_pictures(
     * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
     * ``ct_to_world``, the pose itself;
     * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
-    * ``whole``, .npy, the DRR over all of the X-ray, ``binned`` pixels square as one, as ``films.like_film`` has it;
+    * ``whole``, .npy, the DRR over all of the X-ray, ``binned`` pixels by pixels into one, as ``films.like_film`` has
+      it;
     * ``whole_edges`` and ``whole_difference``, .npy, in the same pixels, as ``films.film_comparisons`` has them.
 
     Args:

@@ -41,10 +41,14 @@ class CaseCache:
     not to their paths, and to a level's name and label.
 
     Args:
-        cache: Remembers for other processes what unchanged files hash to.
+        cache: Remembers for other processes what unchanged files hash to, and what was made of a vertebra.
+
+    Attributes:
+        folder: That cache.
     """
 
     def __init__(self, cache: CacheFolder | None = None) -> None:
+        self.folder = cache
         self._hashes = ContentHashes(cache)
         self._read: dict[str, _Read] = {}
         self._drawn: tuple[tuple[str, str, str, int], DrawnAnatomy] | None = None

@@ -18,6 +18,7 @@ from radgs.anatomy import body_centre
 from radgs.case import Level, LevelResult, Reason, RegistrationCase, RegistrationResult
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
+from radgs.io.cache_folder import CacheFolder
 from radgs.kernels import begin_compiling
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.networks.reconstruction import reconstruct_level
@@ -81,6 +82,7 @@ def register(
     keep: Callable[[dict[str, VertebraAnatomy]], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     starts: Mapping[str, RigidTransform] | None = None,
+    remembered: CacheFolder | None = None,
 ) -> Registration:
     """Registers every level of a case.
 
@@ -93,6 +95,7 @@ def register(
         progress: Told where things stand.
         starts: Poses to begin from in place of the case's starts, by level: a person brought them near the true ones,
             to ``NUDGED_SIGMA_MM``. Which level it is, the case's starts still say.
+        remembered: Where what is made of a vertebra is kept for other processes; None: nowhere.
 
     Raises:
         RadgsError: The case cannot be registered as it is; the message says why and what to do.
@@ -123,6 +126,7 @@ def register(
                 case.labels,
                 level,
                 partial(_tell_fitting, tell),
+                remembered,
             )
         vertebra = vertebrae[level.name] = vertebrae[level.name].to(torch_device)
         if keep is not None:

@@ -9,6 +9,7 @@ from radgs.calibration import SelfCalibration, calibrate_from_patient
 from radgs.case import LevelResult, Reason, RegistrationCase, SelfCalibratedView
 from radgs.geometry import RigidTransform
 from radgs.geometry.sigma import USUAL_SIGMA
+from radgs.io.cache_folder import CacheFolder
 from radgs.networks import Networks
 from radgs.pipeline.registration import Progress, Registration, register
 from radgs.pipeline.verdict import capped
@@ -29,6 +30,7 @@ def register_self_calibrating(
     keep: Callable[[dict[str, VertebraAnatomy]], None] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     starts: Mapping[str, RigidTransform] | None = None,
+    remembered: CacheFolder | None = None,
 ) -> tuple[RegistrationCase, Registration]:
     """Registers with the geometry as given, solves for the second view's, and registers again with what was found.
 
@@ -53,6 +55,7 @@ def register_self_calibrating(
         keep=keep,
         progress=tell(0.0, SOLVE_FROM),
         starts=starts,
+        remembered=remembered,
     )
 
     def solving(done: float, message: str) -> None:

@@ -33,9 +33,9 @@ AROUND = 0.1
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
 #: What the views want of a pose, together, from which on it is not accepted: so many mm that come to so large a sum of
-#: squares in standard deviations; or a larger sum, whatever its size; or mm that are too many for any doubt. The few mm
-#: that a CT cut to 120 mm leaves of a right pose come to 8 at most, cropped X-rays to 12 and more.
-CHECK_MM, CHECK_SQUARES, SURE_SQUARES, ANYHOW_MM = 1.2, 8.5, 11.0, 3.0
+#: squares in standard deviations; or a larger sum, whatever its size; or mm that are too many for any doubt. Of the few
+#: mm that a CT cut to 120 mm leaves of right poses most come to 4, cropped X-rays in strong scatter to 7.
+CHECK_MM, CHECK_SQUARES, SURE_SQUARES, ANYHOW_MM = 1.2, 6.0, 11.0, 3.0
 #: What they want, from which on it is rejected: both of these.
 REJECT_MM, REJECT_SQUARES = 1.5, 14.0
 #: Further than this a view is not followed, mm.

@@ -15,9 +15,11 @@ from radgs.anatomy import VertebraFrames
 from radgs.case import Level
 from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu, hu_from_attenuation
 from radgs.errors import CaseError
-from radgs.gaussians import RadiativeGaussians, fit, splat_poses, splat_with_pose_jacobian
+from radgs.gaussians import RadiativeGaussians, splat_poses, splat_with_pose_jacobian
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
+from radgs.io.cache_folder import CacheFolder, no_cache
 from radgs.vertebra.completion import completed, unknown_voxels
+from radgs.vertebra.remembered_fit import remembered_fit
 from radgs.vertebra.separated_ct import SeparatedCT
 from radgs.vertebra.separation import label_box
 
@@ -135,6 +137,7 @@ def build_vertebra_anatomy(
     labels: Volume,
     level: Level,
     progress: Callable[[float], None] | None = None,
+    remembered: CacheFolder | None = None,
 ) -> VertebraAnatomy:
     """Separates a vertebra from its CT and fits radiative Gaussians to it.
 
@@ -143,6 +146,7 @@ def build_vertebra_anatomy(
         labels: Label map, on any grid.
         level: The vertebra.
         progress: Called with the fraction done, 0 to 1.
+        remembered: Where Gaussians fitted to a vertebra are kept for other processes; None: nowhere.
 
     Raises:
         CaseError: The label map has no such vertebra, or it is too small to have a body.
@@ -158,6 +162,7 @@ def build_vertebra_anatomy(
     del attenuation
     separated = SeparatedCT.around(ct, labels, level.label)
     surroundings = completed(separated.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
+    excess = separated.sampled_excess(level.label, VERTEBRA_VOXEL_MM)
     spacing = separated.frames.level_spacing_mm(level.label) or TYPICAL_LEVEL_SPACING_MM
     return VertebraAnatomy(
         level=level,
@@ -166,7 +171,7 @@ def build_vertebra_anatomy(
         surface=separated.surface(level.label),
         level_spacing_mm=spacing,
         level_offsets=_level_offsets(separated, level.label, spacing),
-        gaussians=fit(separated.sampled_excess(level.label, VERTEBRA_VOXEL_MM), GAUSSIAN_COUNT, progress=progress),
+        gaussians=remembered_fit(excess, GAUSSIAN_COUNT, no_cache() if remembered is None else remembered, progress),
         mask=separated.sampled_mask(level.label, VERTEBRA_VOXEL_MM),
         neighbours=tuple(separated.sampled_excess(n, VERTEBRA_VOXEL_MM) for n in separated.neighbours),
         surroundings=surroundings.excess,

@@ -90,6 +90,7 @@ class Commands:
                     "keep": self._cache.keep,
                     "progress": tell,
                     "starts": nudged,
+                    "remembered": self._cache.folder,
                 }
                 if self_calibrate:
                     case, registration = register_self_calibrating(case, **options)

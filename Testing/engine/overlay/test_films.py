@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_edges_are_thin_and_lie_on_the_contour(
     edges = film_comparisons(film, drr(the_block, truth, film.geometry), the_block, truth)["edges"]
     strong = np.argwhere(edges > 128)[:, ::-1]
     lines = [line.points for line in projected_lines(the_contours, truth, film.geometry) if line.kind == "silhouette"]
-    contour = np.concatenate([np.linspace(a, b, 20) for line in lines for a, b in pairwise(line)])
+    contour = np.concatenate([np.linspace(a, b, 20) for line in lines for a, b in itertools.pairwise(line)])
     away = cKDTree(strong).query(contour)[0]
     assert np.median(away) < 2.0
     sides = np.lib.stride_tricks.sliding_window_view(edges > 0, (4, 4)).all(axis=(2, 3))
