@@ -125,7 +125,6 @@ def main() -> None:
         "options": {name: str(value) for name, value in vars(given).items() if name != "out"},
         "before": before,
         "after": looked_at(made.networks, others, vertebrae),
-        "steps": made.networks.record["history"][-1]["steps"],
         "kept_after_steps": made.networks.record["steps"],
         "unexplained": {"before": made.unexplained_before, "after": made.unexplained_after},
         "held_out_simulated": asdict(made.networks.accuracy),
