@@ -63,10 +63,10 @@ def like_film(film: ViewCrop, drr: FloatImage) -> FloatImage:
     sigma = MATCH_SIGMA_MM / film.pixel_mm
     share = np.maximum(wide_gaussian(measured, sigma), 1e-3)
 
-    def local(image: FloatImage) -> tuple[NDArray, NDArray]:
+    def local(image: FloatImage) -> tuple[FloatArray, FloatArray]:
         mean = wide_gaussian(image * measured, sigma) / share
         square = wide_gaussian(image * image * measured, sigma) / share
-        return mean, np.sqrt(np.maximum(square - mean**2, 1e-8))
+        return np.asarray(mean, dtype=float), np.sqrt(np.maximum(square - mean**2, 1e-8))
 
     (xray_mean, xray_spread), (drr_mean, drr_spread) = local(film.image), local(drr)
     return (xray_mean + xray_spread / drr_spread * (drr - drr_mean)).astype(np.float32)
