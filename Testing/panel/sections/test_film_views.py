@@ -66,13 +66,13 @@ def make_anisotropic(panel: Any, folder: Path) -> None:
 
 
 def cut(panel: Any, folder: Path) -> None:
-    """The CT shows 120 mm around the vertebra, and a slab of it."""
+    """The CT shows a cube of 160 mm around the vertebra."""
     ct = panel.logic.getParameterNode().ct
     array, to_ras = slicer.util.arrayFromVolume(ct), matrix_of(ct)
     middle = np.linalg.inv(to_ras) @ [*middle_of_screw(), 1.0]
     spacing = np.linalg.norm(to_ras[:3, :3], axis=0)
-    low = np.maximum(np.round(middle[:3] - 60.0 / spacing), 0).astype(int)
-    high = np.minimum(np.round(middle[:3] + 60.0 / spacing), array.shape[::-1]).astype(int)
+    low = np.maximum(np.round(middle[:3] - 80.0 / spacing), 0).astype(int)
+    high = np.minimum(np.round(middle[:3] + 80.0 / spacing), array.shape[::-1]).astype(int)
     slicer.util.updateVolumeFromArray(ct, array[low[2] : high[2], low[1] : high[1], low[0] : high[0]].copy())
     to_ras[:3, 3] += to_ras[:3, :3] @ low
     ct.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(to_ras))
