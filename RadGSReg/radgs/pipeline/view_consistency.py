@@ -37,7 +37,7 @@ DOUBTFUL_SIGMA = 3.0
 #: mm that a CT cut to 120 mm leaves of right poses most come to 4, cropped X-rays in strong scatter to 7.
 CHECK_MM, CHECK_SQUARES, SURE_SQUARES, ANYHOW_MM = 1.2, 6.0, 11.0, 3.0
 #: What they want, from which on it is rejected: both of these.
-REJECT_MM, REJECT_SQUARES = 1.5, 14.0
+REJECT_MM, REJECT_SQUARES = 1.5, 20.0
 #: Further than this a view is not followed, mm.
 FARTHEST_MM = 12.0
 
