@@ -21,6 +21,9 @@ from radgs.geometry import RigidTransform, XRayView
 from radgs.geometry.sigma import GeometrySigma
 from radgs.vertebra import VertebraAnatomy
 
+#: A view that stands where it is believed to explains the images nearly as well (gradient correlation) as a free one.
+TELLING = 0.02
+
 Progress = Callable[[float, str], None]
 
 
@@ -70,11 +73,13 @@ def calibrate_from_patient(
     progress(0.4, "refining all vertebrae and the view together")
     ends = [problem.apart(prior, begin) for begin in begins]
     solved, seen = problem.finest(prior, max(ends, key=lambda end: end.support))
-    unlikely = believed is not None and problem.contradicts(solved, seen, believed.as_covariance)
-    if believed is not None and not unlikely:
-        progress(0.8, "the view stands where it is believed to, within its uncertainty")
-        prior = believed.as_covariance
-        solved, seen = problem.finest(prior, replace(solved, geometry=problem.believed), KNOWN_BETTER)
+    unlikely = believed is not None
+    if believed is not None:
+        progress(0.8, "asking whether the view can stand where it is believed to")
+        within = problem.finest(believed.as_covariance, replace(solved, geometry=problem.believed), KNOWN_BETTER)
+        explained = within[0].support > solved.support - TELLING
+        if explained or not problem.contradicts(solved, seen, believed.as_covariance):
+            unlikely, (solved, seen) = False, within
     progress(1.0, "calibrated")
     return SelfCalibration(
         SelfCalibratedView(

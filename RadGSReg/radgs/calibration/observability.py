@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from radgs.calibration.view_moves import MOVE_NAMES, MOVES
 
 #: A direction is solved for where the images know it this many times as well as the prior does (as variances): where
-#: what remains uncertain is half of what was believed, or less; of a view that was read off a display, a tenth.
+#: what remains uncertain is half of what was believed, or less; of a view that was read off a display, a third.
 #: Images are wrong by more than their noise: a tenth of a millimetre counterfeits 15 mm of a source-detector distance.
-KNOWN_BETTER, KNOWN_BETTER_THAN_NOMINAL = 3.0, 100.0
+KNOWN_BETTER, KNOWN_BETTER_THAN_NOMINAL = 3.0, 9.0
 #: A move gives its name to a direction of which it makes up this share, and at least half of the largest share.
 NAMED_SHARE = 0.15
 #: How stiffly a direction is held, of the prior's own precision.

@@ -46,6 +46,8 @@ TOGETHER = RelativePrior(float(np.radians(0.2)), 0.1)
 LOOSELY = RelativePrior(float(np.radians(5.0)), 4.0)
 #: So rarely does a view that stands where it is believed to look as if it did not.
 UNLIKELY = 0.01
+#: How much larger or smaller than bones a CT's model of them may be, one standard deviation: voxels blur their edges.
+SIZE_SIGMA = 0.006
 #: Weight of what is around the vertebrae.
 AROUND = 0.5
 #: So many times the steps that a single pose needs, at most.
@@ -165,10 +167,22 @@ class PatientProblem:
         """At full resolution; once more, with what the images do not tell held where it is believed to be."""
         bodies = self._bodies(begin, parts_polished)
         free = solve(self._setting(bodies, prior, LOOSELY), begin, FINISHING)
-        seen = Observability.of(free.information, prior, known_better)
+        seen = Observability.of(self._size_in_doubt(free.information), prior, known_better)
         if not seen.held.size:
             return free, seen
         return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING), seen
+
+    def _size_in_doubt(self, information: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The images' (9, 9) information, when vertebrae may be larger or smaller than the CT's model of them.
+
+        All of them then lie nearer to the first view or further from it, and the second has to stand there too.
+        """
+        if len(self.views) > 2:
+            return information  # a third view tells the size
+        away = self._pivot - self.views[1 - self.moving].geometry.source_ras
+        shift = np.concatenate([away, away, np.zeros(3)]) * SIZE_SIGMA
+        told = information @ shift
+        return information - np.outer(told, told) / (1.0 + shift @ told)
 
     def contradicts(self, solved: JointEstimate, seen: Observability, believed: NDArray[np.float64]) -> bool:
         """Whether the view stands elsewhere than its believed uncertainty (9, 9) explains."""

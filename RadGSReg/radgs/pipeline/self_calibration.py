@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from radgs.anatomy import body_centre
 from radgs.calibration import SelfCalibration, calibrate_from_patient
-from radgs.case import LevelResult, Reason, RegistrationCase, SelfCalibratedView
-from radgs.geometry import RigidTransform
+from radgs.case import Level, LevelResult, Reason, RegistrationCase, SelfCalibratedView
+from radgs.geometry import FloatArray, RigidTransform, XRayView
 from radgs.geometry.sigma import USUAL_SIGMA
 from radgs.io.cache_folder import CacheFolder
 from radgs.networks import Networks
 from radgs.pipeline.registration import Progress, Registration, register
 from radgs.pipeline.verdict import capped
-from radgs.vertebra import VertebraAnatomy
+from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
+from radgs.vertebra.separated_ct import neighbouring_labels
 
 #: Which view is solved for; the first is held.
 SECOND = 1
+#: So many vertebrae tell where it stands.
+ENOUGH = 3
 #: Of the whole, the first registration's share and the second's beginning.
 SOLVE_FROM, AGAIN_FROM = 0.6, 0.8
 
@@ -84,15 +90,45 @@ def _solved(
     progress: Callable[[float, str], None],
 ) -> SelfCalibration:
     """The second view from what was registered; from the clicks, where that went wrong."""
-    vertebrae = sorted(given.vertebrae.values(), key=lambda one: -float(one.centre[2]))
+    levels = list(given.vertebrae.values())
+    vertebrae = sorted([*levels, *neighbours_seen(case, levels)], key=lambda one: -float(one.centre[2]))
     registered = {
         name: level.ct_to_world for name, level in given.result.levels.items() if level.ct_to_world is not None
     }
-    marked = {one.level.name: case.start_pose(one.level.name, one.centre) for one in vertebrae}
+    marked = {one.level.name: case.start_pose(one.level.name, one.centre) for one in levels}
     believed = case.views[SECOND].geometry_sigma or USUAL_SIGMA
     return calibrate_from_patient(
         case.views, vertebrae, registered, {**marked, **nudged}, moving=SECOND, believed=believed, progress=progress
     )
+
+
+def neighbours_seen(case: RegistrationCase, vertebrae: Sequence[VertebraAnatomy]) -> list[VertebraAnatomy]:
+    """Labelled neighbours of the vertebrae whose bodies all views show, until there are ``ENOUGH`` together.
+
+    One vertebra hardly tells where a view stands: it was seen to move the source of a right one by 5 mm.
+
+    Args:
+        case: The case; its start brings the neighbours along.
+        vertebrae: At least one of its levels.
+    """
+    known, found = {one.level.label for one in vertebrae}, list[VertebraAnatomy]()
+    for one in vertebrae:
+        start = case.start_pose(one.level.name, one.centre)
+        for label in neighbouring_labels(case.labels, one.level.label, one.centre):
+            if label in known or len(known) >= ENOUGH:
+                continue
+            if all(_shows(view, start.apply(body_centre(case.labels, label))) for view in case.views):
+                known.add(label)
+                anatomy = build_vertebra_anatomy(case.ct, case.labels, Level(f"label {label}", label))
+                found.append(anatomy.to(one.device))
+    return found
+
+
+def _shows(view: XRayView, point: FloatArray) -> bool:
+    """Whether a world point (3,) falls on what the X-ray measured."""
+    column, row = np.round(view.geometry.project(point)).astype(int)
+    rows, columns = view.image.shape
+    return bool(0 <= row < rows and 0 <= column < columns and view.measured[row, column])
 
 
 def _under_caution(level: LevelResult, found: SelfCalibratedView) -> LevelResult:
