@@ -283,4 +283,4 @@ def test_the_page_says_first_what_matters_most_and_holds_everything(trials: list
         assert figure in headline
     for heading in re.findall(r"^## (.*)$", (tmp_path / "report.md").read_text(encoding="utf-8"), re.MULTILINE):
         assert f"<h2>{escape(heading)}</h2>" in page
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4
