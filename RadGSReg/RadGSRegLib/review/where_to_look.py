@@ -70,6 +70,7 @@ def _places() -> dict[str, WhereToLook]:
         "views": WhereToLook(_("In which direction is the vertebra off in each view?"), mode="difference"),
         "identity": WhereToLook(_("Whose CT and X-rays are these?"), place="inputs"),
         "dates": WhereToLook(_("Are CT and X-rays of the same time?"), place="inputs"),
+        "self_calibrated": WhereToLook(_("Does this view fit now that its geometry was changed?"), mode="difference"),
         "header": WhereToLook(_("Is this view's geometry right?"), place="inputs"),
         "no_frame": WhereToLook(_("Does the segment hold the whole vertebra, arch and processes too?"), place="inputs"),
         "no_reconstruction": WhereToLook(_("Do the clicks lie on the vertebral body in both views?"), place="clicks"),
