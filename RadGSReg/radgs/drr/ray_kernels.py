@@ -152,9 +152,9 @@ def integrate_with_derivatives(
     """
     one, zero = np.float32(1.0), np.int32(0)
     last_i, last_j, last_k = np.int32(shape[2] - 2), np.int32(shape[1] - 2), np.int32(shape[0] - 2)
-    along_j, along_k = shape[2] * 4, shape[1] * shape[2] * 4
+    along_j, along_k = shape[2] * CHANNELS, shape[1] * shape[2] * CHANNELS
     c1, c2, c3 = np.uint64(1), np.uint64(2), np.uint64(3)
-    i1, j1, k1 = np.uint64(4), np.uint64(along_j), np.uint64(along_k)
+    i1, j1, k1 = np.uint64(CHANNELS), np.uint64(along_j), np.uint64(along_k)
     for ray in range(directions.shape[0]):
         step = (spans[ray, 1] - spans[ray, 0]) / samples
         if not step > 0.0:
@@ -176,7 +176,7 @@ def integrate_with_derivatives(
             i, j, k = np.int32(x), np.int32(y), np.int32(z)
             i, j, k = max(min(i, last_i), zero), max(min(j, last_j), zero), max(min(k, last_k), zero)
             fx, fy, fz = x - np.float32(i), y - np.float32(j), z - np.float32(k)
-            a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i) * 4)
+            a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i) * CHANNELS)
             b, c, d = a + j1, a + k1, a + k1 + j1
             e, f, g, h = a + i1, b + i1, c + i1, d + i1
             ex, ey, ez = one - fx, one - fy, one - fz

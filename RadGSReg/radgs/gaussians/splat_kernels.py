@@ -54,7 +54,7 @@ def project(
         x, y, z = means[n, 0] - source[0], means[n, 1] - source[1], means[n, 2] - source[2]
         depth = to_pixel[2, 0] * x + to_pixel[2, 1] * y + to_pixel[2, 2] * z
         if not depth > nearest:
-            table[n, 2] = 0.0
+            table[n, AMPLITUDE] = 0.0
             continue
         u0, u1, u2 = 0.0, 0.0, 0.0  # V times the column step, the row step and the centre
         v0, v1, v2 = 0.0, 0.0, 0.0
@@ -81,7 +81,7 @@ def project(
         across = (to_pixel[0, 0] * x + to_pixel[0, 1] * y + to_pixel[0, 2] * z) / depth
         down = (to_pixel[1, 0] * x + to_pixel[1, 1] * y + to_pixel[1, 2] * z) / depth
         if not abs(across) + abs(down) < np.inf:
-            table[n, 2] = 0.0
+            table[n, AMPLITUDE] = 0.0
             continue
         first, last = -np.inf, np.inf
         q11, q12, q22 = n11 - variance * a11, n12 - variance * a12, n22 - variance * a22
@@ -91,15 +91,15 @@ def project(
             slope = q11 * q2 - q12 * q1
             half = math.sqrt(max(slope * slope + (variance * q11 * a0 + q1 * q1) * curve, 0.0))
             first, last = down + (-slope - half) / curve - margin, down + (-slope + half) / curve + margin
-        table[n, 0], table[n, 1] = across, down
-        table[n, 2] = densities[n] * math.sqrt(2.0 * math.pi)
-        table[n, 3] = depth
-        table[n, 4], table[n, 5], table[n, 6] = n11, n12, n22
-        table[n, 7], table[n, 8], table[n, 9] = a0, a1, a2
-        table[n, 10], table[n, 11], table[n, 12] = a11, a12, a22
-        table[n, 13] = e0 * s0 + e1 * s1 + e2 * s2
-        table[n, 14] = f0 * s0 + f1 * s1 + f2 * s2
-        table[n, 15], table[n, 16] = first, last
+        table[n, ACROSS], table[n, DOWN] = across, down
+        table[n, AMPLITUDE] = densities[n] * math.sqrt(2.0 * math.pi)
+        table[n, DEPTH_RATIO] = depth
+        table[n, N11], table[n, N12], table[n, N22] = n11, n12, n22
+        table[n, A0], table[n, A1], table[n, A2] = a0, a1, a2
+        table[n, A11], table[n, A12], table[n, A22] = a11, a12, a22
+        table[n, SKEW1] = e0 * s0 + e1 * s1 + e2 * s2
+        table[n, SKEW2] = f0 * s0 + f1 * s1 + f2 * s2
+        table[n, FIRST_ROW], table[n, LAST_ROW] = first, last
 
 
 @kernel("void(float64[:,::1], float64, float64, int64, int64, float32[::1])")
@@ -119,14 +119,21 @@ def accumulate(
     variance = cutoff_sigma * cutoff_sigma
     end, one = np.float32(-0.5 * variance), np.float32(1.0)
     for n in range(table.shape[0]):
-        amplitude = np.float32(table[n, 2])
+        amplitude = np.float32(table[n, AMPLITUDE])
         if amplitude == np.float32(0.0):
             continue
-        across, down = table[n, 0], table[n, 1]
-        n11, n12, n22 = table[n, 4], table[n, 5], table[n, 6]
-        a0, a1, a2, a11, a12, a22 = table[n, 7], table[n, 8], table[n, 9], table[n, 10], table[n, 11], table[n, 12]
-        first_row = int(min(max(np.ceil(table[n, 15]), 0.0), float(rows)))
-        last_row = int(max(min(np.floor(table[n, 16]), rows - 1.0), -1.0))
+        across, down = table[n, ACROSS], table[n, DOWN]
+        n11, n12, n22 = table[n, N11], table[n, N12], table[n, N22]
+        a0, a1, a2, a11, a12, a22 = (
+            table[n, A0],
+            table[n, A1],
+            table[n, A2],
+            table[n, A11],
+            table[n, A12],
+            table[n, A22],
+        )
+        first_row = int(min(max(np.ceil(table[n, FIRST_ROW]), 0.0), float(rows)))
+        last_row = int(max(min(np.floor(table[n, LAST_ROW]), rows - 1.0), -1.0))
         for row in range(first_row, last_row + 1):
             dv = row - down
             p0, p1, p2 = n22 * dv * dv, n12 * dv, n11
@@ -175,17 +182,24 @@ def accumulate_with_derivatives(
     plane = rows * columns  # signed, numba would ask whether an index is below zero
     k1, k2, k3, k4 = np.uint64(plane), np.uint64(2 * plane), np.uint64(3 * plane), np.uint64(4 * plane)
     for n in range(table.shape[0]):
-        amplitude = np.float32(table[n, 2])
+        amplitude = np.float32(table[n, AMPLITUDE])
         if amplitude == np.float32(0.0):
             continue
-        across, down = table[n, 0], table[n, 1]
-        inverse_depth = 1.0 / table[n, 3]
+        across, down = table[n, ACROSS], table[n, DOWN]
+        inverse_depth = 1.0 / table[n, DEPTH_RATIO]
         lag = 1.0 - held * inverse_depth
-        n11, n12, n22 = table[n, 4], table[n, 5], table[n, 6]
-        a0, a1, a2, a11, a12, a22 = table[n, 7], table[n, 8], table[n, 9], table[n, 10], table[n, 11], table[n, 12]
-        skew1, skew2 = table[n, 13], table[n, 14]
-        first_row = int(min(max(np.ceil(table[n, 15]), 0.0), float(rows)))
-        last_row = int(max(min(np.floor(table[n, 16]), rows - 1.0), -1.0))
+        n11, n12, n22 = table[n, N11], table[n, N12], table[n, N22]
+        a0, a1, a2, a11, a12, a22 = (
+            table[n, A0],
+            table[n, A1],
+            table[n, A2],
+            table[n, A11],
+            table[n, A12],
+            table[n, A22],
+        )
+        skew1, skew2 = table[n, SKEW1], table[n, SKEW2]
+        first_row = int(min(max(np.ceil(table[n, FIRST_ROW]), 0.0), float(rows)))
+        last_row = int(max(min(np.floor(table[n, LAST_ROW]), rows - 1.0), -1.0))
         for row in range(first_row, last_row + 1):
             dv = row - down
             p0, p1, p2 = n22 * dv * dv, n12 * dv, n11
