@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from radgs.case.checks import check_case, check_ct, check_label
 from radgs.case.checks.headers import StatedView, compare_headers
 from radgs.case.checks.identity import compare_identities
+from radgs.case.checks.views import check_size
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
 from radgs.case.result import Reason
-from radgs.errors import CaseError, GeometryError, InputFileError
+from radgs.errors import CaseError, InputFileError
 from radgs.geometry import ViewGeometry, Volume, XRayView
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
 from radgs.io.content import ContentHashes
@@ -180,12 +181,7 @@ def _compare_files(file: CaseFile, case: RegistrationCase) -> tuple[Reason, ...]
 def _read_view(entry: ViewEntry) -> XRayView:
     xray = read_xray(entry.image, entry.pixel_type)
     rows, columns = xray.image.shape
-    if entry.size is not None and entry.size != (columns, rows):
-        raise GeometryError(
-            f"View {entry.name} has an image of {columns} x {rows} columns and rows, and a calibration of "
-            f"{entry.size[0]} x {entry.size[1]}.",
-            "Give the image as it was calibrated, neither cropped nor resampled, or calibrate this one.",
-        )
+    check_size(entry.name, (rows, columns), entry.size)
     geometry = ViewGeometry(entry.source_ras, entry.detector_to_ras, (rows, columns))
     given = entry.pixel_type == "attenuation" and entry.conversion is not None
     conversion = str(entry.conversion) if given else xray.conversion

@@ -55,6 +55,21 @@ class VolumeRenderer:
         other._step_mm = step_mm
         return other
 
+    def mirrored(self, point: ArrayLike, normal: ArrayLike) -> VolumeRenderer:
+        """The volume mirrored in a plane of its own frame; for ``render`` only, its gradient is not turned over.
+
+        Args:
+            point: (3,) of the plane, mm.
+            normal: (3,) of length 1.
+        """
+        point, normal = np.asarray(point, dtype=np.float64), np.asarray(normal, dtype=np.float64)
+        mirror = np.eye(4)
+        mirror[:3, :3] -= 2.0 * np.outer(normal, normal)
+        mirror[:3, 3] = 2.0 * normal * (normal @ point)
+        other = copy(self)
+        other._ras_to_index = self._ras_to_index @ mirror
+        return other
+
     def render(self, pose: RigidTransform, geometry: ViewGeometry) -> Float[Tensor, "H W"]:
         """Line integrals (H, W), dimensionless.
 

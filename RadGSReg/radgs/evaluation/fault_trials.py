@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from radgs.case import LevelResult, RegistrationCase, Verdict
+from radgs.case.checks.views import check_size
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre
 from radgs.evaluation.trials import BenchmarkSubject, append_line
@@ -213,6 +214,8 @@ def _registered(
     fault = fault_named(planned.fault)
     key = (fault.mirrored_ct, fault.foreign_ct, str(world_named(planned.world).extent))
     try:
+        for view, size in zip(faulty.case.views, faulty.sizes, strict=True):
+            check_size(view.name, view.geometry.shape, size)
         faulty.case.validate()
         vertebra = None if fault.labels_mm else vertebrae.get(key)
         if vertebra is None:

@@ -1,9 +1,13 @@
-"""Is an X-ray, or the CT, mirrored or upside down? A vertebra's own pixels hardly tell: its halves look alike.
+"""Is an X-ray, or the CT, mirrored or upside down? The vertebra hardly tells left from right: its halves look alike.
 
 Ribs, organs and neighbours do. Each view is compared with the rest of the CT, its parts where refinement has brought
-them, once as it is and once turned over about the vertebra, over what of the field is seen both ways: blades on one
-side, or a CT cut there, would otherwise have two different regions compared. How much worse a right image does when it
-is turned over is the trial's power; where too little is seen, or the CT shows bone alone, there may be none.
+them, once as it is and once turned over, over what is known both ways: where the CT is cut on one side, two different
+regions would be compared otherwise. It is turned over twice, for neither way finds every mirror: in the vertebra's own
+mirror plane, which a pose follows that has absorbed a mirror and now lies askew; and as an image about the middle of
+the field, wherever a pose that went astray has left the vertebra.
+
+A trial tells something where the two ways look different and one of them resembles the X-ray: together, its power.
+Where too little is seen, or the CT shows bone alone, there may be none.
 """
 
 from __future__ import annotations
@@ -13,14 +17,15 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from radgs.case import Reason, Verdict
-from radgs.geometry import RigidTransform, XRayView
+from radgs.drr import VolumeRenderer
+from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView, unit
 from radgs.refine import Observation, Refinement
-from radgs.refine.matching import gradient_correlation
 from radgs.refine.solver import SILHOUETTE_THRESHOLD
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraAnatomy
@@ -34,12 +39,17 @@ SLACK_PIXELS, SLACK_STEP = 4, 2
 #: Rays through so much invented attenuation say nothing of an orientation (line integral).
 MAX_DOUBT = 0.5
 
-#: Where less than this share of the field is seen both ways, the trial says nothing.
+#: Where less than this share of the field is seen both ways, a trial says nothing.
 MIN_SHARE = 0.1
-#: By how much the image as it is must fit better than turned over; where it fits worse, the pose is rejected.
-CLEARLY_AS_GIVEN = 0.05
-#: Where neither way resembles the CT this much, the CT shows too little around the vertebra: that trial has no power.
-MIN_LIKENESS = 0.25
+#: Where neither way resembles the X-ray this much, the CT shows too little around the vertebra to say anything.
+MIN_LIKENESS = 0.2
+#: By how much the CT must fit better as it is for nothing to be left in doubt, and the power from which on it should.
+CLEARLY_AS_GIVEN, MIN_POWER = 0.08, 0.15
+#: Front and back, head and feet of a vertebra do not look alike: it shows by itself which is which. What lies around it
+#: looks much the same both ways in a lateral view; it must fit so much better turned over.
+CLEARLY_TURNED = 0.2
+#: A mirror plane whose normal lies along a view's beam, by this cosine, is not seen in it.
+ALONG_BEAM = 0.8
 
 Flip = Literal["left to right", "upside down"]
 #: Which axis of an image (rows, columns) each turns over.
@@ -48,14 +58,16 @@ AXES: dict[Flip, int] = {"left to right": 1, "upside down": 0}
 
 @dataclass(frozen=True)
 class FlipTrial:
-    """One view turned over.
+    """One view compared with the CT as it is and turned over.
 
     Attributes:
         view: Which.
         flip: How.
-        as_given: Correlation of the X-ray's gradients with the CT's over what is seen both ways, without the vertebra.
-        flipped: The same of the turned X-ray.
+        as_given: Correlation of the X-ray's gradients with the CT's over what is known both ways, without the vertebra.
+        flipped: The same with the CT turned over.
         share: Of the field, what was compared.
+        alike: Correlation of the CT as it is with the CT turned over.
+        hidden: Whether the vertebra itself hardly shows it: left and right are exchanged.
     """
 
     view: str
@@ -63,11 +75,18 @@ class FlipTrial:
     as_given: float
     flipped: float
     share: float = 1.0
+    alike: float = 0.0
+    hidden: bool = True
 
     @property
     def advantage(self) -> float:
-        """How much better the turned image fits; negative by the trial's power where it is right as it is."""
+        """How much better the CT turned over fits; negative by about the trial's power where it is right as it is."""
         return self.flipped - self.as_given
+
+    @property
+    def power(self) -> float:
+        """What the advantage would be if the CT, one way or the other, resembled the X-ray as much as it does."""
+        return max(self.as_given, self.flipped) * (1.0 - self.alike)
 
 
 @torch.no_grad()
@@ -87,81 +106,142 @@ def try_flips(views: Sequence[XRayView], vertebra: VertebraAnatomy, refinement: 
     parts = list(zip((part.sampled_every(4.0) for part in around), refinement.final.poses[1:], strict=True))
 
     def tried(number: int) -> list[FlipTrial]:
-        one = seen.view(number)
-        drawn = torch.stack([part.render(pose, one.geometries[0]) for part, pose in parts]).sum(dim=0)[None]
-        everywhere = replace(one, images=drawn, valid=torch.ones_like(drawn))
-        compared = _gradients(everywhere)
-        elsewhere = _away_from_vertebra(vertebra, refinement.ct_to_world, one)
+        xray, name = _MovedXray.of(seen.view(number)), views[number].name
+        geometry = xray.view.geometries[0]
+        drawn = _drawn(parts, geometry)
+        away = _away_from_vertebra(vertebra, refinement.ct_to_world, geometry)
+        known = away * _known(vertebra.doubt_part, refinement.ct_to_world, geometry)
+        right = _right_axis(vertebra)
+        across = None if right is None else _image_axis(refinement.ct_to_world.rotation @ right, geometry)
         trials = []
         for flip, axis in AXES.items():
-            turned = _turned(one, axis)
-            measured = ((one.valid > 0.99) & (turned.valid > 0.99)).float()
-            away = elsewhere * elsewhere.flip(axis + 1)
-            as_given, flipped = (_likeness(_gradients(way), compared, away, measured) for way in (one, turned))
-            trials.append(FlipTrial(views[number].name, flip, as_given, flipped, float((away * measured).mean())))
+            likeness = xray.likeness_to(drawn, drawn.flip(axis), known * known.flip(axis))
+            trials.append(FlipTrial(name, flip, *likeness, hidden=axis == across))
+        if right is not None and across is not None:
+            mirrored = _drawn([(part.mirrored(vertebra.centre, right), pose) for part, pose in parts], geometry)
+            doubt = None if vertebra.doubt_part is None else vertebra.doubt_part.mirrored(vertebra.centre, right)
+            both = known * _known(doubt, refinement.ct_to_world, geometry)
+            trials.append(FlipTrial(name, "left to right", *xray.likeness_to(drawn, mirrored, both)))
         return trials
 
     return tuple(trial for of_view in map_concurrently(tried, range(len(views))) for trial in of_view)
 
 
 def telling(trials: Sequence[FlipTrial]) -> list[FlipTrial]:
-    """The trials that compared enough of the field to say something."""
-    return [trial for trial in trials if trial.share >= MIN_SHARE]
+    """The trials that compared enough of the field, and found enough that is alike, to say something."""
+    return [t for t in trials if t.share >= MIN_SHARE and max(t.as_given, t.flipped) >= MIN_LIKENESS]
 
 
-def powerful(trials: Sequence[FlipTrial]) -> list[FlipTrial]:
-    """Those of them in which one way or the other resembles the CT enough to decide."""
-    return [trial for trial in telling(trials) if max(trial.as_given, trial.flipped) >= MIN_LIKENESS]
+def orientation_is_told(trials: Sequence[FlipTrial]) -> bool:
+    """Whether left and right are where they should be beyond doubt, by what some view shows around the vertebra."""
+    return any(trial.hidden and trial.advantage < -CLEARLY_AS_GIVEN for trial in telling(trials))
 
 
 def flip_findings(trials: Sequence[FlipTrial]) -> list[tuple[Verdict, Reason]]:
-    """What the trials say against a pose: the view that fits most clearly when it is turned over."""
-    worst = max(powerful(trials), key=lambda trial: trial.advantage, default=None)
-    if worst is None:
-        return []
-    if worst.advantage < -CLEARLY_AS_GIVEN:
-        return []
-    numbers = f"resemblance {worst.flipped:.2f} against {worst.as_given:.2f}"
-    if worst.advantage > 0:
+    """What the trials say against a pose: the view that fits most clearly when one of the two is turned over."""
+    said = telling(trials)
+    turned = [trial for trial in said if trial.advantage > (0.0 if trial.hidden else CLEARLY_TURNED)]
+    if turned:
+        worst = max(turned, key=lambda trial: trial.advantage)
         message = (
-            f"View {worst.view} and the CT fit better with the X-ray turned {worst.flip} ({numbers}): one of the "
-            "two is mirrored or upside down."
+            f"View {worst.view} and the CT fit better with one of the two turned {worst.flip} "
+            f"({_numbers(worst)}): one of them is mirrored or upside down."
         )
         return [("reject", Reason("mirrored", message))]
+    powerful = [trial for trial in said if trial.hidden and trial.power >= MIN_POWER]
+    strongest = max(powerful, key=lambda trial: trial.power, default=None)
+    if strongest is None or strongest.advantage < -CLEARLY_AS_GIVEN:
+        return []
     message = (
-        f"Nothing around the vertebra tells whether view {worst.view} is turned {worst.flip} against the CT "
-        f"({numbers}). Are the patient's left and right, head and feet where X-ray and CT say?"
+        f"What lies around the vertebra should tell whether view {strongest.view} is turned {strongest.flip} against "
+        f"the CT, and does not ({_numbers(strongest)}). Are the patient's left and right where X-ray and CT say?"
     )
     return [("check", Reason("mirrored", message))]
 
 
-def _away_from_vertebra(vertebra: VertebraAnatomy, pose: RigidTransform, one: Observation) -> Tensor:
-    """(1, n, n) 1 on pixels that show no part of the vertebra and nothing invented."""
-    geometry = one.geometries[0]
-    silhouette = (vertebra.vertebra_part.render(pose, geometry).abs() > SILHOUETTE_THRESHOLD).float()[None]
-    away = 1.0 - functional.max_pool2d(silhouette, 3, 1, 1)
-    if vertebra.doubt_part is not None:
-        away = away * (vertebra.doubt_part.sampled_every(8.0).render(pose, geometry) < MAX_DOUBT)
-    return away
+def _numbers(trial: FlipTrial) -> str:
+    return f"resemblance {trial.flipped:.2f} against {trial.as_given:.2f}"
 
 
-def _turned(one: Observation, axis: int) -> Observation:
-    """The view with its image turned over, its geometry kept."""
-    return replace(one, images=one.images.flip(axis + 1), valid=one.valid.flip(axis + 1))
+def _right_axis(vertebra: VertebraAnatomy) -> FloatArray | None:
+    """(3,) normal of the vertebra's mirror plane in the CT; None where nothing orients it."""
+    return None if vertebra.frame_to_ct is None else vertebra.frame_to_ct.rotation[:, 0]
+
+
+def _image_axis(direction: FloatArray, geometry: ViewGeometry) -> int | None:
+    """Along which axis of an image (rows, columns) a direction (3,) of the world is seen; None where along the beam."""
+    if abs(direction @ geometry.normal) > ALONG_BEAM:
+        return None
+    along = [abs(direction @ unit(step)) for step in (geometry.row_step, geometry.column_step)]
+    return int(np.argmax(along))
+
+
+def _drawn(parts: Sequence[tuple[VolumeRenderer, RigidTransform]], geometry: ViewGeometry) -> Tensor:
+    """(n, n) line integrals of parts."""
+    return torch.stack([part.render(pose, geometry) for part, pose in parts]).sum(dim=0)
+
+
+def _away_from_vertebra(vertebra: VertebraAnatomy, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    """(n, n) 1 on pixels that show no part of the vertebra."""
+    silhouette = (vertebra.vertebra_part.render(pose, geometry).abs() > SILHOUETTE_THRESHOLD).float()
+    return 1.0 - functional.max_pool2d(silhouette[None], 3, 1, 1)[0]
+
+
+def _known(doubt: VolumeRenderer | None, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
+    """(n, n) 1 on pixels that show nothing invented."""
+    if doubt is None:
+        return torch.ones(geometry.shape)
+    return (doubt.sampled_every(8.0).render(pose, geometry) < MAX_DOUBT).float()
+
+
+@dataclass(frozen=True, eq=False)
+class _MovedXray:
+    """A view's gradients, the image moved within its slack: M moves of n x n pixels.
+
+    Attributes:
+        view: The X-ray.
+        gradients: (M, 2, n * n) where measured, 0 elsewhere.
+        measured: (M, n * n) 1 on pixels that the X-ray measured.
+    """
+
+    view: Observation
+    gradients: Tensor
+    measured: Tensor
+
+    @classmethod
+    def of(cls, view: Observation) -> _MovedXray:
+        """Moves the image every way."""
+        moves = range(-SLACK_PIXELS, SLACK_PIXELS + 1, SLACK_STEP)
+        measured = (view.valid > 0.99).float()
+        gradients = _gradients(view) * measured[:, None]
+        both = torch.cat([gradients[0], measured])
+        moved = torch.stack([torch.roll(both, move, (1, 2)) for move in product(moves, moves)]).flatten(2)
+        return cls(view, moved[:, :2], moved[:, 2])
+
+    def likeness_to(self, drawn: Tensor, turned: Tensor, known: Tensor) -> tuple[float, float, float, float]:
+        """How alike gradients are where something is known: largest correlations of the X-ray with either image.
+
+        Args:
+            drawn: (n, n) line integrals.
+            turned: The same turned over.
+            known: (n, n) 1 where they are compared.
+
+        Returns:
+            Of the X-ray with each, the share of the field that was compared, and of the two with each other.
+        """
+        images = torch.stack([drawn, turned])
+        two = replace(self.view, images=images, valid=torch.ones_like(images))
+        gradients = _gradients(two).flatten(2) * known.flatten()
+        energy = (gradients**2).sum(dim=1)
+        cross = torch.einsum("mcp,icp->im", self.gradients, gradients)
+        of_xray = (self.gradients**2).sum(dim=1) @ known.flatten()
+        correlation = cross / (of_xray * (energy @ self.measured.T) + 1e-12).sqrt()
+        here = self.measured[len(self.measured) // 2]
+        both = (gradients.prod(dim=0).sum(dim=0) @ here) / ((energy @ here).prod() + 1e-12).sqrt()
+        as_given, flipped = correlation.amax(dim=1).tolist()
+        return as_given, flipped, float((known.flatten() * here).mean()), float(both)
 
 
 def _gradients(one: Observation) -> Tensor:
+    """(V, 2, n, n) the images' gradients, down and across."""
     return one.gradients(one.images, one.gradient_filters(SIGMA_MM / one.pixel_mm))
-
-
-def _likeness(target: Tensor, drawn: Tensor, elsewhere: Tensor, measured: Tensor) -> float:
-    """The largest correlation of gradients (1, 2, n, n) under weights (1, n, n), the image moved within its slack."""
-    moves = range(-SLACK_PIXELS, SLACK_PIXELS + 1, SLACK_STEP)
-    return max(
-        float(
-            gradient_correlation(
-                torch.roll(target, move, (2, 3)), drawn, elsewhere * torch.roll(measured, move, (1, 2))
-            )[0]
-        )
-        for move in product(moves, moves)
-    )

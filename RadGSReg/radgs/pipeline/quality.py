@@ -99,7 +99,7 @@ class Evidence:
     @property
     def grounds(self) -> dict[str, float]:
         """What a verdict is made of, a number each, so that it can be logged and limits be set from many of them."""
-        flips = telling(self.flips)
+        flips = [trial for trial in telling(self.flips) if trial.hidden]
         worst = max(flips, key=lambda trial: trial.advantage, default=None)
         return {
             "uncertain_mm": self.surface_p95_mm,

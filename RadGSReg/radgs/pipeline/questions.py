@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radgs.case import OpenQuestion
-from radgs.pipeline.orientation import powerful
+from radgs.pipeline.orientation import orientation_is_told
 from radgs.pipeline.quality import Evidence
 
 #: With views at right angles a shift along one view's beam looks like depth in the other: the pose absorbs it.
@@ -26,5 +26,4 @@ def open_questions(evidence: Evidence) -> tuple[OpenQuestion, ...]:
     Args:
         evidence: What was measured of the pose.
     """
-    told = evidence.flips and len(powerful(evidence.flips)) == len(evidence.flips)
-    return (MOTION,) if told else (MOTION, ORIENTATION)
+    return (MOTION,) if orientation_is_told(evidence.flips) else (MOTION, ORIENTATION)

@@ -35,6 +35,7 @@ class Fault:
         source_mm: The lateral source stands so far off, in a random direction.
         labels_mm: The labels lie so far off the CT, in a random direction.
         cropped: The first view lost columns at its left, and its geometry was kept.
+        size_stated: The case states the size of the images that were calibrated, as every case that we write does.
     """
 
     mirrored_view: str = ""
@@ -49,6 +50,7 @@ class Fault:
     source_mm: float = 0.0
     labels_mm: float = 0.0
     cropped: bool = False
+    size_stated: bool = True
 
     @property
     def has_right_pose(self) -> bool:
@@ -73,6 +75,7 @@ FAULTS: dict[str, Fault] = {
     "source-10mm": Fault(source_mm=10.0),
     "labels-5mm": Fault(labels_mm=5.0),
     "cropped": Fault(cropped=True),
+    "cropped-unstated": Fault(cropped=True, size_stated=False),
 }
 
 
@@ -84,11 +87,13 @@ class FaultyCase:
         case: What a registration is given; its truth holds for the first view.
         geometries: Where each view's source and detector truly stood, for the image as given.
         motions: Per view, how the patient had moved since the first, in the world.
+        sizes: Per view, the columns and rows that the case states; None where it states nothing.
     """
 
     case: RegistrationCase
     geometries: tuple[ViewGeometry, ...]
     motions: tuple[RigidTransform, ...]
+    sizes: tuple[tuple[int, int] | None, ...]
 
 
 def fault_named(name: str) -> Fault:
@@ -144,11 +149,12 @@ def simulate_faulty_case(
         case = replace(case, labels=Volume(case.labels.array, matrix))
     if fault.mirrored_view:
         case, geometries = _with_mirrored_view(case, geometries, fault.mirrored_view)
+    sizes = tuple((view.image.shape[1], view.image.shape[0]) if fault.size_stated else None for view in case.views)
     if fault.cropped:
         case, geometries = _with_cropped_view(case, geometries)
     if fault.detector_mm or fault.detector_deg or fault.source_mm:
         case = replace(case, views=(*case.views[:-1], with_misplaced_view(case.views[-1], fault, fault_rng)))
-    return FaultyCase(case, geometries, motions)
+    return FaultyCase(case, geometries, motions, sizes)
 
 
 def with_misplaced_view(view: XRayView, fault: Fault, rng: np.random.Generator) -> XRayView:

@@ -81,7 +81,7 @@ def revealable(fault: Fault, faulty: FaultyCase, points: FloatArray) -> bool:
     """
     if fault.mirrored_view or fault.mirrored_ct or fault.foreign_ct or fault.foreign_view:
         return True
-    if fault.cropped or fault.labels_mm:
+    if (fault.cropped and fault.size_stated) or fault.labels_mm:
         return True
     (level,) = faulty.case.truth
     believed = [view.geometry for view in faulty.case.views]

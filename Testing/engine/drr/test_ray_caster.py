@@ -203,6 +203,19 @@ def test_line_integrals_are_linear_in_the_volume() -> None:
     torch.testing.assert_close(images[2], 2.0 * images[0] - 0.5 * images[1], rtol=1e-4, atol=1e-4)
 
 
+def test_a_volume_is_mirrored_in_a_plane_of_its_own() -> None:
+    """Mirrored across its rows, it is the same as with its rows stored the other way round."""
+    volume, _ = blobs()
+    index_to_ras = volume.index_to_ras
+    normal = unit(np.linalg.inv(index_to_ras[:3, :3])[1])
+    mirrored = VolumeRenderer(volume).mirrored(volume_centre(volume), normal)
+    turned = VolumeRenderer(Volume(volume.array[:, ::-1].copy(), index_to_ras))
+    geometry = view((0.3, 0.8, -0.4), OBLIQUE.apply(volume_centre(volume)))
+    expected = turned.render(OBLIQUE, geometry)
+    torch.testing.assert_close(mirrored.render(OBLIQUE, geometry), expected, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(VolumeRenderer(volume).render(OBLIQUE, geometry), expected, rtol=0.01)
+
+
 def test_coarser_steps_change_a_smooth_volumes_image_little() -> None:
     renderer = VolumeRenderer(blobs()[0])
     geometry = view((1.0, 0.2, 0.1), OBLIQUE.apply(volume_centre(blobs()[0])))

@@ -32,12 +32,10 @@ EVIDENCE = Evidence(
         ((), (MOTION, ORIENTATION)),
         ((FlipTrial("AP", "left to right", 0.8, 0.2, 0.01),), (MOTION, ORIENTATION)),
         ((FlipTrial("AP", "left to right", 0.1, 0.05, 0.5),), (MOTION, ORIENTATION)),
-        (
-            (FlipTrial("AP", "left to right", 0.8, 0.2, 0.05), FlipTrial("LAT", "left to right", 0.8, 0.2, 0.5)),
-            (MOTION, ORIENTATION),
-        ),
+        ((FlipTrial("AP", "left to right", 0.5, 0.45, 0.5, alike=0.9),), (MOTION, ORIENTATION)),
+        ((FlipTrial("LAT", "left to right", 0.8, 0.2, 0.5, hidden=False),), (MOTION, ORIENTATION)),
     ],
-    ids=["ribs tell", "no trial", "hardly anything seen both ways", "nothing alike", "one view tells, one does not"],
+    ids=["ribs tell", "no trial", "hardly anything seen both ways", "nothing alike", "much the same", "front and back"],
 )
 def test_what_is_asked(flips: tuple[FlipTrial, ...], asked: tuple[object, ...]) -> None:
     assert open_questions(replace(EVIDENCE, flips=flips)) == asked

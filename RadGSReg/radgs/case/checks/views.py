@@ -40,6 +40,23 @@ def check_view(view: XRayView) -> None:
     check_geometry(name, geometry)
 
 
+def check_size(name: str, shape: tuple[int, int], stated: tuple[int, int] | None) -> None:
+    """An image has the size that its calibration states.
+
+    Args:
+        name: The view's.
+        shape: Rows and columns of its image.
+        stated: Columns and rows of the image that was calibrated; None where nothing says so.
+    """
+    rows, columns = shape
+    if stated is not None and stated != (columns, rows):
+        raise GeometryError(
+            f"View {name} has an image of {columns} x {rows} columns and rows, and a calibration of "
+            f"{stated[0]} x {stated[1]}.",
+            "Give the image as it was calibrated, neither cropped nor resampled, or calibrate this one.",
+        )
+
+
 def check_geometry(name: str, geometry: ViewGeometry) -> None:
     """A geometry in millimetres: a plane that pixels span, and a source that stands off it.
 
