@@ -22,6 +22,9 @@ NEIGHBOUR = "#BBBBBB"
 #: Edges of the vertebra that X-ray and DRR agree on, and those that they do not, to which the eye shall go first.
 AGREEING, DOUBTFUL = "#0072B2", "#F0E442"
 
+#: Over what an X-ray does not show.
+UNMEASURED = "#808080"
+
 #: What was planned in the CT, such as a screw.
 PLAN = "#FFFFFF"
 

@@ -15,7 +15,7 @@ from matplotlib.image import imsave
 from seen import ends_of_line, marked
 from slicer_fixtures import in_full_slicer
 
-from radgs.colours import RESULT, rgb
+from radgs.colours import AGREEING, DOUBTFUL, RESULT, UNMEASURED, rgb
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry
 
 pytestmark = pytest.mark.skipif(in_full_slicer(), reason="the application draws its own views")
@@ -40,9 +40,14 @@ def write_pictures(folder: Path) -> Path:
     edges, difference = np.zeros(FILM.shape, np.uint8), np.full(FILM.shape, 128, np.uint8)
     edges[:, 140:144] = 255
     difference[:120], difference[:, :20] = 230, 0
+    agreement, unmeasured = np.zeros(FILM.shape, np.uint8), np.zeros(FILM.shape, np.uint8)
+    agreement[:120, 140:144], agreement[120:, 140:144] = 1, 255
+    unmeasured[:, :20] = 1
     np.save(folder / "whole.npy", np.full(FILM.shape, DRR, np.float32))
     np.save(folder / "whole_edges.npy", edges)
     np.save(folder / "whole_difference.npy", difference)
+    np.save(folder / "whole_agreement.npy", agreement)
+    np.save(folder / "whole_unmeasured.npy", unmeasured)
     drawn = {
         "ct_to_world": POSE.matrix.tolist(),
         "drr": "drr.png",
@@ -55,8 +60,10 @@ def write_pictures(folder: Path) -> Path:
         "whole": "whole.npy",
         "whole_edges": "whole_edges.npy",
         "whole_difference": "whole_difference.npy",
+        "whole_agreement": "whole_agreement.npy",
     }
     view = {"xray": "xray.png", "unmeasured": "unmeasured.png", "borders": {}, "binned": 1}
+    view |= {"whole_unmeasured": "whole_unmeasured.npy"}
     view |= {"source_ras": CROP.source_ras.tolist(), "detector_to_ras": CROP.detector_to_ras.tolist()}
     described = {"level": "L3", "landmarks": {}, "views": {"AP": {**view, "poses": {"result": drawn}}}}
     (folder / "overlay.json").write_text(json.dumps(described), encoding="utf-8")
@@ -162,8 +169,46 @@ def test_edges_are_in_the_poses_colour_over_the_xray(films: Any) -> None:
 
 def test_a_difference_takes_the_xrays_place_where_that_was_measured(films: Any) -> None:
     seen = show(films, mode="difference", amount=1.0)[..., 0]
-    places = in_view(films, np.array([[150.0, 60.0], [150.0, 200.0], [10.0, 100.0]]), FILM)
-    np.testing.assert_allclose(at(seen, places), [230, 128, XRAY], atol=2)
+    places = in_view(films, np.array([[150.0, 60.0], [150.0, 200.0]]), FILM)
+    np.testing.assert_allclose(at(seen, places), [230, 128], atol=2)
+
+
+def test_edges_that_agree_and_edges_that_do_not_have_their_colours(films: Any) -> None:
+    seen = show(films, mode="agreement", amount=1.0)
+    for rows, colour in (((20, 100), DOUBTFUL), ((140, 220), AGREEING)):
+        on = in_view(films, np.column_stack([np.full(5, 141.5), np.linspace(*rows, 5)]), FILM)
+        np.testing.assert_allclose(at(seen, on), np.tile(np.array(rgb(colour)) * 255, (5, 1)), atol=3)
+    beside = in_view(films, np.column_stack([[120.0, 138.0, 146.0, 160.0], np.full(4, 100.0)]), FILM)
+    np.testing.assert_allclose(at(seen, beside), XRAY, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["blend", "edges", "agreement"])
+def test_what_was_not_measured_is_hatched(films: Any, mode: str) -> None:
+    from RadGSRegLib.scene.film_shading import LINE_PIXELS, PERIOD_PIXELS
+
+    seen = show(films, mode=mode, amount=0.0)[..., 0]
+    row = 100
+    columns = np.arange(1, 19)
+    shown = at(seen, in_view(films, np.column_stack([columns, np.full(len(columns), row)]).astype(float), FILM))
+    on_line = (row + columns) % PERIOD_PIXELS < LINE_PIXELS
+    np.testing.assert_allclose(shown, np.where(on_line, round(255 * rgb(UNMEASURED)[0]), XRAY), atol=1)
+    measured = in_view(films, np.column_stack([np.linspace(21, 120, 9), np.full(9, row)]), FILM)
+    np.testing.assert_allclose(at(seen, measured), XRAY, atol=1)
+
+
+def test_labels_of_the_user_are_not_taken_away(films: Any) -> None:
+    from RadGSRegLib.scene.slice_views import show_xrays
+
+    layers = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+    own = slicer.util.addVolumeFromArray(
+        np.zeros((1, *FILM.shape), np.uint8), FILM.detector_to_ras, "own", "vtkMRMLLabelMapVolumeNode"
+    )
+    layers.SetLabelVolumeID(own.GetID())
+    show(films, mode="blend")
+    show_xrays([films.xray])
+    assert layers.GetLabelVolumeID() == own.GetID()
+    films.shown.clear()
+    assert layers.GetLabelVolumeID() == own.GetID()
 
 
 def test_blend_and_flicker_show_the_drr_itself(films: Any) -> None:
@@ -177,7 +222,7 @@ def test_what_is_compared_goes_with_the_mode_and_is_not_saved(films: Any, a_scen
     before = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
     show(films, mode="blend")
     with_drr = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
-    for mode in ("checkerboard", "edges", "difference", "split"):
+    for mode in ("checkerboard", "edges", "difference", "agreement", "split"):
         show(films, mode=mode)
         made = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")} - with_drr
         assert len(made) == 1
@@ -187,7 +232,7 @@ def test_what_is_compared_goes_with_the_mode_and_is_not_saved(films: Any, a_scen
         assert node.GetHideFromEditors()
         show(films, mode="blend")
         assert {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")} == with_drr
-    assert len(with_drr - before) == 1
+    assert len(with_drr - before) == 2  # the DRR and the shading
 
 
 def test_what_the_user_laid_over_an_xray_stays(films: Any) -> None:
@@ -212,7 +257,7 @@ def test_after_a_scene_is_reloaded_nobodys_volume_is_taken_for_a_drr(films: Any,
     a_scene.Clear(0)
     a_scene.ReadFromMRB(str(tmp_path / "scene.mrb"))
     names = {node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode")}
-    assert not [name for name in names if "DRR" in name or "contour" in name]
+    assert not [name for name in names if "DRR" in name or "contour" in name or "Not measured" in name]
     xray = slicer.util.getNode("AP")
     own = [slicer.util.addVolumeFromArray(np.full((3, 4, 5), 7.0), name=f"own {number}") for number in range(3)]
     assert drr_of(xray) is None

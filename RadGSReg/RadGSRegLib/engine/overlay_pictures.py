@@ -79,9 +79,13 @@ class OverlayPictures:
         return int(self._views[view]["binned"])
 
     def whole(self, view: str, pose: str, kind: str) -> NDArray[np.uint8]:
-        """(H, W) "edges" or "difference" over a view's whole film, in the pixels of the whole DRR."""
+        """(H, W) "edges", "difference" or "agreement" over a view's whole film, in the pixels of the whole DRR."""
         path = self._folder / self._views[view]["poses"][pose][f"whole_{kind}"]
         return np.asarray(np.load(path, allow_pickle=False))
+
+    def unmeasured(self, view: str) -> NDArray[np.uint8]:
+        """(H, W) 1 where a view's film shows nothing, in the same pixels."""
+        return np.asarray(np.load(self._folder / self._views[view]["whole_unmeasured"], allow_pickle=False))
 
     def places(self, view: str, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """How far across a view's picture world points (..., 3) are cast, and how far down: 0..1 within it."""

@@ -64,9 +64,7 @@ class Comparison:
         """The opacity of what lies over a film in a slice view, 0..1: the DRR, or what is compared with it."""
         if self.mode == "flicker":
             return float(self.second)
-        if self.mode in ("split", "checkerboard"):
-            return 1.0
-        return 0.0 if self.mode == "agreement" else self.amount
+        return 1.0 if self.mode in ("split", "checkerboard") else self.amount
 
     def shows_drr(self, across: FloatArray, down: FloatArray) -> NDArray[np.bool_]:
         """Where a split or a checkerboard shows the DRR, everywhere in the other modes.

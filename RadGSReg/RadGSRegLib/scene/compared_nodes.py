@@ -11,7 +11,8 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from radgs.colours import rgb
+from radgs.colours import AGREEING, DOUBTFUL, rgb
+from RadGSRegLib.scene.colour_tables import colours_between
 from RadGSRegLib.scene.drr_nodes import drr_of
 from RadGSRegLib.scene.film_nodes import lay_on_film, on_film
 from RadGSRegLib.scene.node_contract import COMPARED_ROLE, LEVEL_ATTRIBUTE
@@ -21,8 +22,8 @@ from RadGSRegLib.scene.placement import ijk_to_own_ras
 HIDDEN = -1e6
 #: Edges weaker than this, of 255, are not drawn; their colour is mixed by the layer's opacity alone.
 WEAKEST = 50
-#: Greys of a difference, 0 being what the X-ray does not show.
-DIFFERENCE_GREYS = (1.0, 255.0)
+#: Greys of a difference and degrees of an agreement; 0 is what the X-ray does not show, and where there is no edge.
+BYTES_SHOWN = (1.0, 255.0)
 
 
 def put_part_of_drr(xray: Any, seen: NDArray[np.bool_]) -> Any:
@@ -44,8 +45,23 @@ def put_part_of_drr(xray: Any, seen: NDArray[np.bool_]) -> Any:
 def put_difference(xray: Any, greys: NDArray[np.uint8]) -> Any:
     """Lays a signed difference (H, W) over an X-ray, of the DRR's pixels, and returns its volume."""
     volume = _put(xray, "vtkMRMLScalarVolumeNode", greys.astype(np.float32))
-    _show(volume, DIFFERENCE_GREYS, DIFFERENCE_GREYS[0])
+    _show(volume, BYTES_SHOWN, BYTES_SHOWN[0])
     volume.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    return volume
+
+
+def put_agreement(xray: Any, degrees: NDArray[np.uint8]) -> Any:
+    """Lays over an X-ray how far its edges agree with the DRR's, and returns its volume.
+
+    Args:
+        xray: The X-ray volume, with a DRR.
+        degrees: (H, W) from 1, wholly doubtful, to 255; 0 where there is no edge.
+    """
+    volume = _put(xray, "vtkMRMLScalarVolumeNode", degrees.astype(np.float32))
+    _show(volume, BYTES_SHOWN, BYTES_SHOWN[0])
+    table = colours_between("doubtful to agreeing", DOUBTFUL, AGREEING)
+    volume.GetDisplayNode().SetAndObserveColorNodeID(table.GetID())
+    volume.GetDisplayNode().SetInterpolate(False)  # between an edge and none lies no doubt
     return volume
 
 

@@ -11,9 +11,11 @@ SOURCE_ROLE = "RadGSReg.source"
 #: On an X-ray volume: the DRR that is laid over it.
 DRR_ROLE = "RadGSReg.drr"
 
-#: On an X-ray volume: what is laid over it in the DRR's place while they are compared, and the contour on its film.
+#: On an X-ray volume: what is laid over it in the DRR's place while they are compared, the contour on its film, and the
+#: shading of what it does not show.
 COMPARED_ROLE = "RadGSReg.compared"
 CONTOUR_ROLE = "RadGSReg.contour"
+SHADING_ROLE = "RadGSReg.shading"
 
 #: On what lies on a film: in which of these roles, or that it does; on a line, the plan in the CT, and the X-ray.
 ON_FILM_ATTRIBUTE = "RadGSReg.onFilm"

@@ -11,7 +11,7 @@ import slicer
 from RadGSRegLib.scene import xray_nodes
 from RadGSRegLib.scene.drr_nodes import drr_of
 from RadGSRegLib.scene.film_nodes import on_film
-from RadGSRegLib.scene.node_contract import COMPARED_ROLE
+from RadGSRegLib.scene.node_contract import COMPARED_ROLE, ON_FILM_ATTRIBUTE, SHADING_ROLE
 from RadGSRegLib.scene.placement import in_scene
 
 #: Singleton tags of the slice views for X-ray 1, X-ray 2 and the CT.
@@ -35,6 +35,7 @@ def show_xrays(xrays: Sequence[Any], ct: Any = None, opacity: float = 0.5) -> No
         if view is not None:
             layers.SetBackgroundVolumeID(xray.GetID())
             _lay(layers, on_film(xray, COMPARED_ROLE) or drr_of(xray), opacity)
+            _lay_labels(layers, on_film(xray, SHADING_ROLE))
             _lie_in_film(view, xray)
             _fit(view)
     view, layers = slice_view(CT_VIEW)
@@ -85,6 +86,19 @@ def exchange(background: Any, former: Sequence[Any], foreground: Any, opacity: f
         if layer.GetForegroundVolumeID() in known:
             layer.SetForegroundVolumeID(foreground.GetID())
             layer.SetForegroundOpacity(opacity)
+
+
+def lay_labels_over(background: Any, labels: Any) -> None:
+    """Lays a label map over a volume in every slice view that shows it and no labels of the user's."""
+    for layer in _layers_over(background):
+        _lay_labels(layer, labels)
+
+
+def _lay_labels(layer: Any, labels: Any) -> None:
+    there = layer.GetLabelVolumeID()
+    node = None if there is None else slicer.mrmlScene.GetNodeByID(there)
+    if node is None or node.GetAttribute(ON_FILM_ATTRIBUTE) is not None:
+        layer.SetLabelVolumeID(None if labels is None else labels.GetID())
 
 
 def _lay(layer: Any, foreground: Any, opacity: float) -> None:

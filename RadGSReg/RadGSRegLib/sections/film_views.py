@@ -11,11 +11,12 @@ from radgs.geometry import FloatArray
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.review.comparison import Comparison
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.compared_nodes import put_difference, put_edges, put_part_of_drr
+from RadGSRegLib.scene.compared_nodes import put_agreement, put_difference, put_edges, put_part_of_drr
 from RadGSRegLib.scene.contour_nodes import put_contour
 from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
 from RadGSRegLib.scene.film_nodes import all_on_films, on_film, take_off_film
-from RadGSRegLib.scene.node_contract import COMPARED_ROLE, CONTOUR_ROLE
+from RadGSRegLib.scene.film_shading import put_shading
+from RadGSRegLib.scene.node_contract import COMPARED_ROLE, CONTOUR_ROLE, SHADING_ROLE
 from RadGSRegLib.scene.placement import remove
 from RadGSRegLib.scene.plan_lines import show_on_films
 from RadGSRegLib.scene.slice_views import exchange, lay_over
@@ -46,6 +47,7 @@ class FilmViews:
         self._on_films = pictures, pose
         for xray in self._xrays(pictures):
             put_drr(xray, pictures.level, *pictures.whole_drr(xray_nodes.view_name(xray), pose))
+            put_shading(xray, pictures.unmeasured(xray_nodes.view_name(xray)))
             self._leave_another(xray, comparison)
             lay_over(xray, self._put(xray, comparison), comparison.share)
         self._mode = comparison.mode
@@ -82,6 +84,8 @@ class FilmViews:
             return put_edges(xray, pictures.whole(view, pose, "edges"), POSES[pose])
         if comparison.mode == "difference":
             return put_difference(xray, pictures.whole(view, pose, "difference"))
+        if comparison.mode == "agreement":
+            return put_agreement(xray, pictures.whole(view, pose, "agreement"))
         return drr_of(xray)
 
     def _where(self, xray: Any) -> tuple[FloatArray, FloatArray]:
@@ -106,14 +110,14 @@ class FilmViews:
                 take_off_film(xray, CONTOUR_ROLE)
 
     def clear(self) -> None:
-        """Takes the lines off the films, and what is compared; DRRs stay."""
+        """Takes the lines off the films, the shading, and what is compared; DRRs stay."""
         self._on_films, self._places = None, {}
         inputs = self._logic.inputs()
         show_on_films(inputs.ct, [], None)
         for xray in inputs.xrays:
             if on_film(xray, COMPARED_ROLE) is not None:
                 self._leave(xray)
-        for role in (COMPARED_ROLE, CONTOUR_ROLE):
+        for role in (COMPARED_ROLE, CONTOUR_ROLE, SHADING_ROLE):
             for node in all_on_films(role):
                 remove(node)
 

@@ -49,10 +49,15 @@ class AgreementMap:
         total = float(self.weight.sum())
         return float((self.value * self.weight).sum()) / total if total > 0 else float("nan")
 
+    @property
+    def share(self) -> FloatImage:
+        """(H, W) from 0, wholly doubtful, to 1, wholly agreeing."""
+        low, high = SHOWN_RANGE
+        return np.clip((self.value - low) / (high - low), 0.0, 1.0).astype(np.float32)
+
     def picture(self) -> FloatImage:
         """(H, W, 4) RGBA 0..1: from ``colours.DOUBTFUL`` to ``colours.AGREEING``, clear where there is no edge."""
-        low, high = SHOWN_RANGE
-        share = np.clip((self.value - low) / (high - low), 0.0, 1.0)[..., None]
+        share = self.share[..., None]
         colour = (1 - share) * np.array(rgb(DOUBTFUL)) + share * np.array(rgb(AGREEING))
         return np.concatenate([colour, OPACITY * np.sqrt(self.weight)[..., None]], axis=-1).astype(np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radgs.colours import rgb
+from radgs.colours import UNMEASURED, rgb
 from radgs.overlay.agreement import STRONG_PERCENTILE, edge_gradient
 from radgs.overlay.arrays import FloatImage, ViewCrop, middle_square
 
@@ -73,7 +73,7 @@ def unmeasured_picture(crop: ViewCrop) -> FloatImage:
     rows, columns = np.indices(crop.image.shape)
     striped = (rows + columns) // STRIPE_PIXELS % 2 == 0
     shade = np.where(striped, SHADE, SHADE / 2)
-    return _in_colour("#808080", np.where(crop.valid > 0.5, 0.0, shade))
+    return _in_colour(UNMEASURED, np.where(crop.valid > 0.5, 0.0, shade))
 
 
 def wide_gaussian(image: FloatImage, sigma: float) -> FloatImage:

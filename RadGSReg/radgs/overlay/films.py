@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, XRayView
-from radgs.overlay.agreement import edge_gradient
+from radgs.overlay.agreement import SLOPE_SIGMA_MM, edge_gradient, local_agreement
 from radgs.overlay.arrays import FloatImage, Pictured, ViewCrop
 from radgs.overlay.comparisons import MATCH_SIGMA_MM, difference_picture, edge_alpha, wide_gaussian
+from radgs.overlay.contours import ProjectedLine
 
 #: A whole DRR has no more pixels than this; more would not show in a slice view, and cost seconds.
 MAX_DRR_PIXELS = 300_000
 #: In a difference's bytes, what the X-ray does not show; greys begin above it.
 UNMEASURED = 0
+#: In an agreement's bytes, where the vertebra has no edge; doubt begins above it. Weaker edges count as none.
+NO_EDGE, WEAKEST_EDGE = 0, 0.15
 
 
 def binned_film(geometry: ViewGeometry) -> tuple[int, ViewGeometry]:
@@ -73,25 +79,51 @@ def like_film(film: ViewCrop, drr: FloatImage) -> FloatImage:
 
 
 def film_comparisons(
-    film: ViewCrop, drr: FloatImage, vertebra: Pictured, pose: RigidTransform
+    film: ViewCrop, drr: FloatImage, vertebra: Pictured, pose: RigidTransform, lines: Sequence[ProjectedLine]
 ) -> dict[str, NDArray[np.uint8]]:
     """What can be laid over a film beside the DRR itself, as bytes in the film's pixels (H, W).
 
     ``edges``: how strong the DRR's edges are along their ridges, 255 those of the vertebra. ``difference``: 128 where
-    X-ray and DRR agree, more where the X-ray shows more, less where the DRR does, and ``UNMEASURED``.
+    X-ray and DRR agree, more where the X-ray shows more, less where the DRR does, and ``UNMEASURED``. ``agreement``:
+    along the vertebra's contour from 1, wholly doubtful, to 255, wholly agreeing, and ``NO_EDGE``.
 
     Args:
         film: The X-ray, of ``film_of``.
         drr: (H, W) line integrals of the CT at the pose, in the film's pixels.
         vertebra: The vertebra.
         pose: Its ``ct_to_world``.
+        lines: Its contour there, in the film's pixels.
     """
     gradient = edge_gradient(drr, np.ones_like(drr), film.pixel_mm)
     edges = edge_alpha(np.hypot(*gradient), _around(film.geometry, pose.apply(vertebra.surface)))
     grey = np.rint(1.0 + 254.0 * difference_picture(film, drr))
     difference = np.where(film.valid > 0.5, grey, UNMEASURED)
     thin = np.rint(255.0 * np.where(_on_ridge(gradient), edges, 0.0))
-    return {"edges": thin.astype(np.uint8), "difference": difference.astype(np.uint8)}
+    return {
+        "edges": thin.astype(np.uint8),
+        "difference": difference.astype(np.uint8),
+        "agreement": _agreement(film, drr, lines),
+    }
+
+
+def _agreement(film: ViewCrop, drr: FloatImage, lines: Sequence[ProjectedLine]) -> NDArray[np.uint8]:
+    """(H, W) as ``film_comparisons`` has it, looked at only as far around the vertebra as anything weighs in."""
+    found = np.full(drr.shape, NO_EDGE, dtype=np.uint8)
+    own = [line.points for line in lines if line.kind != "neighbour"]
+    if not own:
+        return found
+    margin = 4.0 * SLOPE_SIGMA_MM / film.pixel_mm
+    points = np.concatenate(own)
+    first = np.clip(np.floor(points.min(axis=0) - margin), 0, None).astype(int)
+    last = np.clip(np.ceil(points.max(axis=0) + margin), 0, None).astype(int)
+    window = np.s_[first[1] : last[1] + 1, first[0] : last[0] + 1]
+    if drr[window].size == 0:
+        return found
+    around = replace(film, image=film.image[window], valid=film.valid[window])
+    moved = [replace(line, points=line.points - first) for line in lines]
+    agreement = local_agreement(around, drr[window], moved)
+    found[window] = np.where(agreement.weight > WEAKEST_EDGE, np.rint(1.0 + 254.0 * agreement.share), NO_EDGE)
+    return found
 
 
 def _on_ridge(gradient: NDArray[np.float32]) -> NDArray[np.bool_]:

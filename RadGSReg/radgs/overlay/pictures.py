@@ -93,15 +93,16 @@ def save_pictures(
     ``landmarks`` are points of the vertebra, the CT's RAS, by name.
 
     Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there),
-    ``source_ras`` and ``detector_to_ras`` of the pictures, and per pose
+    ``source_ras`` and ``detector_to_ras`` of the pictures, ``binned``, how many of the X-ray's pixels go side by side
+    into one of what is whole, ``whole_unmeasured``, .npy, 1 where the X-ray shows nothing, and per pose
 
     * ``drr``, a PNG of the same part, and ``difference``, one of X-ray against DRR;
     * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
     * ``ct_to_world``, the pose itself;
     * ``contour``, lines of a ``kind`` and ``part``, their ``points`` as column and row in the PNG's pixels;
-    * ``whole``, .npy, the DRR over all of the X-ray, ``binned`` pixels by pixels into one, as ``films.like_film`` has
-      it;
-    * ``whole_edges`` and ``whole_difference``, .npy, in the same pixels, as ``films.film_comparisons`` has them.
+    * ``whole``, .npy, the DRR over all of the X-ray, as ``films.like_film`` has it;
+    * ``whole_edges``, ``whole_difference`` and ``whole_agreement``, .npy, in the same pixels, as
+      ``films.film_comparisons`` has them.
 
     Args:
         folder: Where to write; made where it is missing.
@@ -163,13 +164,15 @@ def _save_view(
         "source_ras": crop.geometry.source_ras.tolist(),
         "detector_to_ras": crop.geometry.detector_to_ras.tolist(),
         "binned": binned,
+        "whole_unmeasured": _save_array(
+            folder / f"{stem}_whole_unmeasured.npy", (film.valid <= 0.5).astype(np.uint8), files
+        ),
         "poses": {},
     }
     for name, pose in poses.items():
         whole = drr(anatomy, pose, whole_geometry)
-        over_film = {"whole": like_film(film, whole)} | {
-            f"whole_{kind}": image for kind, image in film_comparisons(film, whole, anatomy, pose).items()
-        }
+        on_film = film_comparisons(film, whole, anatomy, pose, projected_lines(contours, pose, whole_geometry))
+        over_film = {"whole": like_film(film, whole)} | {f"whole_{kind}": image for kind, image in on_film.items()}
         image, lines = drr(anatomy, pose, crop.geometry), projected_lines(contours, pose, crop.geometry)
         agreement = local_agreement(crop, image, lines)
         grey = for_display(image, crop.pixel_mm, image > 0)

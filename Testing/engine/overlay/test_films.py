@@ -50,7 +50,7 @@ def test_edges_are_thin_and_lie_on_the_contour(
     small_case: RegistrationCase, the_block: DrawnAnatomy, the_contours: Contours, film: ViewCrop
 ) -> None:
     truth = small_case.truth["L3"]
-    edges = film_comparisons(film, drr(the_block, truth, film.geometry), the_block, truth)["edges"]
+    edges = film_comparisons(film, drr(the_block, truth, film.geometry), the_block, truth, [])["edges"]
     strong = np.argwhere(edges > 128)[:, ::-1]
     lines = [line.points for line in projected_lines(the_contours, truth, film.geometry) if line.kind == "silhouette"]
     contour = np.concatenate([np.linspace(a, b, 20) for line in lines for a, b in itertools.pairwise(line)])
@@ -67,7 +67,38 @@ def test_what_was_not_measured_has_no_difference(
     valid = film.valid.copy()
     valid[:, :8] = 0.0
     image = drr(the_block, truth, film.geometry)
-    found = film_comparisons(replace(film, image=image, valid=valid), image, the_block, truth)["difference"]
+    found = film_comparisons(replace(film, image=image, valid=valid), image, the_block, truth, [])["difference"]
     assert (found[:, :8] == 0).all()
     assert (found[:, 8:] > 0).all()
     assert np.percentile(np.abs(found[:, 20:].astype(int) - 128), 95) < 12
+
+
+def test_agreement_lies_along_the_contour_and_falls_where_it_does_not_fit(
+    small_case: RegistrationCase, the_block: DrawnAnatomy, the_contours: Contours, film: ViewCrop
+) -> None:
+    truth = small_case.truth["L3"]
+    seen = drr(the_block, truth, film.geometry)
+    xray = replace(film, image=seen, valid=np.ones_like(film.valid))
+
+    def agreement(down_pixels: float) -> np.ndarray:
+        pose = RigidTransform(truth.rotation, truth.translation - [0.0, 0.0, down_pixels * film.pixel_mm])
+        lines = projected_lines(the_contours, pose, film.geometry)
+        return film_comparisons(xray, drr(the_block, pose, film.geometry), the_block, pose, lines)["agreement"]
+
+    right, off = agreement(0.0), agreement(1.5)
+    assert np.median(right[right > 0]) == 255
+    assert np.mean(off[off > 0]) < 200
+    lines = [line.points for line in projected_lines(the_contours, truth, film.geometry) if line.kind != "neighbour"]
+    contour = np.concatenate([np.linspace(a, b, 20) for line in lines for a, b in itertools.pairwise(line)])
+    shown = np.argwhere(right > 0)[:, ::-1]
+    assert cKDTree(contour).query(shown)[0].max() < 4.0 / film.pixel_mm
+
+
+def test_a_vertebra_beyond_the_film_has_no_agreement(
+    small_case: RegistrationCase, the_block: DrawnAnatomy, the_contours: Contours, film: ViewCrop
+) -> None:
+    truth = small_case.truth["L3"]
+    beside = RigidTransform(truth.rotation, truth.translation + [0.0, 0.0, 2000.0])
+    lines = projected_lines(the_contours, beside, film.geometry)
+    image = drr(the_block, truth, film.geometry)
+    assert not film_comparisons(film, image, the_block, beside, lines)["agreement"].any()
