@@ -28,11 +28,9 @@ from radgs.vertebra import VertebraAnatomy
 
 #: Predicted 95th-percentile surface error (mm) beyond which a pose is rejected; ``ACCEPT_P95_MM`` is what is accepted.
 REJECT_P95_MM = 5.0
-#: Gradient correlation on the vertebra, worst view.
-ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.8, 0.5
-#: Where a CT is cut or scatter is strong, the best pose explains less of the images, and yet nothing near it explains
-#: as much. From this distinction on, a lower similarity is enough.
-SINGLED_OUT, SINGLED_OUT_SIMILARITY = 0.9, 0.6
+#: Gradient correlation on the vertebra, worst view. Where a CT is cut or scatter is strong, the right pose explains
+#: less of the images, 0.65 at times; what tells a wrong pose then are the views, see ``view_consistency``.
+ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.65, 0.5
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
 #: How far (mean over the surface, mm) the vertebra moved against the CT as scanned.
@@ -242,12 +240,6 @@ def wrong_poses(
     return poses
 
 
-def similarity_needed(evidence: Evidence) -> float:
-    """The similarity from which on a pose can be accepted, read against how far the images single it out."""
-    singled_out = evidence.distinction >= SINGLED_OUT and evidence.beaten_by == 0.0
-    return SINGLED_OUT_SIMILARITY if singled_out else ACCEPT_SIMILARITY
-
-
 def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict, and a reason for every ground on which it is not "accept"."""
     findings: list[tuple[Verdict, Reason]] = []
@@ -268,7 +260,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
     lowest = float(evidence.similarity_result[worst])
     weigh(
         -lowest,
-        -similarity_needed(evidence),
+        -ACCEPT_SIMILARITY,
         -REJECT_SIMILARITY,
         "dissimilar",
         f"The model explains view {views[worst]} poorly: gradient correlation {lowest:.2f} on the vertebra.",
@@ -327,7 +319,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
-    findings += view_findings(evidence.wishes) + flip_findings(evidence.flips)
+    findings += view_findings(evidence.wishes, evidence.distinction) + flip_findings(evidence.flips)
     if not findings:
         return "accept", ()
     # What views contradict each other in has entered the predicted error: one ground, not two. A click that was far off

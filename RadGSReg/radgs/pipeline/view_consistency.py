@@ -32,12 +32,15 @@ STEPS, SETTLED_MM = 4, 0.05
 AROUND = 0.1
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
-#: What the views want of a pose, together, from which on it is not accepted: so many mm that come to so large a sum of
-#: squares in standard deviations; or a larger sum, whatever its size; or mm that are too many for any doubt. Of the few
-#: mm that a CT cut to 120 mm leaves of right poses most come to 4, cropped X-rays in strong scatter to 7.
-CHECK_MM, CHECK_SQUARES, SURE_SQUARES, ANYHOW_MM = 1.2, 6.0, 11.0, 3.0
-#: What they want, from which on it is rejected: both of these.
-REJECT_MM, REJECT_SQUARES = 1.5, 20.0
+#: Log-odds that a pose is more than 2 mm off, of poses whose inputs can show it: per mm by which the views contradict
+#: each other, up to ``FULL_MM``, per standard deviation of that, and per e-fold of the distinction: the same
+#: contradiction weighs more where the images hardly single out a pose. Fitted by ``Testing/benchmarks/fit_verdict.py``,
+#: docs/safety.md says on what.
+ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = 1.47, 2.5, 1.40, -0.38, -7.35
+#: From which on a pose is not accepted; and rejected, if the contradiction comes to so much.
+CHECK_ODDS, REJECT_ODDS, REJECT_MM = -2.4, -0.7, 1.4
+#: Distinctions below this count as this.
+MIN_DISTINCTION = 0.01
 #: Further than this a view is not followed, mm.
 FARTHEST_MM = 12.0
 
@@ -98,17 +101,39 @@ def disagreement_mm(wishes: Sequence[ViewWish]) -> float:
     return float(sum(wish.sure_mm for wish in wishes))
 
 
-def view_findings(wishes: Sequence[ViewWish]) -> list[tuple[Verdict, Reason]]:
-    """What the views say against a pose that they agreed on; the one that is least satisfied is named."""
-    apart, squares = sum(wish.size_mm for wish in wishes), sum(wish.squares for wish in wishes)
-    if apart <= ANYHOW_MM and squares <= (CHECK_SQUARES if apart > CHECK_MM else SURE_SQUARES):
+def log_odds(apart_mm: float, squares: float, distinction: float) -> float:
+    """Log-odds that a pose is more than 2 mm off, by what the views still want of it.
+
+    Args:
+        apart_mm: By how much they contradict each other.
+        squares: The sum of squares of what they want, in standard deviations.
+        distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
+    """
+    return float(
+        ODDS_OF_NOTHING
+        + ODDS_PER_MM * min(apart_mm, FULL_MM)
+        + ODDS_PER_SIGMA * np.sqrt(squares)
+        + ODDS_PER_DISTINCTION * np.log(max(distinction, MIN_DISTINCTION))
+    )
+
+
+def view_findings(wishes: Sequence[ViewWish], distinction: float) -> list[tuple[Verdict, Reason]]:
+    """What the views say against a pose that they agreed on; the one that is least satisfied is named.
+
+    Args:
+        wishes: What they still want.
+        distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
+    """
+    apart = sum(wish.size_mm for wish in wishes)
+    odds = log_odds(apart, sum(wish.squares for wish in wishes), distinction)
+    if not wishes or odds <= CHECK_ODDS:
         return []
     worst = max(wishes, key=lambda wish: wish.size_mm)
     message = (
         f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
         "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
     )
-    surely = apart > REJECT_MM and squares > REJECT_SQUARES
+    surely = odds > REJECT_ODDS and apart > REJECT_MM
     return [("reject" if surely else "check", Reason("views", message))]
 
 

@@ -1,0 +1,104 @@
+"""Fits what the verdict makes of views that contradict each other, on trials that set limits and report nothing.
+
+    radgs benchmark --faults --seed 131 --out faults
+    python Testing/benchmarks/real_ct.py --out worlds --world all --trials 5
+    python Testing/benchmarks/fit_verdict.py faults/faults.jsonl worlds/trials.jsonl
+
+A logistic model of three numbers that trials log, each with a weight of one sign: the contradiction in mm and in
+standard deviations, and the distinction's logarithm. Bad are poses more than 2 mm off whose fault the inputs can
+reveal, without mirrors and refused cases, which other grounds find; good are poses within 1 mm of cases with nothing
+wrong and an exact geometry. Prints the weights for ``radgs.pipeline.view_consistency``, and what limits would cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
+
+from radgs.evaluation.fault_trials import GOOD_MM, HARMFUL_MM
+from radgs.pipeline.view_consistency import FULL_MM, MIN_DISTINCTION
+
+#: Each number's weight has this sign: more of it makes a pose more doubtful, or less.
+SIGNS = np.array([1.0, 1.0, -1.0])
+#: Pull of the weights towards zero, in units of each number's spread.
+RIDGE = 0.02
+LIMITS = np.arange(-4.0, 2.1, 0.5)
+
+
+def numbers(grounds: Mapping[str, float]) -> list[float]:
+    """Contradiction (mm, and standard deviations), ln(distinction)."""
+    distinction = max(grounds["distinction"], MIN_DISTINCTION)
+    sigmas = float(np.sqrt(grounds["views_squares"]))
+    return [min(grounds["views_mm"], FULL_MM), sigmas, float(np.log(distinction))]
+
+
+def is_bad(trial: Mapping[str, Any]) -> bool | None:
+    """Whether a trial's pose is bad or good; None where it is neither, or another ground's."""
+    planned = trial.get("planned", {"fault": "none", "world": trial.get("world", ""), "revealable": False})
+    error = np.inf if trial.get("no_right_pose") else trial["mtre_mm"]
+    if not trial["grounds"] or planned["fault"].startswith("mirrored") or planned["world"].startswith("calibration"):
+        return None
+    if planned["fault"] == "none":
+        return False if error <= GOOD_MM else None
+    return True if planned["revealable"] and error > HARMFUL_MM else None
+
+
+def fit(rows: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(4,) the three weights and the offset, by penalised maximum likelihood."""
+    spread = rows.std(axis=0)
+
+    def cost(logs: NDArray[np.float64]) -> float:
+        weights = SIGNS * np.exp(logs[:3])
+        odds = rows @ weights + logs[3]
+        return float(np.logaddexp(0.0, np.where(bad, -odds, odds)).sum() + RIDGE * ((weights * spread) ** 2).sum())
+
+    found = minimize(cost, np.append(-np.log(spread), -5.0), method="L-BFGS-B").x
+    return np.append(SIGNS * np.exp(found[:3]), found[3])
+
+
+def report(rows: NDArray[np.float64], bad: NDArray[np.bool_], fitted: NDArray[np.float64]) -> str:
+    """Weights, and per limit how many good poses lie above it and how many bad ones below."""
+    odds = rows @ fitted[:3] + fitted[3]
+    lines = [
+        f"{bad.sum()} bad, {(~bad).sum()} good",
+        "per mm {:.2f}, per sigma {:.2f}, per e-fold of distinction {:.2f}, of nothing {:.2f}".format(*fitted),
+        "",
+        "| limit | good above | bad below |",
+        "| --- | --- | --- |",
+    ]
+    for limit in LIMITS:
+        good_above, bad_below = int((odds[~bad] > limit).sum()), int((odds[bad] <= limit).sum())
+        lines.append(f"| {limit:.1f} | {good_above} of {(~bad).sum()} | {bad_below} of {bad.sum()} |")
+    return "\n".join(lines)
+
+
+def read(paths: Iterable[Path]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(N, 3) numbers and (N,) whether bad, of the trials in logs."""
+    trials = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    known = [(numbers(trial["grounds"]), bad) for trial in trials if (bad := is_bad(trial)) is not None]
+    return np.array([row for row, _ in known]), np.array([bad for _, bad in known])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fits and prints."""
+    parser = argparse.ArgumentParser(description="Fit the limits of what views may contradict each other in.")
+    parser.add_argument("logs", nargs="+", type=Path, help="faults.jsonl or trials.jsonl of a benchmark")
+    rows, bad = read(parser.parse_args(arguments).logs)
+    if not bad.any() or bad.all():
+        parser.error("the logs hold no bad pose, or no good one")
+    print(report(rows, bad, fit(rows, bad)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
