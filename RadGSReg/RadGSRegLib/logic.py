@@ -323,6 +323,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         poses: Mapping[str, RigidTransform],
         done: Callable[[Path], None],
         failed: Callable[[RadgsError], None],
+        reconstruction: Any = None,
     ) -> None:
         """Asks for pictures of a level at its start and at other poses, and returns at once.
 
@@ -334,10 +335,12 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
             poses: ``ct_to_world`` by name, as ``radgs.geometry.RigidTransform``; {} for the start alone.
             done: Called with the folder that holds overlay.json, see ``radgs.overlay.pictures``.
             failed: Called instead, with a ``RadgsError``.
+            reconstruction: The volume that the level's run reconstructed; its own projection is drawn too.
         """
         from RadGSRegLib.engine.overlay_run import OverlayRequest
 
-        request = OverlayRequest(inputs, level, poses, done, failed)
+        written = None if reconstruction is None else self._export.reconstruction(reconstruction)
+        request = OverlayRequest(inputs, level, poses, written, done, failed)
         self._overlays.request(request, super().getParameterNode())
 
     @property

@@ -173,7 +173,7 @@ def test_what_lies_over_a_film_is_seen_as_far_as_the_mode_says(painted: Any) -> 
     from RadGSRegLib.review.comparison import MODES, Comparison
 
     shares = {mode: Comparison(mode, 0.7, second=True).share for mode in MODES}
-    mixed = dict.fromkeys(("blend", "edges", "difference", "agreement"), 0.7)
+    mixed = dict.fromkeys(("blend", "edges", "difference", "agreement", "reconstruction"), 0.7)
     assert shares == {**mixed, **dict.fromkeys(("split", "checkerboard", "flicker"), 1.0)}
 
 

@@ -43,11 +43,14 @@ def write_pictures(folder: Path) -> Path:
     agreement, unmeasured = np.zeros(FILM.shape, np.uint8), np.zeros(FILM.shape, np.uint8)
     agreement[:120, 140:144], agreement[120:, 140:144] = 1, 255
     unmeasured[:, :20] = 1
+    reconstruction = np.zeros(FILM.shape, np.float32)
+    reconstruction[80:160, 110:190], reconstruction[100:140, 130:170] = 0.5, 1.0
     np.save(folder / "whole.npy", np.full(FILM.shape, DRR, np.float32))
     np.save(folder / "whole_edges.npy", edges)
     np.save(folder / "whole_difference.npy", difference)
     np.save(folder / "whole_agreement.npy", agreement)
     np.save(folder / "whole_unmeasured.npy", unmeasured)
+    np.save(folder / "whole_reconstruction.npy", reconstruction)
     drawn = {
         "ct_to_world": POSE.matrix.tolist(),
         "drr": "drr.png",
@@ -63,7 +66,7 @@ def write_pictures(folder: Path) -> Path:
         "whole_agreement": "whole_agreement.npy",
     }
     view = {"xray": "xray.png", "unmeasured": "unmeasured.png", "borders": {}, "binned": 1}
-    view |= {"whole_unmeasured": "whole_unmeasured.npy"}
+    view |= {"whole_unmeasured": "whole_unmeasured.npy", "whole_reconstruction": "whole_reconstruction.npy"}
     view |= {"source_ras": CROP.source_ras.tolist(), "detector_to_ras": CROP.detector_to_ras.tolist()}
     described = {"level": "L3", "landmarks": {}, "views": {"AP": {**view, "poses": {"result": drawn}}}}
     (folder / "overlay.json").write_text(json.dumps(described), encoding="utf-8")
@@ -182,6 +185,21 @@ def test_edges_that_agree_and_edges_that_do_not_have_their_colours(films: Any) -
     np.testing.assert_allclose(at(seen, beside), XRAY, atol=1)
 
 
+def test_a_reconstruction_lies_where_it_is_cast_in_the_drrs_greys(films: Any) -> None:
+    seen = show(films, mode="reconstruction", amount=1.0)[..., 0]
+    places = in_view(films, np.array([[150.0, 120.0], [120.0, 90.0], [60.0, 120.0]]), FILM)
+    np.testing.assert_allclose(at(seen, places), [255, 128, XRAY], atol=2)
+
+
+def test_without_a_reconstruction_its_mode_shows_the_xray_alone(
+    films: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(films, mode="blend")
+    monkeypatch.setattr(films.pictures, "reconstruction", lambda view: None)
+    seen = show(films, mode="reconstruction", amount=1.0)[..., 0]
+    assert at(seen, in_view(films, np.array([[150.0, 120.0]]), FILM))[0] == XRAY
+
+
 @pytest.mark.parametrize("mode", ["blend", "edges", "agreement"])
 def test_what_was_not_measured_is_hatched(films: Any, mode: str) -> None:
     from RadGSRegLib.scene.film_shading import LINE_PIXELS, PERIOD_PIXELS
@@ -222,7 +240,7 @@ def test_what_is_compared_goes_with_the_mode_and_is_not_saved(films: Any, a_scen
     before = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
     show(films, mode="blend")
     with_drr = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
-    for mode in ("checkerboard", "edges", "difference", "agreement", "split"):
+    for mode in ("checkerboard", "edges", "difference", "agreement", "reconstruction", "split"):
         show(films, mode=mode)
         made = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")} - with_drr
         assert len(made) == 1

@@ -118,6 +118,16 @@ class CaseExport:
             self._written["labels"] = state, path
         return self._written["labels"][1]
 
+    def reconstruction(self, volume: Any) -> Path:
+        """Writes what a run reconstructed, unless it is written already, and returns its file."""
+        state = (volume.GetID(), volume.GetImageData().GetMTime(), ijk_to_own_ras(volume).tobytes())
+        if not self._is_written("reconstruction", state):
+            path = self._new_file("reconstruction")
+            for _piece in write_in_pieces(path, Volume(slicer.util.arrayFromVolume(volume), ijk_to_own_ras(volume))):
+                pass  # it is small
+            self._written["reconstruction"] = state, path
+        return self._written["reconstruction"][1]
+
     def _is_written(self, what: str, state: Any) -> bool:
         return what in self._written and self._written[what][0] == state
 

@@ -74,6 +74,12 @@ def is_of_the_run(node: Any, transform: Any) -> bool:
     return made_by is None or made_by == provenance_of(transform).result_sha256
 
 
+def reconstruction_of(transform: Any) -> Any:
+    """The volume that the run reconstructed whose result a level's transform holds; None where it is not there."""
+    volume = None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
+    return volume if in_scene(volume) and is_of_the_run(volume, transform) else None
+
+
 def _shown(transform: Any) -> list[Any]:
     nodes = [transform.GetNodeReference(role) for role in ROLES_OF_A_RUN]
     return [node for node in nodes if in_scene(node)]

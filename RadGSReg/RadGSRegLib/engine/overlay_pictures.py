@@ -83,6 +83,11 @@ class OverlayPictures:
         path = self._folder / self._views[view]["poses"][pose][f"whole_{kind}"]
         return np.asarray(np.load(path, allow_pickle=False))
 
+    def reconstruction(self, view: str) -> NDArray[np.float32] | None:
+        """(H, W) line integrals of the reconstruction over a view's film, in the same pixels; None without one."""
+        name = self._views[view].get("whole_reconstruction")
+        return None if name is None else np.asarray(np.load(self._folder / name, allow_pickle=False))
+
     def unmeasured(self, view: str) -> NDArray[np.uint8]:
         """(H, W) 1 where a view's film shows nothing, in the same pixels."""
         return np.asarray(np.load(self._folder / self._views[view]["whole_unmeasured"], allow_pickle=False))
@@ -149,7 +154,7 @@ class OverlayPictures:
         painter.setRenderHint(qt.QPainter.Antialiasing, True)
         whole = qt.QRect(0, 0, size, size)
         painter.drawPixmap(whole, xray)
-        comparison.paint(painter, size, lambda kind: self._compared_with(drawn, kind))
+        comparison.paint(painter, size, lambda kind: self._compared_with({**drawn, **described}, kind))
         painter.drawPixmap(whole, self._pixmap(described["unmeasured"]))
         if contour:
             if beside is not None:
@@ -174,7 +179,7 @@ class OverlayPictures:
         return canvas
 
     def _compared_with(self, drawn: dict[str, Any], kind: str) -> Any:
-        """A kind of picture of a pose; None where it was drawn without, as while it is moved."""
+        """A kind of picture of a pose or its view; None where it was drawn without, as while it is moved."""
         named = drawn.get(kind)
         return None if named is None else self._pixmap(named["picture"] if kind == "agreement" else named)
 

@@ -21,6 +21,7 @@ class OverlayRequest:
         inputs: The case.
         level: Which of its levels.
         poses: ``ct_to_world`` by name; the start is drawn in any case.
+        reconstruction: The file of what the run reconstructed; None where there is none.
         done: Called with the folder of the overlay.json.
         failed: Called instead, with the reason.
     """
@@ -28,12 +29,14 @@ class OverlayRequest:
     inputs: CaseInputs
     level: str
     poses: Mapping[str, RigidTransform]
+    reconstruction: Path | None
     done: Callable[[Path], None]
     failed: Callable[[RadgsError], None]
 
     def fields(self) -> dict[str, Any]:
         """What the engine is told of it."""
-        return {"poses": {name: pose.matrix.tolist() for name, pose in self.poses.items()}}
+        fields: dict[str, Any] = {"poses": {name: pose.matrix.tolist() for name, pose in self.poses.items()}}
+        return fields if self.reconstruction is None else {**fields, "reconstruction": str(self.reconstruction)}
 
 
 class OverlayDrawing(NewestDrawing[OverlayRequest]):

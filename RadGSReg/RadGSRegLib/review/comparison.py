@@ -14,10 +14,17 @@ from slicer.i18n import tr as _
 from radgs.geometry import FloatArray
 
 #: In the order in which they are offered.
-MODES = ("blend", "split", "checkerboard", "flicker", "edges", "difference", "agreement")
+MODES = ("blend", "split", "checkerboard", "flicker", "edges", "difference", "agreement", "reconstruction")
 
 #: What the slider says at first, 0..1.
-FIRST_AMOUNTS = {"checkerboard": 0.4, "flicker": 0.4, "edges": 0.8, "difference": 1.0, "agreement": 1.0}
+FIRST_AMOUNTS = {
+    "checkerboard": 0.4,
+    "flicker": 0.4,
+    "edges": 0.8,
+    "difference": 1.0,
+    "agreement": 1.0,
+    "reconstruction": 0.7,
+}
 FIRST_AMOUNT = 0.5
 
 #: Cells of the checkerboard across a picture, from the slider's left end to its right.
@@ -57,7 +64,7 @@ class Comparison:
     @property
     def kind(self) -> str:
         """Which picture is laid over the X-ray."""
-        return self.mode if self.mode in ("edges", "difference", "agreement") else "drr"
+        return self.mode if self.mode in ("edges", "difference", "agreement", "reconstruction") else "drr"
 
     @property
     def share(self) -> float:
@@ -85,7 +92,7 @@ class Comparison:
         Args:
             painter: A QPainter, at work on a square picture.
             size: The picture's side, pixels.
-            picture: Gives the QPixmap "drr", "edges", "difference" or "agreement"; None where there is none of a pose.
+            picture: Gives the QPixmap of a ``kind``; None where there is none of a pose.
         """
         whole = qt.QRect(0, 0, size, size)
         if picture(self.kind) is None:
@@ -130,6 +137,7 @@ def mode_titles() -> dict[str, str]:
         "edges": _("Edges of the DRR"),
         "difference": _("Difference"),
         "agreement": _("Agreement of edges"),
+        "reconstruction": _("Reconstruction"),
     }
 
 
@@ -143,6 +151,7 @@ def mode_tooltips() -> dict[str, str]:
         "edges": _("The DRR's edges over the X-ray"),
         "difference": _("Grey where X-ray and DRR agree; bright where the X-ray shows more, dark where the DRR does"),
         "agreement": _("The vertebra's edges: blue where X-ray and DRR agree, yellow where they do not"),
+        "reconstruction": _("What the networks made of the X-rays, projected back into them, where a run left it"),
     }
 
 

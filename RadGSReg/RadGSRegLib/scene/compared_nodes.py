@@ -22,6 +22,8 @@ from RadGSRegLib.scene.placement import ijk_to_own_ras
 HIDDEN = -1e6
 #: Edges weaker than this, of 255, are not drawn; their colour is mixed by the layer's opacity alone.
 WEAKEST = 50
+#: Of a reconstruction, line integrals above nothing at all.
+WEAKEST_BONE = 0.02
 #: Greys of a difference and degrees of an agreement; 0 is what the X-ray does not show, and where there is no edge.
 BYTES_SHOWN = (1.0, 255.0)
 
@@ -47,6 +49,15 @@ def put_difference(xray: Any, greys: NDArray[np.uint8]) -> Any:
     volume = _put(xray, "vtkMRMLScalarVolumeNode", greys.astype(np.float32))
     _show(volume, BYTES_SHOWN, BYTES_SHOWN[0])
     volume.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    return volume
+
+
+def put_reconstruction(xray: Any, line_integrals: NDArray[np.float32]) -> Any:
+    """Lays a reconstruction's projection (H, W) over an X-ray, of the DRR's pixels, and returns its volume."""
+    volume = _put(xray, "vtkMRMLScalarVolumeNode", line_integrals)
+    bright = max(float(line_integrals.max()), WEAKEST_BONE)
+    _show(volume, (0.0, bright), min(WEAKEST_BONE, bright))
+    volume.GetDisplayNode().SetAndObserveColorNodeID(drr_of(xray).GetDisplayNode().GetColorNodeID())
     return volume
 
 

@@ -11,7 +11,13 @@ from radgs.geometry import FloatArray
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.review.comparison import Comparison
 from RadGSRegLib.scene import xray_nodes
-from RadGSRegLib.scene.compared_nodes import put_agreement, put_difference, put_edges, put_part_of_drr
+from RadGSRegLib.scene.compared_nodes import (
+    put_agreement,
+    put_difference,
+    put_edges,
+    put_part_of_drr,
+    put_reconstruction,
+)
 from RadGSRegLib.scene.contour_nodes import put_contour
 from RadGSRegLib.scene.drr_nodes import drr_of, put_drr
 from RadGSRegLib.scene.film_nodes import all_on_films, on_film, take_off_film
@@ -49,7 +55,7 @@ class FilmViews:
             put_drr(xray, pictures.level, *pictures.whole_drr(xray_nodes.view_name(xray), pose))
             put_shading(xray, pictures.unmeasured(xray_nodes.view_name(xray)))
             self._leave_another(xray, comparison)
-            lay_over(xray, self._put(xray, comparison), comparison.share)
+            lay_over(xray, *self._put(xray, comparison))
         self._mode = comparison.mode
 
     def compare(self, comparison: Comparison) -> None:
@@ -60,7 +66,7 @@ class FilmViews:
             if drr_of(xray) is not None:
                 self._leave_another(xray, comparison)
                 former = [drr_of(xray), on_film(xray, COMPARED_ROLE)]
-                exchange(xray, former, self._put(xray, comparison), comparison.share)
+                exchange(xray, former, *self._put(xray, comparison))
         self._mode = comparison.mode
 
     def _leave_another(self, xray: Any, comparison: Comparison) -> None:
@@ -74,8 +80,18 @@ class FilmViews:
             exchange(xray, [compared], drr, 0.0)
         take_off_film(xray, COMPARED_ROLE)
 
-    def _put(self, xray: Any, comparison: Comparison) -> Any:
-        """What lies over an X-ray: the DRR, or what is made of it."""
+    def _put(self, xray: Any, comparison: Comparison) -> tuple[Any, float]:
+        """What lies over an X-ray, the DRR or what is compared in its place, and its opacity."""
+        assert self._on_films is not None
+        if comparison.mode != "reconstruction":
+            return self._put_pose(xray, comparison), comparison.share
+        projected = self._on_films[0].reconstruction(xray_nodes.view_name(xray))
+        if projected is None:
+            return drr_of(xray), 0.0  # the X-ray alone, as in the panel's picture
+        return put_reconstruction(xray, projected), comparison.share
+
+    def _put_pose(self, xray: Any, comparison: Comparison) -> Any:
+        """The DRR at the pose, or what is made of it."""
         assert self._on_films is not None
         (pictures, pose), view = self._on_films, xray_nodes.view_name(xray)
         if comparison.mode in ("split", "checkerboard"):

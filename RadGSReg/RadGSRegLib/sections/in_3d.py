@@ -8,9 +8,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
-from RadGSRegLib.engine.kept_runs import is_of_the_run
+from RadGSRegLib.engine.kept_runs import reconstruction_of
 from RadGSRegLib.scene.levels import transform_looked_at
-from RadGSRegLib.scene.node_contract import RECONSTRUCTION_ROLE
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.scene.slice_views import are_xrays_in_3d, lay_over, show_xrays, show_xrays_in_3d
 from RadGSRegLib.scene.uncertainty import (
@@ -98,10 +97,7 @@ class In3DSection(Section):
         return transform_looked_at(self.panel.parameters)
 
     def _reconstruction(self) -> Any:
-        """The volume that the run reconstructed which is looked at; None where it is not there."""
-        transform = self._transform()
-        volume = None if transform is None else transform.GetNodeReference(RECONSTRUCTION_ROLE)
-        return volume if in_scene(volume) and is_of_the_run(volume, transform) else None
+        return reconstruction_of(self._transform())
 
     def _rendering(self) -> Any:
         volume = self._reconstruction()

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
+from RadGSRegLib.engine.kept_runs import reconstruction_of
 from RadGSRegLib.engine.overlay_pictures import OverlayPictures
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review.readiness import what_is_missing
@@ -141,6 +142,7 @@ class VisualQaSection(Section):
             poses,
             lambda folder: self._take(folder, asked),
             lambda error: self._take_failure(error, asked),
+            None if result is None else reconstruction_of(transform_looked_at(parameters)),
         )
         self._show_state(asked, None)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from radgs.case import Level
 from radgs.colours import POSES, RESULT
-from radgs.drr import VolumeRenderer
+from radgs.drr import SOFT_TISSUE, VolumeRenderer, attenuation_from_hu
 from radgs.errors import GeometryError
 from radgs.geometry import FloatArray, RigidTransform, Volume, XRayView
 from radgs.io.atomic import cannot_write, write_atomically, write_text
@@ -87,6 +87,7 @@ def save_pictures(
     contours: Contours,
     views: Sequence[XRayView],
     poses: Mapping[str, RigidTransform],
+    reconstruction: Volume | None = None,
 ) -> list[Path]:
     """Writes overlay.json and the files it names; the picture of every view lies around the last of the poses.
 
@@ -94,7 +95,8 @@ def save_pictures(
 
     Per view: ``xray`` (PNG), ``unmeasured`` (a PNG to lay over), ``borders`` (the patient's directions there),
     ``source_ras`` and ``detector_to_ras`` of the pictures, ``binned``, how many of the X-ray's pixels go side by side
-    into one of what is whole, ``whole_unmeasured``, .npy, 1 where the X-ray shows nothing, and per pose
+    into one of what is whole, ``whole_unmeasured``, .npy, 1 where the X-ray shows nothing, ``reconstruction`` (PNG) and
+    ``whole_reconstruction`` (.npy), the reconstruction's own projection where there is one, and per pose
 
     * ``drr``, a PNG of the same part, and ``difference``, one of X-ray against DRR;
     * ``edges``, the DRR's, and ``agreement``, PNGs to lay over; the latter with its ``mean`` over the vertebra's edges;
@@ -111,6 +113,7 @@ def save_pictures(
         contours: Its surface and its neighbours'.
         views: The X-rays.
         poses: ``ct_to_world`` by name, such as "start" and "result".
+        reconstruction: What the networks made of the X-rays, HU in the world; it is where it is, at every pose.
 
     Returns:
         The files, overlay.json first.
@@ -126,12 +129,12 @@ def save_pictures(
                     f"The {pose_name} pose places {level} where view {view.name} cannot show it.",
                     "Bring the vertebra between the source and the detector.",
                 )
-    shown = list(poses.values())[-1]
+    reconstructed = None if reconstruction is None else _excess_of(reconstruction)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files: list[Path] = []
         described = {
-            view.name: _save_view(folder, f"{level}_{number}", anatomy, contours, view, poses, shown, files)
+            view.name: _save_view(folder, f"{level}_{number}", anatomy, contours, view, poses, reconstructed, files)
             for number, view in enumerate(views, 1)
         }
         path = folder / OVERLAY_FILE
@@ -150,9 +153,10 @@ def _save_view(
     contours: Contours,
     view: XRayView,
     poses: Mapping[str, RigidTransform],
-    shown: RigidTransform,
+    reconstructed: VolumeRenderer | None,
     files: list[Path],
 ) -> dict[str, Any]:
+    shown = list(poses.values())[-1]
     crop = crop_view(view, anatomy, shown, PICTURE_PIXELS)
     xray = for_display(crop.image, crop.pixel_mm, crop.valid > 0.5)
     binned, whole_geometry = binned_film(view.geometry)
@@ -169,6 +173,14 @@ def _save_view(
         ),
         "poses": {},
     }
+    if reconstructed is not None:
+        near, whole = (
+            reconstructed.render(RigidTransform.identity(), geometry).numpy()
+            for geometry in (crop.geometry, whole_geometry)
+        )
+        grey = for_display(near, crop.pixel_mm, near > 0)
+        described["reconstruction"] = _save_picture(folder / f"{stem}_reconstruction.png", grey, files)
+        described["whole_reconstruction"] = _save_array(folder / f"{stem}_whole_reconstruction.npy", whole, files)
     for name, pose in poses.items():
         whole = drr(anatomy, pose, whole_geometry)
         on_film = film_comparisons(film, whole, anatomy, pose, projected_lines(contours, pose, whole_geometry))
@@ -195,6 +207,11 @@ def _save_view(
             **{key: _save_array(folder / f"{stem}_{key}_{name}.npy", array, files) for key, array in over_film.items()},
         }
     return described
+
+
+def _excess_of(reconstruction: Volume) -> VolumeRenderer:
+    """What a reconstruction, HU, adds to the soft tissue around it."""
+    return VolumeRenderer(Volume(attenuation_from_hu(reconstruction.array) - SOFT_TISSUE, reconstruction.index_to_ras))
 
 
 def _save_picture(path: Path, image: FloatImage, files: list[Path]) -> str:

@@ -109,19 +109,22 @@ class Commands:
         }
 
     def _overlay(self, request: JsonObject, job: Job) -> Message:
+        from radgs.io.volumes import read_volume
         from radgs.overlay.pictures import save_pictures
 
         case_path, out = request.path("case"), request.path("out")
         name, shown = request.text("level"), poses(request)
+        reconstruction = request.path("reconstruction") if "reconstruction" in request else None
         with job.interruptible():
             job.report(name, "read", 0.0, "reading the case")
             case = self._cache.load(case_path)
             level = case.level(name)
+            reconstructed = None if reconstruction is None else read_volume(reconstruction)
             job.report(name, "draw", 0.2, "drawing the CT as X-rays")
             anatomy, centre = self._cache.anatomy(case, level)
             start = shown.pop("start", None) or case.start_pose(name, centre)
             contours = self._cache.contours(case, level, anatomy.frame_to_ct)
-            files = save_pictures(out, name, anatomy, contours, case.views, {"start": start, **shown})
+            files = save_pictures(out, name, anatomy, contours, case.views, {"start": start, **shown}, reconstructed)
         return {"folder": str(out), "files": [str(file) for file in files]}
 
     def _live(self, request: JsonObject, job: Job) -> Message:

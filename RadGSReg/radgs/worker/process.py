@@ -17,10 +17,12 @@
      "seconds_left": 720.0, "accuracy": {"ssim_3d": 0.94, "kabsch_median_mm": 1.9, ...}}
     {"type": "result", "id": 3, "level": "L3", "model": "models/L3.radgs.safetensors", "finished": false, ...}
 
-``overlay`` draws a level from its start, and from the poses named, as ``radgs.overlay.pictures`` writes it:
+``overlay`` draws a level from its start, from the poses named, and what a run reconstructed, as
+``radgs.overlay.pictures`` writes it:
 
     {"id": 2, "command": "overlay", "case": "session/case.json", "level": "L3", "out": "session/overlay",
-     "poses": {"result": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}}
+     "poses": {"result": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]},
+     "reconstruction": "session/L3_reconstruction.nrrd"}
 
 ``live`` draws a pose that a person is moving, at its quickest, as ``radgs.overlay.live`` writes it, into the pictures
 that an overlay drew around another:

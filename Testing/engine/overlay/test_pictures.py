@@ -10,8 +10,9 @@ import pytest
 from matplotlib.image import imread
 
 from radgs.case import RegistrationCase
+from radgs.drr import SOFT_TISSUE, WATER, hu_from_attenuation
 from radgs.errors import OutputError
-from radgs.geometry import FloatArray, RigidTransform
+from radgs.geometry import FloatArray, RigidTransform, Volume
 from radgs.overlay import Contours, drr
 from radgs.overlay.films import film_of, like_film
 from radgs.overlay.pictures import PICTURE_PIXELS, DrawnAnatomy, save_pictures
@@ -51,6 +52,29 @@ def test_xray_and_drr_have_one_frame_that_the_contour_lies_in(the_pictures: Path
         drr_at = pictures[1][..., 0]
         inside = drr_at[tuple(middle.round().astype(int)[::-1])]
         assert inside > drr_at[5, 5] + 0.2  # bone is bright
+
+
+def test_a_reconstruction_is_cast_where_it_stands_at_whatever_pose(
+    small_case: RegistrationCase, the_block: DrawnAnatomy, the_contours: Contours, tmp_path: Path
+) -> None:
+    truth = small_case.truth["L3"]
+    hu = np.full((20, 20, 20), hu_from_attenuation(SOFT_TISSUE), dtype=np.float32)
+    hu[5:15, 5:15, 5:15] = 1000.0
+    index_to_ras = np.eye(4)
+    index_to_ras[:3, 3] = truth.apply(the_block.centre) - 9.5
+    poses = {"result": truth}
+    views = small_case.views
+    save_pictures(tmp_path / "with", "L3", the_block, the_contours, views, poses, Volume(hu, index_to_ras))
+    for view in views:
+        found = described(tmp_path / "with", view.name)
+        whole = np.load(tmp_path / "with" / found["whole_reconstruction"])
+        inside = np.argwhere(whole > 0.5 * whole.max())[:, ::-1].mean(axis=0)
+        centre = view.geometry.binned(found["binned"]).project(truth.apply(the_block.centre))
+        np.testing.assert_allclose(inside, centre, atol=1.0)
+        # 10 mm of 1000 HU, over soft tissue, seen at right angles or a little obliquely.
+        assert whole.max() == pytest.approx(10.0 * (2.0 * WATER - SOFT_TISSUE), rel=0.3)
+        near = imread(tmp_path / "with" / found["reconstruction"])[..., 0]
+        assert near[PICTURE_PIXELS // 2, PICTURE_PIXELS // 2] > 0.5 > near[3, 3]
 
 
 def test_before_and_after_are_told_apart(the_pictures: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import radgs
 from radgs.case import RegistrationCase, RegistrationResult
+from radgs.geometry import Volume
 from radgs.io.case_file import CaseFile, write_case_file
 from radgs.io.model_header import read_model_summary, work_folder
 from radgs.io.volumes import write_volume
@@ -202,10 +203,14 @@ def test_an_overlay_is_drawn_without_a_registration_and_again_with_its_pose(
     assert not any("fitting" in json.dumps(message) for message in messages), "a picture needs no Gaussians"
     described = json.loads((tmp_path / "start" / "overlay.json").read_text(encoding="utf-8"))
     assert [list(view["poses"]) for view in described["views"].values()] == [["start"], ["start"]]
-    shared_worker.send(id=2, out=str(tmp_path / "both"), poses={"result": np.eye(4).tolist()}, **request)
+    assert not any("reconstruction" in view for view in described["views"].values())
+    write_volume(tmp_path / "made.nrrd", Volume(np.full((4, 4, 4), 900, np.int16), np.eye(4)))
+    pose, made = np.eye(4).tolist(), str(tmp_path / "made.nrrd")
+    shared_worker.send(id=2, out=str(tmp_path / "both"), poses={"result": pose}, reconstruction=made, **request)
     assert shared_worker.next("result", "error")["type"] == "result"
     described = json.loads((tmp_path / "both" / "overlay.json").read_text(encoding="utf-8"))
     assert [list(view["poses"]) for view in described["views"].values()] == [["start", "result"]] * 2
+    assert all((tmp_path / "both" / view["reconstruction"]).is_file() for view in described["views"].values())
 
 
 def test_a_pose_that_is_moved_is_drawn_without_reading_the_case_again(
