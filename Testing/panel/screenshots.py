@@ -236,7 +236,7 @@ def take_the_films(photo: Photographer, views: list[Any]) -> None:
     from PIL import Image
     from PySide6 import QtCore, QtGui
 
-    ui, modes = photo.ui, ("split", "checkerboard", "edges", "difference")
+    ui, modes = photo.ui, ("split", "checkerboard", "edges", "difference", "agreement", "reconstruction")
     width, height = (number + 6 for number in VIEW_SIZE)
     sheet = QtGui.QPixmap(width * len(modes) - 6, height * len(views) - 6)
     sheet.fill(QtCore.Qt.GlobalColor.white)

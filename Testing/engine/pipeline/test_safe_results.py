@@ -22,7 +22,9 @@ from radgs.io.folder_swap import OUTDATED_NAME, folder_to_be, is_outdated, liste
 from radgs.pipeline.result_folder import result_folder
 
 PACKAGE_PARENT = Path(radgs.__file__).resolve().parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE_PARENT), "RADGS_CACHE": "off", "OMP_NUM_THREADS": "1"}
+#: Without a cache every process would compile kernels anew.
+WITHOUT_CACHE = {"RADGS_CACHE": "off", "RADGS_KERNELS": "off"}
+ENVIRONMENT = {**os.environ, **WITHOUT_CACHE, "PYTHONPATH": str(PACKAGE_PARENT), "OMP_NUM_THREADS": "1"}
 
 
 def radgs_command(*arguments: object) -> tuple[int, str, str]:
