@@ -73,6 +73,7 @@ screenshots: $(INSTALLED) ## picture every state of the Slicer panel, light and 
 
 pictures: $(INSTALLED) ## picture what results are judged by, and a report, into docs/pictures/judging/ (needs Chromium)
 	$(BIN)/python Testing/benchmarks/draw_misregistration.py
+	$(BIN)/python Testing/benchmarks/draw_faults.py
 	$(BIN)/python Testing/benchmarks/picture_report.py
 	$(BIN)/python Testing/benchmarks/animate_flow.py
 
