@@ -37,8 +37,11 @@ DOUBTFUL_SIGMA = 3.0
 #: contradiction weighs more where the images hardly single out a pose. Fitted by ``Testing/benchmarks/fit_verdict.py``,
 #: docs/safety.md says on what.
 ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = 1.47, 2.5, 1.40, -0.38, -7.35
-#: From which on a pose is not accepted; and rejected, if the contradiction comes to so much.
-CHECK_ODDS, REJECT_ODDS, REJECT_MM = -2.4, -0.7, 1.4
+#: From which on a pose is not accepted.
+CHECK_ODDS = -2.4
+#: A contradiction from which on it is rejected, both of these. Of a bone alone among tissues that its CT does not show,
+#: right poses on real X-rays come to 4 to 8 mm and 5 to 17.
+REJECT_MM, REJECT_SQUARES = 1.5, 20.0
 #: Distinctions below this count as this.
 MIN_DISTINCTION = 0.01
 #: Further than this a view is not followed, mm.
@@ -125,15 +128,15 @@ def view_findings(wishes: Sequence[ViewWish], distinction: float) -> list[tuple[
         distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
     """
     apart = sum(wish.size_mm for wish in wishes)
-    odds = log_odds(apart, sum(wish.squares for wish in wishes), distinction)
-    if not wishes or odds <= CHECK_ODDS:
+    squares = sum(wish.squares for wish in wishes)
+    if not wishes or log_odds(apart, squares, distinction) <= CHECK_ODDS:
         return []
     worst = max(wishes, key=lambda wish: wish.size_mm)
     message = (
         f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
         "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
     )
-    surely = odds > REJECT_ODDS and apart > REJECT_MM
+    surely = apart > REJECT_MM and squares > REJECT_SQUARES
     return [("reject" if surely else "check", Reason("views", message))]
 
 

@@ -140,6 +140,13 @@ def test_the_same_contradiction_weighs_more_where_the_images_single_out_no_pose(
     assert log_odds(2.0, 2.4**2, 0.38) > CHECK_ODDS
 
 
+def test_views_reject_no_right_pose_of_a_forearms_bone():
+    """Real X-rays, CTs of the bones alone: 4 to 8 mm, 2.7 to 4 sigma, and within 1.5 mm of the reference."""
+    wishes = (ViewWish("AP", 0.0, 0.0, 4.0, (1.5, 1.5, 1.5)), ViewWish("LAT", 0.0, 3.5, 0.0, (1.5, 1.5, 1.5)))
+    verdict, (views,) = judge(replace(GOOD, wishes=wishes, distinction=1.2), ["AP", "LAT"])
+    assert (verdict, views.code) == ("check", "views")
+
+
 def test_doubt_grows_with_every_number_that_speaks_for_it():
     here = log_odds(1.0, 4.0, 0.5)
     assert log_odds(1.5, 4.0, 0.5) > here
