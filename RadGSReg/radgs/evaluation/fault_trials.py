@@ -16,7 +16,7 @@ from radgs.case.checks.views import check_size
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre
 from radgs.evaluation.trials import BenchmarkSubject, append_line
-from radgs.io.json_fields import null_for_nan
+from radgs.io.json_fields import nan_for_null, null_for_nan
 from radgs.pipeline import register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.simulation.faults import FaultyCase, fault_named, simulate_faulty_case
@@ -92,20 +92,16 @@ class FaultTrial:
     def from_json_dict(cls, values: dict[str, Any]) -> FaultTrial:
         """Reads what ``to_json_dict`` wrote."""
         given = dict(values)
-        mtre_mm = math.inf if given.pop("no_right_pose") else _nan_for_null(given["mtre_mm"])
+        mtre_mm = math.inf if given.pop("no_right_pose") else nan_for_null(given["mtre_mm"])
         return cls(
             planned=PlannedTrial(**given["planned"]),
             verdict=given["verdict"],
             refused=given["refused"],
             reasons=tuple(given["reasons"]),
             mtre_mm=mtre_mm,
-            predicted_p95_mm=_nan_for_null(given["predicted_p95_mm"]),
-            grounds={name: _nan_for_null(value) for name, value in given["grounds"].items()},
+            predicted_p95_mm=nan_for_null(given["predicted_p95_mm"]),
+            grounds={name: nan_for_null(value) for name, value in given["grounds"].items()},
         )
-
-
-def _nan_for_null(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def read_fault_trials(path: Path) -> list[FaultTrial]:

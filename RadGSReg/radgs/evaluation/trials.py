@@ -18,7 +18,7 @@ from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre, rotation_error, target_errors, volume_similarity
 from radgs.geometry import RigidTransform, Volume
 from radgs.geometry.roi import roi_index_to_ras, roi_to_world
-from radgs.io.json_fields import null_for_nan
+from radgs.io.json_fields import nan_for_null, null_for_nan
 from radgs.networks import Networks, Reconstruction
 from radgs.networks.recm.loss import OCCUPIED
 from radgs.pipeline import Registration, register
@@ -122,8 +122,8 @@ class Trial:
         """Reads what ``to_json_dict`` wrote."""
         given = {"world": CLEAN_NAME, "grounds": {}, **values}  # logs older than worlds, and than grounds, lack them
         given = {field.name: given[field.name] for field in fields(cls)}
-        given = {name: math.nan if value is None else value for name, value in given.items()}
-        grounds = {name: math.nan if value is None else value for name, value in given["grounds"].items()}
+        given = {name: nan_for_null(value) for name, value in given.items()}
+        grounds = {name: nan_for_null(value) for name, value in given["grounds"].items()}
         return cls(**{**given, "reasons": tuple(given["reasons"]), "grounds": grounds})
 
 

@@ -188,6 +188,11 @@ def null_for_nan(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def nan_for_null(value: float | None) -> float:
+    """A number that ``null_for_nan`` made: what is null was not computed, and is NaN."""
+    return math.nan if value is None else value
+
+
 def json_text(values: dict[str, Any]) -> str:
     """Strict JSON for people too: indented, with every list of numbers on a line of its own.
 
