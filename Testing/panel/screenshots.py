@@ -195,7 +195,7 @@ def take_a_preparation(photo: Photographer) -> None:
 
 
 def take_an_export(photo: Photographer) -> None:
-    """L3 written to files."""
+    """L3 written to files; and what stands beside it under Advanced."""
     ui, user = photo.ui, photo.user
     ui.exportCollapsibleButton.collapsed = False
     with a_folder("to-navigation") as folder:
@@ -203,6 +203,9 @@ def take_an_export(photo: Photographer) -> None:
         user.tick(ui.exportLevelsList.item(0))
         user.press(ui.exportButton)
         photo.take("16_exported", "exportCollapsibleButton", "exportCollapsibleButton")
+    ui.exportCollapsibleButton.collapsed, ui.advancedCollapsibleButton.collapsed = True, False
+    photo.take("30_advanced", "advancedCollapsibleButton", "advancedCollapsibleButton")
+    ui.advancedCollapsibleButton.collapsed = True
 
 
 def take_the_views(photo: Photographer) -> None:

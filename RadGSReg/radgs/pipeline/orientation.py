@@ -45,9 +45,10 @@ MIN_SHARE = 0.1
 MIN_LIKENESS = 0.2
 #: By how much the CT must fit better as it is for nothing to be left in doubt, and the power from which on it should.
 CLEARLY_AS_GIVEN, MIN_POWER = 0.08, 0.15
-#: Front and back, head and feet of a vertebra do not look alike: it shows by itself which is which. What lies around it
-#: looks much the same both ways in a lateral view; it must fit so much better turned over.
-CLEARLY_TURNED = 0.2
+#: Front and back, head and feet of a vertebra do not look alike: where it fits as well as this, it shows by itself which
+#: is which. What lies around it looks much the same both ways in a lateral view, and a blade is enough to make it fit
+#: better turned over; where it does so by this much, and the vertebra fits no better, it is a doubt.
+VERTEBRA_TELLS, CLEARLY_TURNED = 0.8, 0.2
 #: A mirror plane whose normal lies along a view's beam, by this cosine, is not seen in it.
 ALONG_BEAM = 0.8
 
@@ -137,17 +138,23 @@ def orientation_is_told(trials: Sequence[FlipTrial]) -> bool:
     return any(trial.hidden and trial.advantage < -CLEARLY_AS_GIVEN for trial in telling(trials))
 
 
-def flip_findings(trials: Sequence[FlipTrial]) -> list[tuple[Verdict, Reason]]:
-    """What the trials say against a pose: the view that fits most clearly when one of the two is turned over."""
+def flip_findings(trials: Sequence[FlipTrial], similarity: float) -> list[tuple[Verdict, Reason]]:
+    """What the trials say against a pose: the view that fits most clearly when one of the two is turned over.
+
+    Args:
+        trials: The comparisons.
+        similarity: Gradient correlation on the vertebra itself, worst view.
+    """
     said = telling(trials)
-    turned = [trial for trial in said if trial.advantage > (0.0 if trial.hidden else CLEARLY_TURNED)]
+    least = CLEARLY_TURNED if similarity < VERTEBRA_TELLS else np.inf
+    turned = [trial for trial in said if trial.advantage > (0.0 if trial.hidden else least)]
     if turned:
-        worst = max(turned, key=lambda trial: trial.advantage)
+        worst = max(turned, key=lambda trial: (trial.hidden, trial.advantage))
         message = (
             f"View {worst.view} and the CT fit better with one of the two turned {worst.flip} "
             f"({_numbers(worst)}): one of them is mirrored or upside down."
         )
-        return [("reject", Reason("mirrored", message))]
+        return [("reject" if worst.hidden else "check", Reason("mirrored", message))]
     powerful = [trial for trial in said if trial.hidden and trial.power >= MIN_POWER]
     strongest = max(powerful, key=lambda trial: trial.power, default=None)
     if strongest is None or strongest.advantage < -CLEARLY_AS_GIVEN:

@@ -319,7 +319,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
-    findings += view_findings(evidence.wishes, evidence.distinction) + flip_findings(evidence.flips)
+    findings += view_findings(evidence.wishes, evidence.distinction) + flip_findings(evidence.flips, lowest)
     if not findings:
         return "accept", ()
     # What views contradict each other in has entered the predicted error: one ground, not two. A click that was far off
