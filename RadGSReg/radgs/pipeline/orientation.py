@@ -45,8 +45,8 @@ MIN_SHARE = 0.1
 MIN_LIKENESS = 0.2
 #: By how much the CT must fit better as it is for nothing to be left in doubt, and the power from which on it should.
 CLEARLY_AS_GIVEN, MIN_POWER = 0.08, 0.15
-#: Front and back, head and feet of a vertebra do not look alike: where it fits as well as this, it shows by itself which
-#: is which. What lies around it looks much the same both ways in a lateral view, and a blade is enough to make it fit
+#: Front and back, head and feet of a vertebra do not look alike: where it fits as well as this, it shows by itself what
+#: is what. What lies around it looks much the same both ways in a lateral view, and a blade is enough to make it fit
 #: better turned over; where it does so by this much, and the vertebra fits no better, it is a doubt.
 VERTEBRA_TELLS, CLEARLY_TURNED = 0.8, 0.2
 #: A mirror plane whose normal lies along a view's beam, by this cosine, is not seen in it.
