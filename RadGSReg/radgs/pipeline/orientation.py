@@ -39,7 +39,7 @@ SLACK_PIXELS, SLACK_STEP = 4, 2
 #: Rays through so much invented attenuation say nothing of an orientation (line integral).
 MAX_DOUBT = 0.5
 
-#: Where less than this share of the field is seen both ways, a trial says nothing.
+#: Where less than this share of the field is known both ways, a trial says nothing.
 MIN_SHARE = 0.1
 #: Where neither way resembles the X-ray this much, the CT shows too little around the vertebra to say anything.
 MIN_LIKENESS = 0.2
@@ -111,7 +111,7 @@ def try_flips(views: Sequence[XRayView], vertebra: VertebraAnatomy, refinement: 
         geometry = xray.view.geometries[0]
         drawn = _drawn(parts, geometry)
         away = _away_from_vertebra(vertebra, refinement.ct_to_world, geometry)
-        known = away * _known(vertebra.doubt_part, refinement.ct_to_world, geometry)
+        known = away * _known(vertebra.doubt_part, refinement.ct_to_world, away, geometry)
         right = _right_axis(vertebra)
         across = None if right is None else _image_axis(refinement.ct_to_world.rotation @ right, geometry)
         trials = []
@@ -121,7 +121,7 @@ def try_flips(views: Sequence[XRayView], vertebra: VertebraAnatomy, refinement: 
         if right is not None and across is not None:
             mirrored = _drawn([(part.mirrored(vertebra.centre, right), pose) for part, pose in parts], geometry)
             doubt = None if vertebra.doubt_part is None else vertebra.doubt_part.mirrored(vertebra.centre, right)
-            both = known * _known(doubt, refinement.ct_to_world, geometry)
+            both = known * _known(doubt, refinement.ct_to_world, away, geometry)
             trials.append(FlipTrial(name, "left to right", *xray.likeness_to(drawn, mirrored, both)))
         return trials
 
@@ -194,10 +194,10 @@ def _away_from_vertebra(vertebra: VertebraAnatomy, pose: RigidTransform, geometr
     return 1.0 - functional.max_pool2d(silhouette[None], 3, 1, 1)[0]
 
 
-def _known(doubt: VolumeRenderer | None, pose: RigidTransform, geometry: ViewGeometry) -> Tensor:
-    """(n, n) 1 on pixels that show nothing invented."""
+def _known(doubt: VolumeRenderer | None, pose: RigidTransform, like: Tensor, geometry: ViewGeometry) -> Tensor:
+    """(n, n) 1 on pixels that show nothing invented, where and as another image is kept."""
     if doubt is None:
-        return torch.ones(geometry.shape)
+        return torch.ones_like(like)
     return (doubt.sampled_every(8.0).render(pose, geometry) < MAX_DOUBT).float()
 
 
