@@ -11,16 +11,15 @@ from pathlib import Path
 import make_demo_case
 import matplotlib as mpl
 import numpy as np
+from contour_pictures import draw_contour, draw_xray, save_small
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
 
 from radgs.case import Level, LevelResult, RegistrationCase
-from radgs.colours import NEIGHBOUR, RESULT, VERDICT_COLOURS
+from radgs.colours import VERDICT_COLOURS
 from radgs.evaluation.metrics import mtre
 from radgs.geometry import RigidTransform, XRayView
-from radgs.overlay import Contours, crop_view, for_display, projected_lines
+from radgs.overlay import Contours, crop_view, projected_lines
 from radgs.phantom import make_spine
 from radgs.pipeline import register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
@@ -39,7 +38,6 @@ FAULTS = {
 }
 #: Seen as large as this, mm, around the vertebral body.
 SHOWN_MM = 96.0
-WIDTHS = {"silhouette": 1.3, "crest": 0.7, "neighbour": 0.5}
 
 
 def draw() -> None:
@@ -61,12 +59,7 @@ def draw() -> None:
         print(name, found.verdict, [reason.code for reason in found.reasons])
     for axis, view in zip(axes[:, 0], ("AP", "LAT"), strict=True):
         axis.set_ylabel(view)
-    figure.tight_layout(pad=0.4)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(PICTURE, optimize=True)
+    save_small(figure, PICTURE)
 
 
 def draw_column(
@@ -90,13 +83,8 @@ def draw_column(
 def draw_view(axis: Axes, view: XRayView, vertebra: VertebraAnatomy, contours: Contours, pose: RigidTransform) -> None:
     """One X-ray around the vertebra, with its contour and its neighbours'."""
     crop = crop_view(view, vertebra, pose, 384)
-    axis.imshow(for_display(crop.image, crop.pixel_mm, crop.valid > 0.5), cmap="gray", vmin=0, vmax=1)
-    for line in projected_lines(contours, pose, crop.geometry):
-        colour = NEIGHBOUR if line.kind == "neighbour" else RESULT
-        axis.plot(*line.points.T, color=colour, linewidth=WIDTHS[line.kind])
-    column, row = crop.geometry.project(pose.apply(vertebra.surface.mean(axis=0)))
-    half = SHOWN_MM / 2 / crop.pixel_mm
-    axis.set(xlim=(column - half, column + half), ylim=(row + half, row - half), xticks=[], yticks=[])
+    draw_xray(axis, crop, pose.apply(vertebra.surface.mean(axis=0)), SHOWN_MM)
+    draw_contour(axis, projected_lines(contours, pose, crop.geometry))
 
 
 if __name__ == "__main__":

@@ -9,23 +9,21 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from contour_pictures import draw_contour, draw_xray, save_small
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
 
 import radgs
 from radgs.case import RegistrationCase
-from radgs.colours import AGREEING, DOUBTFUL, NEIGHBOUR, RESULT
-from radgs.geometry import FloatArray, RigidTransform
-from radgs.overlay import Contours, ViewCrop, crop_view, drr, for_display, local_agreement, projected_lines
+from radgs.colours import AGREEING, DOUBTFUL
+from radgs.geometry import RigidTransform
+from radgs.overlay import Contours, ViewCrop, crop_view, drr, local_agreement, projected_lines
 from radgs.overlay.pictures import DrawnAnatomy, drawn_anatomy
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "judging" / "one_millimetre.png"
 DEMO = Path(radgs.__file__).resolve().parent / "data" / "demo"
 #: Seen as large as this, mm, around the vertebral body.
 SHOWN_MM = 78.0
-WIDTHS = {"silhouette": 1.3, "crest": 0.7, "neighbour": 0.5}
 
 
 def draw() -> None:
@@ -44,12 +42,7 @@ def draw() -> None:
         column[0].set_title("at the truth" if not distance_mm else f"{distance_mm:.0f} mm beside it", fontsize=11)
     axes[0, 0].set_ylabel("contour")
     axes[1, 0].set_ylabel("agreement of the edges")
-    figure.tight_layout(pad=0.4)
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE).save(PICTURE, optimize=True)
+    save_small(figure, PICTURE)
 
 
 def draw_column(
@@ -59,17 +52,10 @@ def draw_column(
     lines = projected_lines(contours, pose, crop.geometry)
     agreement = local_agreement(crop, drr(anatomy, pose, crop.geometry), lines)
     for axis in column:
-        axis.imshow(for_display(crop.image, crop.pixel_mm, crop.valid > 0.5), cmap="gray", vmin=0, vmax=1)
-    for line in lines:
-        colour = NEIGHBOUR if line.kind == "neighbour" else RESULT
-        column[0].plot(*line.points.T, color=colour, linewidth=WIDTHS[line.kind])
+        draw_xray(axis, crop, pose.apply(anatomy.centre), SHOWN_MM)
+    draw_contour(column[0], lines)
     column[1].imshow(agreement.picture())
     column[1].set_xlabel(f"mean {agreement.mean:.2f}")
-    middle: FloatArray = crop.geometry.project(pose.apply(anatomy.centre))
-    half = SHOWN_MM / 2 / crop.pixel_mm
-    for axis in column:
-        axis.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half))
-        axis.set(xticks=[], yticks=[])
 
 
 if __name__ == "__main__":
