@@ -26,10 +26,9 @@ sys.path.insert(0, str(PROJECT / "RadGSReg"))
 import slicerhost  # noqa: E402
 from column import lay_out, place_of  # noqa: E402
 from slicer_fixtures import MODULE_FILE, write_launcher  # noqa: E402
+from view_sheets import THREE_D_SIZE, take_the_views  # noqa: E402
 
 FOLDER = PROJECT / "docs" / "pictures" / "panel"
-VIEW_SIZE = (330, 330)
-THREE_D_SIZE = (480, 330)
 
 
 class Photographer:
@@ -40,7 +39,7 @@ class Photographer:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.host = slicerhost.start()
         self.user = self.host.user
         self.panel = self.host.open_panel(self.host.load(MODULE_FILE))
@@ -48,7 +47,7 @@ class Photographer:
 
     def take(self, name: str, first: str | None = None, last: str = "researchLabel") -> None:
         """Saves the whole panel, or its part from the top of one widget to the bottom of another."""
-        for theme, folder in (("dark", self._folder / "dark"), ("light", self._folder)):
+        for theme, folder in (("dark", self.folder / "dark"), ("light", self.folder)):
             self.host.use_theme(theme)
             self.panel.panel.refresh()
             picture = lay_out(self.panel).grab()
@@ -74,7 +73,7 @@ class Photographer:
             name: The picture's name.
             show: Opens the dialog and returns it.
         """
-        for theme, folder in (("dark", self._folder / "dark"), ("light", self._folder)):
+        for theme, folder in (("dark", self.folder / "dark"), ("light", self.folder)):
             self.host.use_theme(theme)
             dialog = show()
             self.settle()
@@ -206,59 +205,6 @@ def take_an_export(photo: Photographer) -> None:
     ui.exportCollapsibleButton.collapsed, ui.advancedCollapsibleButton.collapsed = True, False
     photo.take("30_advanced", "advancedCollapsibleButton", "advancedCollapsibleButton")
     ui.advancedCollapsibleButton.collapsed = True
-
-
-def take_the_views(photo: Photographer) -> None:
-    """The slice views and the 3D view, side by side."""
-    from PySide6 import QtCore, QtGui
-    from slicerhost.views import Offscreen3DView, OffscreenSliceView
-
-    photo.user.press(photo.ui.xraysIn3DCheckBox)
-    photo.settle()
-    views = [OffscreenSliceView(tag, VIEW_SIZE) for tag in ("Red", "Yellow", "Green")]
-    take_the_films(photo, views[:2])
-    space = Offscreen3DView(THREE_D_SIZE)
-    space.look((-0.6, -0.7, -0.35), zoom=1.6)
-    widths = [VIEW_SIZE[0]] * 3 + [THREE_D_SIZE[0]]
-    sheet = QtGui.QPixmap(sum(widths) + 6 * 3, VIEW_SIZE[1])
-    sheet.fill(QtCore.Qt.GlobalColor.white)
-    painter, left = QtGui.QPainter(sheet), 0
-    with tempfile.TemporaryDirectory() as folder:
-        for number, (view, width) in enumerate(zip([*views, space], widths, strict=True)):
-            path = Path(folder) / f"{number}.png"
-            view.save(path)
-            painter.drawPixmap(left, 0, QtGui.QPixmap(str(path)))
-            left += width + 6
-    painter.end()
-    sheet.save(str(photo._folder / "11_views.png"))
-    print("11_views.png")
-
-
-def take_the_films(photo: Photographer, views: list[Any]) -> None:
-    """Both films in their slice views, compared in each way that there is beside the blend."""
-    from PIL import Image
-    from PySide6 import QtCore, QtGui
-
-    ui, modes = photo.ui, ("split", "checkerboard", "edges", "difference", "agreement", "reconstruction")
-    width, height = (number + 6 for number in VIEW_SIZE)
-    sheet = QtGui.QPixmap(width * len(modes) - 6, height * len(views) - 6)
-    sheet.fill(QtCore.Qt.GlobalColor.white)
-    painter = QtGui.QPainter(sheet)
-    with tempfile.TemporaryDirectory() as folder:
-        for column, mode in enumerate(modes):
-            ui.modeComboBox.setCurrentIndex(ui.modeComboBox.findData(mode))
-            photo.settle()
-            for row, view in enumerate(views):
-                path = Path(folder) / f"{mode}{row}.png"
-                view.save(path)
-                painter.drawPixmap(column * width, row * height, QtGui.QPixmap(str(path)))
-    painter.end()
-    path = photo._folder / "29_films.png"
-    sheet.save(str(path))
-    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # half the bytes
-    print("29_films.png")
-    ui.modeComboBox.setCurrentIndex(0)
-    photo.settle()
 
 
 def take_two_runs(photo: Photographer) -> None:
@@ -399,7 +345,7 @@ def take_the_geometry(photo: Photographer) -> None:
     dialog = edit()
     space = Offscreen3DView(THREE_D_SIZE)
     space.look((-0.5, -0.75, -0.3), zoom=1.4)
-    space.save(photo._folder / "21_sketch.png")
+    space.save(photo.folder / "21_sketch.png")
     dialog.reject()
     with tempfile.TemporaryDirectory() as folder:
         parameters.xray1, parameters.xray2 = films.add_films()
