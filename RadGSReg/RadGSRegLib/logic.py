@@ -7,7 +7,7 @@ each time it starts, and the libraries would add a second.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +15,20 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from slicer.util import VTKObservationMixin
 
+from RadGSRegLib.engine.level_pictures import LevelPictures
 from RadGSRegLib.export.level_exports import LevelExports
 from RadGSRegLib.parameters import parameters_of
 
 if TYPE_CHECKING:
     from radgs.case import RegistrationResult
     from radgs.errors import RadgsError
-    from radgs.geometry import FloatArray, RigidTransform
-    from RadGSRegLib.engine.live_run import LiveRequest
+    from radgs.geometry import FloatArray
     from RadGSRegLib.engine.preparation_run import PreparationListener, PreparationRun
     from RadGSRegLib.engine.registration_run import RegistrationRun, RunListener
     from RadGSRegLib.scene.case_inputs import CaseInputs
 
 
-class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMixin):
+class RadGSRegLogic(LevelExports, LevelPictures, ScriptedLoadableModuleLogic, VTKObservationMixin):
     """Registrations from a script or from the panel; the engine runs in a process of its own.
 
     Example, for Slicer's Python console::
@@ -74,7 +74,11 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
 
     def getParameterNode(self) -> Any:
         """The module's parameters, a ``RadGSRegLib.parameters.RadGSRegParameterNode``."""
-        return parameters_of(super().getParameterNode())
+        return parameters_of(self._storedParameters())
+
+    def _storedParameters(self) -> Any:
+        """The node that keeps them in the scene."""
+        return super().getParameterNode()
 
     def engineVersion(self) -> str:
         """The engine's version. ``radgs`` itself is light: this loads no numerical library."""
@@ -139,13 +143,13 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         """Marks a level's vertebral body in an X-ray, where the ray through a world position (3) meets the detector."""
         from RadGSRegLib.scene.xray_nodes import set_click
 
-        return set_click(super().getParameterNode(), level, xray, position)
+        return set_click(self._storedParameters(), level, xray, position)
 
     def click(self, level: str, xray: Any) -> Any:
         """The fiducial that marks a level in an X-ray; None where there is none."""
         from RadGSRegLib.scene.xray_nodes import click_of
 
-        return click_of(super().getParameterNode(), level, xray)
+        return click_of(self._storedParameters(), level, xray)
 
     def clickGap(self, level: str, xrays: Sequence[Any]) -> float | None:
         """How far the rays of a level's clicks miss each other, mm; None before all are there.
@@ -155,7 +159,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         """
         from RadGSRegLib.scene.xray_nodes import click_gap_mm
 
-        return click_gap_mm(super().getParameterNode(), level, xrays)
+        return click_gap_mm(self._storedParameters(), level, xrays)
 
     def nodesToWatch(self) -> list[Any]:
         """The nodes whose changes the panel has to show: inputs, sources, clicks and the levels' transforms."""
@@ -201,7 +205,7 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
             told.done(result)
 
         run = RegistrationRun(self.worker, self._export, folder, replace(told, done=done))
-        run.start(inputs, super().getParameterNode())
+        run.start(inputs, self._storedParameters())
         self._run = run
 
     def register(self, inputs: CaseInputs, progress: Callable[[float, str], None] | None = None) -> RegistrationResult:
@@ -284,10 +288,6 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         if self._preparation is not None and self.preparing:
             self._preparation.cancel()
 
-    def _dropPictures(self) -> None:
-        self._overlays.drop()
-        self._moved.drop()
-
     def _refuseWhileAtWork(self) -> None:
         from RadGSRegLib.engine.worker_client import WorkerError
 
@@ -315,84 +315,6 @@ class RadGSRegLogic(LevelExports, ScriptedLoadableModuleLogic, VTKObservationMix
         loaded = self.dependencies.install(tell)
         self.worker.stop()  # an engine that runs already does not see them
         return loaded
-
-    def draw(
-        self,
-        inputs: CaseInputs,
-        level: str,
-        poses: Mapping[str, RigidTransform],
-        done: Callable[[Path], None],
-        failed: Callable[[RadgsError], None],
-        reconstruction: Any = None,
-    ) -> None:
-        """Asks for pictures of a level at its start and at other poses, and returns at once.
-
-        A newer request takes the place of one that has not been drawn; a registration takes the place of all.
-
-        Args:
-            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``.
-            level: The level's name.
-            poses: ``ct_to_world`` by name, as ``radgs.geometry.RigidTransform``; {} for the start alone.
-            done: Called with the folder that holds overlay.json, see ``radgs.overlay.pictures``.
-            failed: Called instead, with a ``RadgsError``.
-            reconstruction: The volume that the level's run reconstructed; its own projection is drawn too.
-        """
-        from RadGSRegLib.engine.overlay_run import OverlayRequest
-
-        written = None if reconstruction is None else self._export.reconstruction(reconstruction)
-        request = OverlayRequest(inputs, level, poses, written, done, failed)
-        self._overlays.request(request, super().getParameterNode())
-
-    @property
-    def drawing(self) -> bool:
-        """Whether pictures are being drawn; they may be given up for other work, and nobody is told."""
-        return self._overlays.at_work
-
-    @property
-    def drawingMoved(self) -> bool:
-        """Whether a pose that is moved is being drawn; the same holds."""
-        return self._moved.at_work
-
-    def drawMoved(self, request: LiveRequest) -> None:
-        """Asks for a picture of a pose while it is moved, and returns at once; of several poses the newest is drawn.
-
-        Pictures that ``draw`` was asked for and has not finished are given up.
-
-        Args:
-            request: A ``RadGSRegLib.engine.live_run.LiveRequest``.
-        """
-        self._overlays.drop()
-        self._moved.request(request, super().getParameterNode())
-
-    def stopDrawingMoved(self) -> None:
-        """Nothing is moved any more: what was asked for is given up, and the next pose finds the case written anew."""
-        self._moved.drop()
-
-    def report(
-        self,
-        inputs: CaseInputs,
-        path: str | Path,
-        done: Callable[[Path], None],
-        failed: Callable[[RadgsError], None],
-    ) -> None:
-        """Begins to write the registered levels of the inputs as a page for a browser, and returns at once.
-
-        Args:
-            inputs: A ``RadGSRegLib.scene.case_inputs.CaseInputs``; levels that have not been registered are left out.
-            path: The .html to write.
-            done: Called with it.
-            failed: Called instead, with a ``RadgsError``.
-
-        Raises:
-            RadgsError: Something else is under way, no level has been registered, or one is not as it was.
-        """
-        from RadGSRegLib.engine.report_run import ReportRun, reported_levels
-
-        self._refuseWhileAtWork()
-        self._dropPictures()
-        result = reported_levels(inputs)
-        run = ReportRun(self.worker, self._export, self._folder / "report", done, failed)
-        run.start(inputs, result, Path(path).absolute(), super().getParameterNode())
 
     def restoreRun(self, inputs: CaseInputs, level: str, number: int) -> bool:
         """Gives a level the pose and the result of one of its runs, and shows what that run reconstructed.

@@ -20,7 +20,8 @@ SENTENCE = "RadGS-Reg needs 3D Slicer 5.10 or newer, and this is 3D Slicer 5.8."
 
 #: What 3D Slicer 5.8 reads before it is found to be too old.
 LIBRARY = (
-    *("__init__", "export/__init__", "export/level_exports", "logic", "parameters"),
+    *("__init__", "engine/__init__", "engine/level_pictures"),
+    *("export/__init__", "export/level_exports", "logic", "parameters"),
     *("scene/__init__", "scene/sample_data", "slicer_version"),
 )
 READ_FIRST = ("RadGSReg.py", *(f"RadGSRegLib/{name}.py" for name in LIBRARY))
