@@ -6,8 +6,9 @@
 
 A logistic model of three numbers that trials log, each with a weight of one sign: the contradiction in mm and in
 standard deviations, and the distinction's logarithm. Bad are poses more than 2 mm off whose fault the inputs can
-reveal, without mirrors and refused cases, which other grounds find; good are poses within 1 mm of cases with nothing
-wrong and an exact geometry. Prints the weights for ``radgs.pipeline.view_consistency``, and what limits would cost.
+reveal, and more than 3 mm where arithmetic says that they hardly can, without mirrors and refused cases, which other
+grounds find; good are poses within 1 mm of cases with nothing wrong, a geometry off by what is usual among them.
+Prints the weights for ``radgs.pipeline.view_consistency``, and what limits would cost.
 """
 
 from __future__ import annotations
@@ -26,31 +27,33 @@ from scipy.optimize import minimize
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 from radgs.evaluation.fault_trials import GOOD_MM, HARMFUL_MM
-from radgs.pipeline.view_consistency import FULL_MM, MIN_DISTINCTION
+from radgs.pipeline.view_consistency import FULL_MM, FULL_SIGMA, MIN_DISTINCTION
 
 #: Each number's weight has this sign: more of it makes a pose more doubtful, or less.
 SIGNS = np.array([1.0, 1.0, -1.0])
 #: Pull of the weights towards zero, in units of each number's spread.
 RIDGE = 0.02
+#: A pose further off is bad although views hardly contradict each other.
+HARDLY_SHOWN_MM = 3.0
 LIMITS = np.arange(-4.0, 2.1, 0.5)
 
 
 def numbers(grounds: Mapping[str, float]) -> list[float]:
     """Contradiction (mm, and standard deviations), ln(distinction)."""
     distinction = max(grounds["distinction"], MIN_DISTINCTION)
-    sigmas = float(np.sqrt(grounds["views_squares"]))
+    sigmas = min(float(np.sqrt(grounds["views_squares"])), FULL_SIGMA)
     return [min(grounds["views_mm"], FULL_MM), sigmas, float(np.log(distinction))]
 
 
 def is_bad(trial: Mapping[str, Any]) -> bool | None:
     """Whether a trial's pose is bad or good; None where it is neither, or another ground's."""
-    planned = trial.get("planned", {"fault": "none", "world": trial.get("world", ""), "revealable": False})
+    planned = trial.get("planned", {"fault": "none", "revealable": False})
     error = np.inf if trial.get("no_right_pose") else trial["mtre_mm"]
-    if not trial["grounds"] or planned["fault"].startswith("mirrored") or planned["world"].startswith("calibration"):
+    if not trial["grounds"] or planned["fault"].startswith("mirrored"):
         return None
     if planned["fault"] == "none":
         return False if error <= GOOD_MM else None
-    return True if planned["revealable"] and error > HARMFUL_MM else None
+    return True if error > (HARMFUL_MM if planned["revealable"] else HARDLY_SHOWN_MM) else None
 
 
 def fit(rows: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -76,6 +76,7 @@ class Evidence:
         stray_mm: Distance of the result from the nearest of the poses that refinement could begin at.
         flips: Every view compared with the CT turned over.
         wishes: What each view still wants in its own plane.
+        is_vertebra: Whether the bone has what tells a vertebra: a body, an arch and processes.
     """
 
     surface_p95_mm: float
@@ -93,6 +94,7 @@ class Evidence:
     stray_mm: float = 0.0
     flips: tuple[FlipTrial, ...] = ()
     wishes: tuple[ViewWish, ...] = ()
+    is_vertebra: bool = True
 
     @property
     def grounds(self) -> dict[str, float]:
@@ -197,6 +199,7 @@ def gather_evidence(
         stray_mm=refinement.stray_mm,
         flips=try_flips(views, vertebra, refinement),
         wishes=wishes,
+        is_vertebra=vertebra.frame_to_ct is not None,
     )
 
 
@@ -319,7 +322,8 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
-    findings += view_findings(evidence.wishes, evidence.distinction) + flip_findings(evidence.flips, lowest)
+    findings += view_findings(evidence.wishes, evidence.distinction, of_vertebra=evidence.is_vertebra)
+    findings += flip_findings(evidence.flips, lowest)
     if not findings:
         return "accept", ()
     # What views contradict each other in has entered the predicted error: one ground, not two. A click that was far off

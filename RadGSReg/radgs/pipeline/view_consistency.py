@@ -19,29 +19,31 @@ from torch.nn import functional
 from radgs.case import Reason, Verdict
 from radgs.geometry import LEVER_MM, FloatArray
 from radgs.refine import Observation, Refinement
-from radgs.refine.matching import GAIN_REACH_MM, MISFIT_INFLATION, GradientFilter, LinearisedImages, Match
+from radgs.refine.matching import GAIN_REACH_MM, LinearisedImages, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD
 from radgs.threads import map_concurrently, one_thread
 from radgs.vertebra import VertebraAnatomy
 
-#: Pixels of refinement's finest resolution taken together, and the scales of gradients, coarse to fine, mm.
-BINNING, SCALES_MM = 2, (4.0, 2.5, 2.0)
-#: Steps at each scale; the last one no longer than this ends them, mm.
-STEPS, SETTLED_MM = 4, 0.05
-#: Weight of what lies around the vertebrae.
-AROUND = 0.1
+#: Scales of the gradients that are compared, coarse to fine, mm.
+SCALES_MM = (4.0, 2.0, 1.0)
+#: Steps at each scale; one shorter than this share of the scale ends them.
+STEPS, SETTLED = 4, 0.1
+#: Weight of what lies around the vertebrae: further from the centre, it shows turns and sizes more sharply than they do.
+AROUND = 0.5
+#: What is unexplained in one part of an image says nothing of another, so far away, mm.
+TILE_MM = 25.0
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
 #: Log-odds that a pose is more than 2 mm off, of poses whose inputs can show it: per mm by which the views contradict
-#: each other, up to ``FULL_MM``, per standard deviation of that, and per e-fold of the distinction: the same
-#: contradiction weighs more where the images hardly single out a pose. Fitted by ``Testing/benchmarks/fit_verdict.py``,
-#: docs/safety.md says on what.
-ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = 1.47, 2.5, 1.40, -0.38, -7.35
+#: each other, up to ``FULL_MM``, per standard deviation of that, up to ``FULL_SIGMA``, and per e-fold of the distinction:
+#: the same contradiction weighs more where the images hardly single out a pose. Fitted by
+#: ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
+ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, FULL_SIGMA = 2.55, 2.5, 0.31, 20.0
+ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = -0.92, -6.22
 #: From which on a pose is not accepted.
-CHECK_ODDS = -2.4
-#: A contradiction from which on it is rejected, both of these. Of a bone alone among tissues that its CT does not show,
-#: right poses on real X-rays come to 4 to 8 mm and 5 to 17.
-REJECT_MM, REJECT_SQUARES = 1.5, 20.0
+CHECK_ODDS = -1.2
+#: From which on it is rejected, by views that contradict each other by so much, and as surely (squares of sigmas).
+REJECT_ODDS, REJECT_MM, REJECT_SQUARES = 0.5, 1.0, 20.0
 #: Distinctions below this count as this.
 MIN_DISTINCTION = 0.01
 #: Further than this a view is not followed, mm.
@@ -115,28 +117,33 @@ def log_odds(apart_mm: float, squares: float, distinction: float) -> float:
     return float(
         ODDS_OF_NOTHING
         + ODDS_PER_MM * min(apart_mm, FULL_MM)
-        + ODDS_PER_SIGMA * np.sqrt(squares)
+        + ODDS_PER_SIGMA * min(np.sqrt(squares), FULL_SIGMA)
         + ODDS_PER_DISTINCTION * np.log(max(distinction, MIN_DISTINCTION))
     )
 
 
-def view_findings(wishes: Sequence[ViewWish], distinction: float) -> list[tuple[Verdict, Reason]]:
+def view_findings(
+    wishes: Sequence[ViewWish], distinction: float, *, of_vertebra: bool = True
+) -> list[tuple[Verdict, Reason]]:
     """What the views say against a pose that they agreed on; the one that is least satisfied is named.
 
     Args:
         wishes: What they still want.
         distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
+        of_vertebra: Whether the bone is known to be a vertebra, which the odds were fitted on; another one is never
+            rejected by them. Of a forearm's bones, alone in their CT, right poses on real X-rays come to 2 to 7 mm.
     """
     apart = sum(wish.size_mm for wish in wishes)
     squares = sum(wish.squares for wish in wishes)
-    if not wishes or log_odds(apart, squares, distinction) <= CHECK_ODDS:
+    odds = log_odds(apart, squares, distinction)
+    if not wishes or odds <= CHECK_ODDS:
         return []
     worst = max(wishes, key=lambda wish: wish.size_mm)
     message = (
         f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
         "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
     )
-    surely = apart > REJECT_MM and squares > REJECT_SQUARES
+    surely = of_vertebra and odds > REJECT_ODDS and apart > REJECT_MM and squares > REJECT_SQUARES
     return [("reject" if surely else "check", Reason("views", message))]
 
 
@@ -150,7 +157,7 @@ def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequen
         vertebra: The vertebra.
         names: The views'.
     """
-    observation = refinement.observation.binned(BINNING)
+    observation = refinement.observation
     poses, moving = refinement.final.poses, refinement.parts
     centre = refinement.ct_to_world.apply(vertebra.centre)
 
@@ -191,40 +198,56 @@ class _Plane:
         )
         return functional.grid_sample(image[None, None], grid, padding_mode="border", align_corners=False)[0, 0]
 
+    def derivatives(self, moved: Tensor, wish: NDArray[np.float64]) -> Tensor:
+        """(4, n, n) how an image that was moved changes with its moves, per mm."""
+        by_row, by_column = torch.gradient(moved)
+        pixels = torch.arange(self.pixels, dtype=moved.dtype, device=moved.device)
+        column, row = self.centre + wish[:2] / self.pixel_mm
+        right, down = (pixels - float(column))[None], (pixels - float(row))[:, None]
+        turned = (by_column * down - by_row * right) / LEVER_MM
+        grown = -(by_column * right + by_row * down) / (LEVER_MM + float(wish[3]))
+        return torch.stack([-by_column / self.pixel_mm, -by_row / self.pixel_mm, turned, grown])
+
 
 def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, bones: Tensor) -> ViewWish:
     wish, covariance = np.zeros(4), np.full((4, 4), np.inf)
+    near = functional.max_pool2d((bones > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
+    weight = (AROUND + (1 - AROUND) * near) * (one.valid > 0.99)
     for sigma_mm in SCALES_MM:
-        sigma = sigma_mm / one.pixel_mm
-        (kernel,) = one.gradient_filters(sigma)
-        shared = max(1.0, 4 * np.pi * sigma**2) * MISFIT_INFLATION
-        target = one.gradients(one.images, (kernel,))
-        near = functional.max_pool2d((bones > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
-        weight = (AROUND + (1 - AROUND) * near) * (one.valid > 0.99)
-        match = Match(target, weight, GAIN_REACH_MM / one.pixel_mm, shared)
+        (kernel,) = one.gradient_filters(sigma_mm / one.pixel_mm)
+        match = Match(one.gradients(one.images, (kernel,)), weight, GAIN_REACH_MM / one.pixel_mm, shared_samples=1.0)
         for _ in range(STEPS):
-            state = _linearised(one, plane, drawn, wish, kernel)
-            system = match.normal_equations(state, match.robust_weight(state.rendered))
+            moved = plane.moved(drawn, wish)
+            both = one.compared(torch.cat([moved[None], plane.derivatives(moved, wish)]), kernel)
+            state = LinearisedImages(both[:1], both[None, 1:])
+            robust = match.robust_weight(state.rendered)
+            system = match.normal_equations(state, robust)
             normal = system.normal + 1e-9 * np.eye(4) * np.trace(system.normal)
             step = np.linalg.solve(normal, system.gradient)
             step *= min(1.0, sigma_mm / (np.abs(step).max() + 1e-12))
-            wish, covariance = wish + step, np.linalg.inv(normal) * system.noise
-            if np.abs(step).max() < SETTLED_MM or np.abs(wish).max() > FARTHEST_MM:
+            wish = wish + step
+            if np.abs(step).max() < SETTLED * sigma_mm or np.abs(wish).max() > FARTHEST_MM:
                 break
+        covariance = _covariance(normal, match.scores(state, robust)[0], round(TILE_MM / one.pixel_mm))
     deviation = np.sqrt(np.diag(covariance))
     _, down, turn, grow = (float(value) for value in wish)
     return ViewWish(name, down, turn, grow, tuple(float(value) for value in deviation[1:]))  # type: ignore[arg-type]
 
 
-def _linearised(
-    one: Observation, plane: _Plane, drawn: Tensor, wish: NDArray[np.float64], kernel: GradientFilter
-) -> LinearisedImages:
-    """The moved image's gradients and their derivatives in the four moves, by differences of half a millimetre."""
-    step = 0.5
-    here = plane.moved(drawn, wish)
-    moves = [
-        (plane.moved(drawn, wish + step * axis) - plane.moved(drawn, wish - step * axis)) / (2 * step)
-        for axis in np.eye(4)
-    ]
-    both = one.compared(torch.stack([here, *moves]), kernel)
-    return LinearisedImages(both[:1], both[None, 1:])
+def _covariance(normal: NDArray[np.float64], scores: Tensor, tile: int) -> NDArray[np.float64]:
+    """(4, 4) covariance of a wish: how much its tiles of the image differ about what they want together.
+
+    What the CT does not know moves whole edges, so that pixels are not independent, and no noise of theirs tells how
+    sure their sum is: clusters' "sandwich" (White 1980, Liang and Zeger 1986).
+
+    Args:
+        normal: (4, 4) of the normal equations.
+        scores: (4, n, n) what each pixel adds to their gradient.
+        tile: Side of a tile, pixels.
+    """
+    inverse = np.linalg.inv(normal)
+    tiles = functional.avg_pool2d(scores[None], tile, ceil_mode=True, divisor_override=1)[0].flatten(1)
+    sums = tiles[:, tiles.abs().amax(dim=0) > 0].cpu().double().numpy()
+    few = sums.shape[1] / max(sums.shape[1] - len(normal), 1)
+    covariance: NDArray[np.float64] = inverse @ (sums @ sums.T) @ inverse * few
+    return covariance

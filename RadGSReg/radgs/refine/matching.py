@@ -119,11 +119,7 @@ class Match:
 
     def normal_equations(self, state: LinearisedImages, weight: Float[Tensor, "V H W"]) -> NormalEquations:
         """The linearised least-squares problem, each view's mean gain projected out (Kaufman's variable projection)."""
-        residual, gain = self._residual(state.rendered, weight)
-        root = weight.sqrt()[:, None]
-        scale = (gain * root)[:, None]
-        direction = functional.normalize((state.rendered[:, None] * scale).flatten(2), dim=2)
-        columns = torch.cat([(state.jacobian * scale).flatten(2), (residual * root)[:, None].flatten(2), direction], 1)
+        columns = self._columns(state, weight)
         # Every product of the system from one matrix product a view; what lies along the gain then comes off them.
         products = (columns @ columns.transpose(1, 2)).cpu().double().numpy()
         along = products[:, :-1, -1]
@@ -132,6 +128,22 @@ class Match:
         cost = float(products[:, -2, -2].sum())
         noise = cost / max(2.0 * float(weight.sum()) - len(normal), 1.0) * self.shared_samples
         return NormalEquations(normal, gradient, cost, noise)
+
+    def scores(self, state: LinearisedImages, weight: Float[Tensor, "V H W"]) -> Float[Tensor, "V P H W"]:
+        """(V, P, H, W) what each pixel adds to the gradient of ``normal_equations``."""
+        columns = self._columns(state, weight)
+        direction = columns[:, -1:]
+        free = columns[:, :-1] - (columns[:, :-1] @ direction.transpose(1, 2)) @ direction
+        products = free[:, :-1] * free[:, -1:]
+        return products.unflatten(2, state.rendered.shape[1:]).sum(dim=2)
+
+    def _columns(self, state: LinearisedImages, weight: Tensor) -> Tensor:
+        """(V, P + 2, 2HW) weighted Jacobian, residual, and the unit vector along the view's gain."""
+        residual, gain = self._residual(state.rendered, weight)
+        root = weight.sqrt()[:, None]
+        scale = (gain * root)[:, None]
+        direction = functional.normalize((state.rendered[:, None] * scale).flatten(2), dim=2)
+        return torch.cat([(state.jacobian * scale).flatten(2), (residual * root)[:, None].flatten(2), direction], 1)
 
     def _residual(self, rendered: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Residual (V, 2, H, W) in units of each view's image energy, and the gain over that unit (V, 1, H, W)."""

@@ -136,3 +136,15 @@ def test_the_least_squares_step_finds_the_parameters_of_a_linear_model() -> None
     system = match.normal_equations(LinearisedImages(rendered, jacobian), everywhere(2))
     np.testing.assert_allclose(np.linalg.solve(system.normal, system.gradient), wanted, atol=5e-3)
     assert match.cost(moved, everywhere(2)) < 1e-6 < match.cost(rendered, everywhere(2))
+
+
+def test_pixels_scores_add_up_to_the_gradient_of_the_normal_equations() -> None:
+    jacobian = torch.stack([texture(seed, views=2) for seed in (5, 6, 7)], dim=1)
+    state = LinearisedImages(texture(3, views=2) + 0.3 * texture(4, views=2), jacobian)
+    match = Match(texture(3, views=2), everywhere(2), reach=20.0, shared_samples=1.0)
+    weight = match.robust_weight(state.rendered)
+    scores = match.scores(state, weight)
+    assert scores.shape == (2, 3, SIZE, SIZE)
+    np.testing.assert_allclose(
+        scores.sum(dim=(0, 2, 3)).numpy(), match.normal_equations(state, weight).gradient, rtol=1e-9, atol=1e-12
+    )
