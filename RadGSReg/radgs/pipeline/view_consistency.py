@@ -28,15 +28,15 @@ from radgs.vertebra import VertebraAnatomy
 SCALES_MM = (4.0, 2.0, 1.0)
 #: Steps at each scale; one shorter than this share of the scale ends them.
 STEPS, SETTLED = 4, 0.1
-#: Weight of what lies around the vertebrae: further from the centre, it shows turns and sizes more sharply than they do.
+#: Weight of what lies around the vertebrae: further from the centre, it shows turns and sizes more sharply.
 AROUND = 0.5
 #: What is unexplained in one part of an image says nothing of another, so far away, mm.
 TILE_MM = 25.0
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
 #: Log-odds that a pose is more than 2 mm off, of poses whose inputs can show it: per mm by which the views contradict
-#: each other, up to ``FULL_MM``, per standard deviation of that, up to ``FULL_SIGMA``, and per e-fold of the distinction:
-#: the same contradiction weighs more where the images hardly single out a pose. Fitted by
+#: each other, up to ``FULL_MM``, per standard deviation of that, up to ``FULL_SIGMA``, and per e-fold of the
+#: distinction: the same contradiction weighs more where the images hardly single out a pose. Fitted by
 #: ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
 ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, FULL_SIGMA = 2.55, 2.5, 0.31, 20.0
 ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = -0.92, -6.22
