@@ -100,10 +100,7 @@ def open_choices(candidates: Sequence[Calibration], convention: Convention) -> l
 
 
 def _differ(candidates: Sequence[Calibration], name: str) -> bool:
-    def said(kind: str) -> str:
-        return next((part for part in kind.split(", ") if part.startswith(name)), "")
-
-    return len({said(candidate.kind) for candidate in candidates}) > 1
+    return len({getattr(candidate.convention, name, None) for candidate in candidates}) > 1
 
 
 def calibration_kind(path: Path) -> str:
@@ -174,6 +171,7 @@ def _calibration(
     calibration = Calibration(
         called,
         tuple(CalibratedView(name, view, (*assumed, film)) for (name, _), view in zip(cameras, views, strict=True)),
+        convention=reading,
     )
     if len(views) < 2:
         return calibration
