@@ -55,4 +55,8 @@ def calibration_files(paths: Sequence[Path]) -> CalibrationFiles:
             named = names if len(names) == len(tracked) else [f"{path.stem} {n}" for n in range(1, len(tracked) + 1)]
             for name, by_frame in zip([path.stem] if len(tracked) == 1 else named, tracked, strict=True):
                 poses += [(f"{name}, frame {frame + 1}", pose) for frame, pose in by_frame.items()]
+            if not any(tracked):
+                raise InputFileError(
+                    f"{path} holds no frame in which a bone was tracked.", "Track one, or leave it out."
+                )
     return CalibrationFiles(tuple(cameras), tuple(poses))

@@ -129,4 +129,5 @@ def sigma_of_text(text: str | None) -> GeometrySigma | None:
         return None
     if any(value.shape != (3,) for value in values) or (together is not None and together.shape != (9, 9)):
         return None
-    return GeometrySigma(*values, together)
+    source, detector, turn = values
+    return GeometrySigma(source, detector, turn, together)

@@ -129,8 +129,16 @@ class ExposurePreview:
             self.picture.setPixmap(pictures[0])
             self._say(_("The X-ray, and the CT as this geometry would show it, not registered"))
         self.picture.setVisible(bool(pictures))
-        self._dialog.adjustSize()
+        fit(self._dialog)
 
     def _say(self, text: str) -> None:
         self.caption.text, self.caption.styleSheet = text, style("faint", self._dialog)
         self.caption.setVisible(bool(text))
+
+
+def fit(dialog: Any) -> None:
+    """Makes a dialog as large as what it holds; ``adjustSize`` alone cuts off lines of labels that wrap."""
+    dialog.adjustSize()
+    needed = dialog.layout().totalHeightForWidth(dialog.width)
+    if needed > dialog.height:
+        dialog.resize(dialog.width, needed)

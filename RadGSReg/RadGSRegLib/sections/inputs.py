@@ -37,11 +37,9 @@ class InputsSection(Section):
         self._doubts: tuple[Any, list[str]] | None = None
 
     def _line(self, number: int) -> GeometryLine:
-        label, *buttons = (
-            getattr(self.ui, name.format(number + 1))
-            for name in ("geometry{}Label", "loadGeometry{}Button", "editGeometry{}Button", "undoGeometry{}Button")
-        )
-        return GeometryLine(number, label, *buttons, self.logic, self.panel)
+        names = ("geometry{}Label", "loadGeometry{}Button", "editGeometry{}Button", "undoGeometry{}Button")
+        label, load, edit, undo = (getattr(self.ui, name.format(number + 1)) for name in names)
+        return GeometryLine(number, label, load, edit, undo, self.logic, self.panel)
 
     def let_go(self) -> None:
         """Offers every node again, and closes what is open."""

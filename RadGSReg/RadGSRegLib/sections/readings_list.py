@@ -10,13 +10,13 @@ from slicer.i18n import tr as _
 
 from radgs.geometry.projection import Convention
 from radgs.io.calibrations import Calibration
-from RadGSRegLib.sections.exposure_pictures import ExposurePictures
+from RadGSRegLib.sections.exposure_pictures import ExposurePictures, fit
 from RadGSRegLib.theme import style
 
 #: Of a reading's picture, pixels: two X-rays with their DRRs, as ``radgs.overlay.exposures`` draws them.
-PICTURE_WIDTH, PICTURE_HEIGHT = 464, 112
+PICTURE_WIDTH, PICTURE_HEIGHT = 460, 112
 #: So many readings are seen without scrolling, each with a line of words under it.
-MOST_IN_SIGHT, LINE = 2, 34
+MOST_IN_SIGHT, LINE = 2, 20
 
 
 class ReadingsList:
@@ -92,7 +92,7 @@ class ReadingsList:
             self.readings.setFixedHeight(min(len(pictures), MOST_IN_SIGHT) * (PICTURE_HEIGHT + LINE) + LINE // 2)
             self.readings.minimumWidth = PICTURE_WIDTH + 48
         self._select()
-        self._dialog.adjustSize()
+        fit(self._dialog)
 
     def _select(self) -> None:
         """The reading that the answers name is selected, where they name one."""

@@ -110,6 +110,7 @@ class Pinhole:
             raise GeometryError(
                 "A projection matrix cannot be inverted.", "Give K, R, t or P as the calibration program wrote them."
             )
+        projection = projection / np.abs(projection).max()  # its scale is free, and a norm's squares would not hold it
         projection = projection / np.linalg.norm(projection[2, :3])
         if self.intrinsics is None and np.linalg.det(projection[:, :3]) < 0:
             projection = -projection

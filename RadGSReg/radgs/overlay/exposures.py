@@ -26,7 +26,7 @@ from radgs.vertebra.separation import resampled_isotropic
 #: Pixels along an X-ray's longer side; two views with their DRRs fit into a dialog.
 PICTURE_PIXELS = 112
 #: Pixels between an X-ray and its DRR, and between views.
-GAP, BETWEEN_VIEWS = 2, 12
+GAP, BETWEEN_VIEWS = 2, 8
 #: What is smaller cannot be seen in such pictures, mm.
 VOXEL_MM, SAMPLED_EVERY_MM = 2.0, 3.0
 #: Grey of what is between the pictures: a dialog's on light and on dark alike.
@@ -135,7 +135,8 @@ class ExposurePictures:
             # What was not measured is nobody's value: it must not bleed into its neighbours.
             share = np.asarray(resize(field, small, order=1, anti_aliasing=True), dtype=np.float32)
             values = np.asarray(resize(image * field, small, order=1, anti_aliasing=True), dtype=np.float32)
-            self._xrays[key] = _SmallXRay(values / np.maximum(share, 1e-3), share > 0.5, (rows, columns))
+            mean = np.asarray(values / np.maximum(share, 1e-3), dtype=np.float32)
+            self._xrays[key] = _SmallXRay(mean, share > 0.5, (rows, columns))
         return self._xrays[key]
 
 

@@ -477,6 +477,10 @@ def test_a_trial_alone_asks_for_the_directions_and_poses_alone_for_the_trial(
     choose_files(monkeypatch, str(tracking))
     user.press(a_panel.ui.loadGeometry1Button)
     assert "Poses of bones were chosen, and no calibration" in a_panel.ui.messageLabel.text
+    tracking.write_text(",".join(["NaN"] * 32), "utf-8")
+    choose_files(monkeypatch, str(trial), str(tracking))
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert "no frame in which a bone was tracked" in a_panel.ui.messageLabel.text
     (tmp_path / "cam02.txt").unlink()
     choose_files(monkeypatch, str(trial))
     user.press(a_panel.ui.loadGeometry1Button)
