@@ -16,7 +16,7 @@ from RadGSRegLib.scene import geometry_files, xray_nodes
 from RadGSRegLib.scene.geometry_files import Answers
 from RadGSRegLib.scene.trial_files import calibration_files
 from RadGSRegLib.sections.readings_list import ReadingsList
-from RadGSRegLib.sections.texts import error_text
+from RadGSRegLib.sections.texts import error_text, fit
 from RadGSRegLib.theme import in_colour
 
 #: Axes of a calibration's world, as ``radgs`` names them.
@@ -230,7 +230,7 @@ class CalibrationDialog:
             box.enabled = bool(self._possible)
         self._readings.show(self._possible, self._chosen(), self._answers().convention)
         self.buttons.button(qt.QDialogButtonBox.Ok).enabled = ready
-        self.dialog.adjustSize()
+        fit(self.dialog)
 
     def _what_it_gives(self, calibration: Calibration) -> str:
         lines = [calibration.kind]

@@ -14,6 +14,7 @@ from radgs.geometry import ViewGeometry
 from RadGSRegLib.engine.exposure_run import ExposureRequest, PossibleView
 from RadGSRegLib.scene.ct_placement import CtPlacement
 from RadGSRegLib.scene.placement import in_scene
+from RadGSRegLib.sections.texts import fit
 from RadGSRegLib.theme import style
 
 
@@ -134,11 +135,4 @@ class ExposurePreview:
     def _say(self, text: str) -> None:
         self.caption.text, self.caption.styleSheet = text, style("faint", self._dialog)
         self.caption.setVisible(bool(text))
-
-
-def fit(dialog: Any) -> None:
-    """Makes a dialog as large as what it holds; ``adjustSize`` alone cuts off lines of labels that wrap."""
-    dialog.adjustSize()
-    needed = dialog.layout().totalHeightForWidth(dialog.width)
-    if needed > dialog.height:
-        dialog.resize(dialog.width, needed)
+        fit(self._dialog)

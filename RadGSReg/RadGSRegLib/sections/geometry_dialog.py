@@ -21,7 +21,7 @@ from RadGSRegLib.scene.placement import in_scene, world_point
 from RadGSRegLib.scene.view_geometry import put_geometry
 from RadGSRegLib.sections.c_arm_fields import FARTHEST, CArmFields, usual_exposure
 from RadGSRegLib.sections.exposure_pictures import ExposurePreview
-from RadGSRegLib.sections.texts import error_text
+from RadGSRegLib.sections.texts import error_text, fit
 from RadGSRegLib.theme import style
 
 PIXEL_TYPES = ("auto", "intensity", "attenuation", "display")
@@ -206,14 +206,14 @@ class GeometryDialog:
             self.c_arm.words.text, ok.enabled = "", False
             self._sketch.hide(self._number)
             self._preview.clear()
-            self.dialog.adjustSize()
+            fit(self.dialog)
             return
         ok.enabled = True
         self.note.text, self.note.styleSheet = self._said, style("doubt", self.dialog)
         self.note.setVisible(bool(self._said))
         if by_c_arm:
             self.c_arm.show_words(geometry)
-        self.dialog.adjustSize()
+        fit(self.dialog)
         self._draw(geometry)
 
     def _draw(self, geometry: ViewGeometry) -> None:

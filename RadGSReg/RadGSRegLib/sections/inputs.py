@@ -19,6 +19,9 @@ from RadGSRegLib.theme import style
 #: Modules that make a segmentation of the vertebrae, the best first: name among ``slicer.modules``, and title.
 SEGMENTERS = {"totalsegmentator": "TotalSegmentator", "segmenteditor": "Segment Editor"}
 
+#: Least width of the line under the segmentation, pixels: alone, and with a button beside it. Its height is made for it.
+WIDE_HINT, NARROW_HINT = 260, 160
+
 
 class InputsSection(Section):
     """What is registered. Nothing is ticked for the user, and no level is taken without their word."""
@@ -84,6 +87,7 @@ class InputsSection(Section):
         self.ui.segmentationHintLabel.setVisible(needed or bool(doubts))
         self.ui.segmentButton.setVisible(needed and segmenter is not None)
         self.ui.segmentationHintLabel.styleSheet = style("doubt", self.ui.levelsList) if doubts else ""
+        self.ui.segmentationHintLabel.minimumWidth = WIDE_HINT if doubts else NARROW_HINT
         if doubts:
             self.ui.segmentationHintLabel.text = _("Look at the segmentation: {doubts}").format(doubts=" ".join(doubts))
             self.ui.segmentationHintLabel.toolTip = "\n".join(doubts)

@@ -10,7 +10,8 @@ from slicer.i18n import tr as _
 
 from radgs.geometry.projection import Convention
 from radgs.io.calibrations import Calibration
-from RadGSRegLib.sections.exposure_pictures import ExposurePictures, fit
+from RadGSRegLib.sections.exposure_pictures import ExposurePictures
+from RadGSRegLib.sections.texts import fit
 from RadGSRegLib.theme import style
 
 #: Of a reading's picture, pixels: two X-rays with their DRRs, as ``radgs.overlay.exposures`` draws them.
@@ -111,6 +112,7 @@ class ReadingsList:
     def _say(self, text: str) -> None:
         self.caption.text, self.caption.styleSheet = text, style("faint", self._dialog)
         self.caption.setVisible(bool(text))
+        fit(self._dialog)
 
 
 def _names(said: Convention, reading: Calibration) -> bool:

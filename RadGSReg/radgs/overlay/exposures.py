@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from radgs.drr import VolumeRenderer, attenuation_from_hu
-from radgs.errors import GeometryError
+from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.geometry.field_of_measurement import find_field
 from radgs.io.atomic import cannot_write, write_atomically
@@ -127,7 +127,7 @@ class ExposurePictures:
     def _xray(self, path: Path, pixel_type: str) -> _SmallXRay:
         key = (path, path.stat().st_mtime_ns if path.is_file() else 0, pixel_type)
         if key not in self._xrays:
-            image = read_xray(path, pixel_type).image
+            image = _line_integrals(path, pixel_type)
             rows, columns = image.shape
             shrunk = min(1.0, PICTURE_PIXELS / max(rows, columns))
             small = (max(round(rows * shrunk), 1), max(round(columns * shrunk), 1))
@@ -138,6 +138,16 @@ class ExposurePictures:
             mean = np.asarray(values / np.maximum(share, 1e-3), dtype=np.float32)
             self._xrays[key] = _SmallXRay(mean, share > 0.5, (rows, columns))
         return self._xrays[key]
+
+
+def _line_integrals(path: Path, pixel_type: str) -> FloatImage:
+    """(H, W) of an X-ray; its values as they are, while nobody knows whether bone is bright or dark in them."""
+    try:
+        return read_xray(path, pixel_type).image
+    except InputFileError:
+        if pixel_type != "auto":
+            raise
+        return read_xray(path, "attenuation").image
 
 
 def _with_pixels(geometry: ViewGeometry, shape: tuple[int, ...]) -> ViewGeometry:

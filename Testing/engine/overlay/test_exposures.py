@@ -14,6 +14,7 @@ import radgs
 from radgs.case import RegistrationCase
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import ViewGeometry
+from radgs.io.xray_images import read_xray
 from radgs.overlay.arrays import FloatImage
 from radgs.overlay.exposures import BETWEEN_VIEWS, GAP, PICTURE_PIXELS, Exposure, ExposurePictures
 
@@ -108,6 +109,18 @@ def test_a_film_that_is_not_square_keeps_its_shape(
     xray, drr = pictures.drawn(replace(right[0], image=tmp_path / "half.npy"))
     assert xray.shape == drr.shape == (PICTURE_PIXELS, round(PICTURE_PIXELS * columns / view.image.shape[0]))
     assert alike((xray, drr)) > 0.6
+
+
+def test_an_image_that_does_not_tell_bright_bone_from_dark_is_drawn_as_it_is(
+    pictures: ExposurePictures, right: list[Exposure], tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).random((90, 80)).astype(np.float32)
+    np.save(tmp_path / "noise.npy", noise)
+    with pytest.raises(InputFileError, match="bright or dark"):
+        read_xray(tmp_path / "noise.npy", "auto")
+    xray, drr = pictures.drawn(replace(right[0], image=tmp_path / "noise.npy", pixel_type="auto"))
+    assert xray.shape == drr.shape == noise.shape
+    assert np.corrcoef(xray.ravel(), noise.ravel())[0, 1] > 0.8
 
 
 def test_what_cannot_be_drawn_is_told(pictures: ExposurePictures, right: list[Exposure], tmp_path: Path) -> None:
