@@ -51,6 +51,7 @@ class RadGSRegLogic(LevelExports, LevelPictures, ScriptedLoadableModuleLogic, VT
         VTKObservationMixin.__init__(self)
         from RadGSRegLib.engine.case_export import CaseExport
         from RadGSRegLib.engine.dependencies import Dependencies
+        from RadGSRegLib.engine.exposure_run import ExposureDrawing
         from RadGSRegLib.engine.kept_runs import KeptRuns
         from RadGSRegLib.engine.live_run import LiveDrawing
         from RadGSRegLib.engine.overlay_run import OverlayDrawing
@@ -70,6 +71,7 @@ class RadGSRegLogic(LevelExports, LevelPictures, ScriptedLoadableModuleLogic, VT
         self._knowsInterpreter = python is None
         self._overlays = OverlayDrawing(self.worker, self._export, self._folder / "overlays")
         self._moved = LiveDrawing(self.worker, self._export, self._folder / "moved")
+        self._exposures = ExposureDrawing(self.worker, self._export, self._folder / "exposures")
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneStartClose)
 
     def getParameterNode(self) -> Any:

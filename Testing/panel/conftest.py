@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-sys.path += [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "engine")]
+TESTING = Path(__file__).resolve().parents[1]
+sys.path += [str(TESTING / folder) for folder in ("panel", "engine", "engine/io")]
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 PROJECT = Path(__file__).resolve().parents[2]
 TESTING = PROJECT / "Testing"
-sys.path[:0] = [str(TESTING / folder) for folder in ("host", "panel", "panel/sections", "engine")]
+sys.path[:0] = [str(TESTING / folder) for folder in ("host", "panel", "panel/sections", "engine", "engine/io")]
 sys.path.insert(0, str(PROJECT / "RadGSReg"))
 
 import slicerhost  # noqa: E402
@@ -76,6 +76,7 @@ class Photographer:
         for theme, folder in (("dark", self.folder / "dark"), ("light", self.folder)):
             self.host.use_theme(theme)
             dialog = show()
+            self.wait(lambda: not self.panel.logic.drawingExposures)
             self.settle()
             dialog.grab().save(str(folder / f"{name}.png"))
             dialog.reject()
@@ -342,6 +343,7 @@ def take_the_geometry(photo: Photographer) -> None:
         return open_dialog()
 
     photo.take_dialog("20_edit_geometry", edit)
+    take_the_readings(photo)
     dialog = edit()
     space = Offscreen3DView(THREE_D_SIZE)
     space.look((-0.5, -0.75, -0.3), zoom=1.4)
@@ -353,7 +355,7 @@ def take_the_geometry(photo: Photographer) -> None:
 
         def load(**answers: int) -> Any:
             xrays = (parameters.xray1, parameters.xray2)
-            asking = CalibrationDialog(paths, xrays, 0, None, ui.loadGeometry1Button)
+            asking = CalibrationDialog(paths, xrays, 0, None, ui.loadGeometry1Button, photo.panel.logic)
             films.say(asking.dialog, **answers)
             asking.dialog.show()
             return asking.dialog
@@ -365,6 +367,29 @@ def take_the_geometry(photo: Photographer) -> None:
         parameters.xray1 = add_dicom_xray(write(Path(folder) / "cr.dcm", exposure, **lacking))
         photo.settle()
         photo.take_dialog("24_dicom_lacks", edit)
+
+
+def take_the_readings(photo: Photographer) -> None:
+    """Two readings of projection matrices, each beside the X-rays: nothing was clicked that would tell them apart."""
+    import slicer
+    import test_load_geometry as films
+
+    from RadGSRegLib.scene.xray_nodes import geometry_of
+    from RadGSRegLib.sections.calibration_dialog import CalibrationDialog
+
+    logic = photo.panel.logic
+    xrays = logic.inputs().xrays
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(path) for path in films.write_projections(Path(folder), [geometry_of(xray) for xray in xrays])]
+
+        def load() -> Any:
+            asking = CalibrationDialog(paths, xrays, 0, None, photo.ui.loadGeometry1Button, logic)
+            films.say(asking.dialog, superior=3, anterior=1)
+            asking.dialog.show()
+            return asking.dialog
+
+        photo.take_dialog("31_load_geometry_readings", load)
+    slicer.app.processEvents()
 
 
 def main(folder: Path) -> None:

@@ -6,7 +6,8 @@ once and again only after they changed.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ from RadGSRegLib.scene.node_contract import start_role
 from RadGSRegLib.scene.placement import ijk_to_own_ras, pose_of, rigid_parent_to_world
 from RadGSRegLib.scene.segments import label_map, label_numbers
 from RadGSRegLib.scene.view_geometry import sigma_of
+
+
+@dataclass(frozen=True)
+class WrittenExposures:
+    """The files that exposures are drawn of.
+
+    Attributes:
+        ct: The CT's.
+        images: The X-rays', by their node's ID.
+    """
+
+    ct: Path
+    images: Mapping[str, Path]
 
 
 class CaseExport:
@@ -92,6 +106,28 @@ class CaseExport:
         write_case_file(file)
         yield file.path
 
+    def exposure_steps(self, inputs: CaseInputs, xrays: Sequence[Any]) -> Iterator[WrittenExposures | None]:
+        """Writes the CT and X-rays alone, step by step as ``steps`` does, whatever their geometry is.
+
+        Args:
+            inputs: The inputs; only the CT is needed.
+            xrays: The X-rays.
+
+        Raises:
+            InputFileError: A volume is not what it should be.
+        """
+        ct = yield from self._ct(inputs)
+        images = {}
+        for xray in xrays:
+            what, state = f"exposure {xray.GetID()}", (xray.GetID(), xray.GetImageData().GetMTime())
+            if not self._is_written(what, state):
+                path = self._new_file("exposure", ".npy", instead_of=what)
+                np.save(path, xray_nodes.pixels_of(xray))
+                self._written[what] = state, path
+            images[xray.GetID()] = self._written[what][1]
+            yield None
+        yield WrittenExposures(ct, images)
+
     def _ct(self, inputs: CaseInputs) -> Generator[None, None, Path]:
         image = inputs.ct.GetImageData()
         if image is None or inputs.ct.GetClassName() != "vtkMRMLScalarVolumeNode":
@@ -131,13 +167,14 @@ class CaseExport:
     def _is_written(self, what: str, state: Any) -> bool:
         return what in self._written and self._written[what][0] == state
 
-    def _new_file(self, what: str) -> Path:
+    def _new_file(self, name: str, suffix: str = ".nrrd", instead_of: str | None = None) -> Path:
         """A name of its own for every version, so that nobody takes the new one for the old; the old file goes."""
+        what = instead_of or name
         if what in self._written:
             self._written.pop(what)[1].unlink(missing_ok=True)
         self._count += 1
         self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder / f"{what}_{self._count}.nrrd"
+        return self._folder / f"{name}_{self._count}{suffix}"
 
 
 def common_parent_pose(inputs: CaseInputs) -> RigidTransform | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from radgs.errors import RadgsError
     from radgs.geometry import RigidTransform
     from RadGSRegLib.engine.case_export import CaseExport
+    from RadGSRegLib.engine.exposure_run import ExposureDrawing, ExposureRequest
     from RadGSRegLib.engine.live_run import LiveDrawing, LiveRequest
     from RadGSRegLib.engine.overlay_run import OverlayDrawing
     from RadGSRegLib.engine.worker_client import WorkerClient
@@ -27,6 +28,7 @@ class LevelPictures:
     _folder: Path
     _overlays: OverlayDrawing
     _moved: LiveDrawing
+    _exposures: ExposureDrawing
 
     if TYPE_CHECKING:  # the logic's own
 
@@ -86,6 +88,23 @@ class LevelPictures:
         """Nothing is moved any more: what was asked for is given up, and the next pose finds the case written anew."""
         self._moved.drop()
 
+    def drawExposures(self, request: ExposureRequest) -> None:
+        """Asks for X-rays beside the DRRs that geometries would give, and returns at once; the newest is drawn.
+
+        Args:
+            request: A ``RadGSRegLib.engine.exposure_run.ExposureRequest``.
+        """
+        self._exposures.request(request, self._storedParameters())
+
+    @property
+    def drawingExposures(self) -> bool:
+        """Whether geometries are being drawn."""
+        return self._exposures.at_work
+
+    def stopDrawingExposures(self) -> None:
+        """Nobody looks any more: what was asked for is given up."""
+        self._exposures.drop()
+
     def report(
         self,
         inputs: CaseInputs,
@@ -115,3 +134,4 @@ class LevelPictures:
     def _dropPictures(self) -> None:
         self._overlays.drop()
         self._moved.drop()
+        self._exposures.drop()

@@ -9,7 +9,7 @@ from typing import Any
 
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
-from RadGSRegLib.engine.newest_drawing import NewestDrawing
+from RadGSRegLib.engine.newest_drawing import LevelDrawing
 from RadGSRegLib.scene.case_inputs import CaseInputs
 
 
@@ -38,7 +38,7 @@ class LiveRequest:
         return {"around": self.around.matrix.tolist(), "pose": self.pose.matrix.tolist()}
 
 
-class LiveDrawing(NewestDrawing[LiveRequest]):
+class LiveDrawing(LevelDrawing[LiveRequest]):
     """Draws the poses of a case that is written once, until they are dropped."""
 
     COMMAND, PATIENCE_MS, KEEPS_CASE = "live", 10, True

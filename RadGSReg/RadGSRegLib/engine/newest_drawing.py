@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,15 +18,11 @@ from RadGSRegLib.scene.case_inputs import CaseInputs
 
 
 class DrawingRequest(Protocol):
-    """What is to be drawn of a case, and who is told."""
+    """What is to be drawn, and who is told."""
 
     @property
     def inputs(self) -> CaseInputs:
-        """The case."""
-
-    @property
-    def level(self) -> str:
-        """Which of its levels."""
+        """What it is drawn of."""
 
     @property
     def done(self) -> Callable[[Path], None]:
@@ -36,14 +32,24 @@ class DrawingRequest(Protocol):
     def failed(self) -> Callable[[RadgsError], None]:
         """Called instead, with the reason."""
 
+
+class LevelRequest(DrawingRequest, Protocol):
+    """What is to be drawn of a level of a case."""
+
+    @property
+    def level(self) -> str:
+        """Which of its levels."""
+
     def fields(self) -> dict[str, Any]:
         """What the engine is told beside case, level and folder."""
 
 
 Request = TypeVar("Request", bound=DrawingRequest)
+OfLevel = TypeVar("OfLevel", bound=LevelRequest)
+Written = TypeVar("Written")
 
 
-class NewestDrawing(ABC, Generic[Request]):
+class NewestDrawing(ABC, Generic[Request, Written]):
     """Draws one request at a time; one that still waits when another comes is forgotten without a word.
 
     Args:
@@ -56,7 +62,7 @@ class NewestDrawing(ABC, Generic[Request]):
     COMMAND: str
     #: While the engine is at other work, it is asked again after this long.
     PATIENCE_MS: int
-    #: Whether the case is written once for all that follow.
+    #: Whether what is drawn of is written once for all that follow.
     KEEPS_CASE: bool
 
     def __init__(self, worker: WorkerClient, export: CaseExport, folder: Path) -> None:
@@ -64,13 +70,21 @@ class NewestDrawing(ABC, Generic[Request]):
         self._newest: Request | None = None
         self._drawing: Request | None = None
         self._asked = False
-        self._case: Path | None = None
+        self._kept: Written | None = None
         self._parameter_node: Any = None
         self._count = 0
         self._again = qt.QTimer()
         self._again.setSingleShot(True)
         self._again.setInterval(self.PATIENCE_MS)
         self._again.connect("timeout()", self._draw)
+
+    @abstractmethod
+    def _written(self, request: Request) -> Iterator[Written | None]:
+        """Writes what a request is drawn of, in steps; yields None after each, and what was written at the end."""
+
+    @abstractmethod
+    def _named(self, request: Request, written: Written) -> dict[str, Any]:
+        """What the engine is told beside the folder."""
 
     @abstractmethod
     def _drawn(self, request: Request, out: Path) -> None:
@@ -96,9 +110,9 @@ class NewestDrawing(ABC, Generic[Request]):
         return self._newest is None
 
     def drop(self) -> None:
-        """Forgets all requests, the one being drawn included, and the case; nobody is told."""
+        """Forgets all requests, the one being drawn included, and what was written; nobody is told."""
         self._again.stop()
-        self._newest = self._drawing = self._case = None
+        self._newest = self._drawing = self._kept = None
         if self._asked:  # otherwise the engine may be at somebody else's work
             self._asked = False
             self._worker.cancel()
@@ -111,14 +125,14 @@ class NewestDrawing(ABC, Generic[Request]):
             self._again.start()
             return
         self._newest, self._drawing = None, request
-        if self._case is not None:
-            self._ask(request, self._case)
+        if self._kept is not None:
+            self._ask(request, self._kept)
             return
-        steps = self._export.steps(request.inputs, self._parameter_node)
-        walk(steps, lambda case: self._ask(request, case), self._fail, lambda: self._drawing is request)
+        steps = self._written(request)
+        walk(steps, lambda written: self._ask(request, written), self._fail, lambda: self._drawing is request)
 
-    def _ask(self, request: Request, case: Path) -> None:
-        self._case = case if self.KEEPS_CASE else None
+    def _ask(self, request: Request, written: Written) -> None:
+        self._kept = written if self.KEEPS_CASE else None
         if self._worker.busy:  # somebody was quicker
             self._newest, self._drawing = self._newest or request, None
             self._again.start()
@@ -128,9 +142,7 @@ class NewestDrawing(ABC, Generic[Request]):
         reply = Reply(lambda message: None, lambda message: self._take(request, out), self._fail)
         self._asked = True
         try:
-            self._worker.request(
-                self.COMMAND, reply, case=str(case), out=str(out), level=request.level, **request.fields()
-            )
+            self._worker.request(self.COMMAND, reply, out=str(out), **self._named(request, written))
         except RadgsError as error:
             self._fail(error)
 
@@ -148,3 +160,13 @@ class NewestDrawing(ABC, Generic[Request]):
         if request is not None and self._newest is None:
             request.failed(error)
         self._draw()
+
+
+class LevelDrawing(NewestDrawing[OfLevel, Path]):
+    """Draws a level of a case."""
+
+    def _written(self, request: OfLevel) -> Iterator[Path | None]:
+        return self._export.steps(request.inputs, self._parameter_node)
+
+    def _named(self, request: OfLevel, written: Path) -> dict[str, Any]:
+        return {"case": str(written), "level": request.level, **request.fields()}

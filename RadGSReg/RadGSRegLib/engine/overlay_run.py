@@ -9,7 +9,7 @@ from typing import Any
 
 from radgs.errors import RadgsError
 from radgs.geometry import RigidTransform
-from RadGSRegLib.engine.newest_drawing import NewestDrawing
+from RadGSRegLib.engine.newest_drawing import LevelDrawing
 from RadGSRegLib.scene.case_inputs import CaseInputs
 
 
@@ -39,7 +39,7 @@ class OverlayRequest:
         return fields if self.reconstruction is None else {**fields, "reconstruction": str(self.reconstruction)}
 
 
-class OverlayDrawing(NewestDrawing[OverlayRequest]):
+class OverlayDrawing(LevelDrawing[OverlayRequest]):
     """Draws each request of a case as it stands when it is asked for."""
 
     COMMAND, PATIENCE_MS, KEEPS_CASE = "overlay", 100, False

@@ -20,6 +20,7 @@ from RadGSRegLib.export.references import refer_as_registration
 from RadGSRegLib.review.history import keep_run
 from RadGSRegLib.scene.case_inputs import CaseInputs
 from RadGSRegLib.scene.folder import show_in_folder
+from RadGSRegLib.scene.former_geometry import change_geometry
 from RadGSRegLib.scene.gaussian_glyphs import DENSITY, ellipsoids
 from RadGSRegLib.scene.levels import activate, active_level, level_transforms, put_level, put_vertebra, revert
 from RadGSRegLib.scene.node_contract import (
@@ -36,7 +37,6 @@ from RadGSRegLib.scene.node_contract import (
 from RadGSRegLib.scene.placement import in_scene, remove
 from RadGSRegLib.scene.provenance import keep_provenance, provenance_of
 from RadGSRegLib.scene.uncertainty import hide_uncertainty
-from RadGSRegLib.scene.view_geometry import put_geometry
 from RadGSRegLib.scene.xray_nodes import pixels_of, view_name
 
 #: What counts as bone in a reconstruction, HU.
@@ -66,7 +66,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     provenance = Provenance(sha256_of(folder / "result.json"), result.case_sha256, result.versions)
     yield None
     if result.self_calibration is not None:
-        _put_calibrated(result.self_calibration, inputs.xrays)
+        put_calibrated(result.self_calibration, inputs.xrays)
         yield None
     transforms = []
     for level, outcome in result.levels.items():
@@ -104,12 +104,12 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
     yield result
 
 
-def _put_calibrated(found: SelfCalibratedView, xrays: Sequence[Any]) -> None:
-    """An X-ray takes the geometry that was solved for, as poses and pictures have it; its line says where from."""
+def put_calibrated(found: SelfCalibratedView, xrays: Sequence[Any]) -> None:
+    """An X-ray takes the geometry that was solved for, as poses and pictures have it, and keeps the one it had."""
     for xray in xrays:
         if in_scene(xray) and view_name(xray) == found.view:
             geometry = ViewGeometry(found.source_ras, found.detector_to_ras, pixels_of(xray).shape[:2])
-            put_geometry(xray, geometry, "self-calibrated from the patient", (), found.sigma)
+            change_geometry(xray, geometry, "self-calibrated from the patient", found.sigma)
 
 
 def show_files_of_a_level(

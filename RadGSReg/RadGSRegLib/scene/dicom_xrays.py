@@ -19,6 +19,7 @@ from radgs.io.dicom_geometry import DicomView, read_dicom_view
 from radgs.io.dicom_xrays import read_dicom_xray
 from radgs.io.line_integrals import to_line_integrals
 from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.measured_field import set_field
 from RadGSRegLib.scene.node_contract import (
     DICOM_FILE_ATTRIBUTE,
     MISSING_ATTRIBUTE,
@@ -129,6 +130,8 @@ def _describe_file(volume: Any, view: DicomView) -> None:
         volume.RemoveAttribute(TABLE_ATTRIBUTE)
         if table is not None:
             volume.SetAttribute(TABLE_ATTRIBUTE, " ".join(f"{number:g}" for number in table))
+    if view.field is not None:
+        set_field(volume, view.field)
     if view.missing:
         volume.SetAttribute(MISSING_ATTRIBUTE, ", ".join(view.missing))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from radgs.errors import CaseError, GeometryError
-from radgs.geometry import ViewGeometry
+from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.geometry.projection import Convention
 from radgs.io.calibrations import Calibration
+from radgs.io.calibrations.autoscoper_tracking import upright
 from radgs.io.calibrations.calibration import calibration_origin, named_direction, patient_rotation
 from radgs.io.calibrations.matrices import read_matrices
 from radgs.io.calibrations.reading import calibration_kind, open_choices, read_calibration
@@ -20,10 +21,11 @@ from radgs.io.dicom_files import is_dicom
 from radgs.io.input_files import head_of
 from radgs.io.xray_images import read_xray
 from RadGSRegLib.scene import xray_nodes
+from RadGSRegLib.scene.trial_files import TRACKING_SUFFIX, TRIAL_SUFFIX
 from RadGSRegLib.scene.view_geometry import check_size, pixel_on_film, put_geometry
 
 #: What a file may leave open, in the order in which it is asked.
-QUESTIONS = ("extrinsics", "rows", "pixels", "unit", "directions")
+QUESTIONS = ("extrinsics", "rows", "pixels", "unit", "pose", "directions")
 
 #: More than any case.json holds.
 LARGEST_CASE = 2**24
@@ -38,12 +40,14 @@ class Answers:
         unit_mm: Millimetres of the file's unit.
         superior: The patient's superior direction in the calibration's world, such as "+z"; None while not said.
         anterior: The same of anterior.
+        pose: Where a bone is in that world, as Autoscoper tracked it; it tells both directions.
     """
 
     convention: Convention = field(default_factory=Convention)
     unit_mm: float = 1.0
     superior: str | None = None
     anterior: str | None = None
+    pose: RigidTransform | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,7 @@ class Reading:
 
 
 def kind_of(path: Path) -> str:
-    """What a file is, by its content: "case.json", "DICOM", or the calibration's kind.
+    """What a file is, by its content: "case.json", "DICOM", "trial", "tracking", or the calibration's kind.
 
     Raises:
         RadgsError: It is none of them.
@@ -69,11 +73,19 @@ def kind_of(path: Path) -> str:
         return "DICOM"
     if path.suffix.lower() == ".json" and b"radgs.case/" in head_of(path, LARGEST_CASE):
         return "case.json"
+    if path.suffix.lower() == TRIAL_SUFFIX:
+        return "trial"
+    if path.suffix.lower() == TRACKING_SUFFIX:
+        return "tracking"
     return calibration_kind(path)
 
 
-def questions_of(paths: Sequence[Path]) -> tuple[str, ...]:
+def questions_of(paths: Sequence[Path], *, tracked: bool = False) -> tuple[str, ...]:
     """What calibration files leave open, of ``QUESTIONS``.
+
+    Args:
+        paths: The calibration's own files.
+        tracked: Whether poses of bones came with them, of which one tells how the patient lies.
 
     Raises:
         RadgsError: A file is no calibration.
@@ -88,7 +100,7 @@ def questions_of(paths: Sequence[Path]) -> tuple[str, ...]:
         elif kind == "MayaCam 1.0":
             asked.add("unit")
         if kind != "calibration.json" or not read_calibration([path])[0].patient_axes:
-            asked.add("directions")
+            asked.add("pose" if tracked else "directions")
     return tuple(question for question in QUESTIONS if question in asked)
 
 
@@ -106,21 +118,77 @@ def read_views(
     Raises:
         RadgsError: A file cannot be used, or no reading of it fits.
     """
-    candidates = read_calibration(paths, convention=answers.convention, size=size, unit_mm=answers.unit_mm)
-    if len(candidates) > 1 and clicks is not None and len(clicks) == len(candidates[0].views):
-        with suppress(GeometryError):  # of another bone, or of the other view: then they tell nothing
-            candidates = read_calibration(
-                paths, convention=answers.convention, size=size, unit_mm=answers.unit_mm, clicks=clicks
-            )
+    candidates = _fitting(paths, answers, answers.convention, size, clicks)
     still_open = open_choices(candidates, answers.convention) if len(candidates) > 1 else []
     calibration = candidates[0]
     if not calibration.patient_axes:
-        if answers.superior is None or answers.anterior is None:
+        turn = _turn(answers)
+        if turn is None:
             still_open.append("directions")
         else:
-            turn = patient_rotation(named_direction(answers.superior), named_direction(answers.anterior))
             calibration = calibration.moved(turn)
     return Reading(None, tuple(still_open)) if still_open else Reading(calibration)
+
+
+def possible_readings(
+    paths: Sequence[Path], answers: Answers, size: tuple[int, int], clicks: Sequence[tuple[float, float]] | None = None
+) -> tuple[Calibration, ...]:
+    """Every reading that an eye can tell from the others, whichever of them the answers name, in the patient's axes.
+
+    Readings that differ by half a pixel are one. None, while it is not known how the patient lies.
+
+    Args:
+        paths: One file, or one per view.
+        answers: What the user said so far; of a convention only the pixels count.
+        size: Columns and rows of the X-rays, for files that do not say.
+        clicks: As of ``read_views``.
+
+    Raises:
+        RadgsError: A file cannot be used, or no reading of it fits.
+    """
+    candidates = _fitting(paths, answers, Convention(pixels=answers.convention.pixels), size, clicks)
+    if not candidates[0].patient_axes:
+        turn = _turn(answers)
+        if turn is None:
+            return ()
+        candidates = [candidate.moved(turn) for candidate in candidates]
+    told_apart = {_seen_apart(candidate): candidate for candidate in reversed(candidates)}
+    return tuple(reversed(told_apart.values()))
+
+
+def _fitting(
+    paths: Sequence[Path],
+    answers: Answers,
+    convention: Convention,
+    size: tuple[int, int],
+    clicks: Sequence[tuple[float, float]] | None,
+) -> list[Calibration]:
+    """The readings under a convention that fit the views, and the clicks where these tell anything."""
+    candidates = read_calibration(paths, convention=convention, size=size, unit_mm=answers.unit_mm)
+    if len(candidates) > 1 and clicks is not None and len(clicks) == len(candidates[0].views):
+        with suppress(GeometryError):  # of another bone, or of the other view: then they tell nothing
+            candidates = read_calibration(
+                paths, convention=convention, size=size, unit_mm=answers.unit_mm, clicks=clicks
+            )
+    return candidates
+
+
+def _turn(answers: Answers) -> RigidTransform | None:
+    """What turns the calibration's world into the patient's axes; None while that is not said.
+
+    Raises:
+        CaseError: The two directions are one.
+    """
+    if answers.pose is not None:
+        return upright(answers.pose)
+    if answers.superior is None or answers.anterior is None:
+        return None
+    return patient_rotation(named_direction(answers.superior), named_direction(answers.anterior))
+
+
+def _seen_apart(calibration: Calibration) -> Convention | None:
+    """What of a reading an eye can tell from another's."""
+    return None if calibration.convention is None else replace(calibration.convention, pixels=None)
 
 
 def assign(xrays: Sequence[Any], calibration: Calibration, asked: int) -> list[int | None]:

@@ -32,6 +32,9 @@ GEOMETRY_ATTRIBUTE = "RadGSReg.geometry"
 #: On an X-ray volume: how uncertain its geometry is (JSON, as case.json's geometry_sigma, in the volume's own axes).
 SIGMA_ATTRIBUTE = "RadGSReg.geometry_sigma"
 
+#: On an X-ray volume whose geometry a self-calibration changed: the one that it had before (JSON), to go back to.
+FORMER_GEOMETRY_ATTRIBUTE = "RadGSReg.former_geometry"
+
 #: On an X-ray volume: where it was measured, if somebody said so (JSON, as case.json's field; a path is a full one).
 FIELD_ATTRIBUTE = "RadGSReg.field"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from radgs.anatomy import LABEL_NUMBERINGS, LEVELS
+from radgs.anatomy.levels import coarsened, doubts_about, missing_between, pieces_of
 from radgs.errors import CaseError
 from radgs.geometry import Volume
 
@@ -132,9 +133,7 @@ def _composed(layers: dict[str, Layer], numbers: dict[str, int], chosen: list[st
         part = labels[k : k + array.shape[0], j : j + array.shape[1], i : i + array.shape[2]]
         part[array == value] = numbers[identifier]
         yield None
-    index_to_ras = grid.copy()
-    index_to_ras[:3, 3] += grid[:3, :3] @ low
-    yield Volume(labels, index_to_ras)
+    yield Volume(labels, _shifted(grid, tuple(low)))
 
 
 def _layer(segmentation: Any, identifier: str) -> Layer | None:
@@ -172,3 +171,58 @@ def surface(segmentation: Any, identifier: str) -> Any:
     alone.CreateRepresentation("Closed surface")
     polydata.DeepCopy(alone.GetSegment(identifier).GetRepresentation("Closed surface"))
     return polydata
+
+
+def alone(segmentation: Any, identifier: str) -> Volume | None:
+    """A segment's voxels, 1 within it, cut out with a margin, in the segmentation's own RAS; None where it has none."""
+    layer = _layer(segmentation, identifier)
+    if layer is None:
+        return None
+    array, value, index_to_ras, offset = layer
+    inside = array == value
+    if not inside.any():
+        return None
+    low, high = _bounds(inside)
+    return Volume(inside.astype(np.uint8), _shifted(index_to_ras, offset)).box(low - MARGIN, high + MARGIN + 1)
+
+
+def _shifted(index_to_ras: NDArray, offset: tuple[int, int, int]) -> NDArray:
+    """(4, 4) the same grid, its indices counted from an offset (i, j, k)."""
+    shifted = index_to_ras.copy()
+    shifted[:3, 3] += index_to_ras[:3, :3] @ np.array(offset)
+    return shifted
+
+
+def doubts_about_levels(segmentation: Any) -> list[str]:
+    """What looks wrong with the segments that are named like levels, a sentence each, as ``radgs import`` tells it."""
+    held = segmentation.GetSegmentation()
+    named: dict[str, list[str]] = {}
+    for number in range(held.GetNumberOfSegments()):
+        identifier = held.GetNthSegmentID(number)
+        level = level_in_name(held.GetSegment(identifier).GetName())
+        if level is not None:
+            named.setdefault(level, []).append(identifier)
+    doubts = [
+        f"{len(named[level])} segments are named {level}; the last of them is taken: rename the others."
+        for level in LEVELS
+        if len(named.get(level, [])) > 1
+    ]
+    missing = missing_between(named)
+    if missing:
+        doubts.append(f"Between the others {', '.join(missing)} is missing.")
+    if not held.ContainsRepresentation("Binary labelmap"):
+        return doubts  # surfaces are not turned into voxels for this
+    pieces = {}
+    for level, identifiers in named.items():
+        layer = _layer(segmentation, identifiers[-1])
+        if layer is not None:
+            array, value, index_to_ras, offset = layer
+            coarse = coarsened(Volume(array, _shifted(index_to_ras, offset)))
+            pieces[level] = pieces_of(Volume(coarse.array == value, coarse.index_to_ras))
+    return doubts + doubts_about(pieces)
+
+
+def _bounds(inside: NDArray) -> tuple[NDArray, NDArray]:
+    """The first and the last index (i, j, k) along every axis at which there is anything."""
+    found = [np.flatnonzero(inside.any(axis=axes)) for axes in ((0, 1), (0, 2), (1, 2))]
+    return np.array([each[0] for each in found]), np.array([each[-1] for each in found])

@@ -38,7 +38,7 @@ def put_geometry(
         InputFileError: The volume holds no image, or more than one.
     """
     check_size(volume, geometry.shape)
-    clicks = [(fiducial, _pixel_of(volume, fiducial)) for fiducial in _clicks_in(volume)]
+    clicks = [(fiducial, marked_pixel(volume, fiducial)) for fiducial in _clicks_in(volume)]
     volume.SetAndObserveTransformNodeID(None)
     volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(geometry.detector_to_ras))
     xray_nodes.set_source(volume, geometry.source_ras)
@@ -60,8 +60,13 @@ def _clicks_in(volume: Any) -> list[Any]:
     return [click for click in clicks if in_scene(click) and click.GetNumberOfDefinedControlPoints() == 1]
 
 
-def _pixel_of(volume: Any, fiducial: Any) -> FloatArray:
-    """(2,) the pixel (column, row) that a click marks: by its ray, or where there is no source, by its place."""
+def marked_pixel(volume: Any, fiducial: Any) -> FloatArray:
+    """(2,) the pixel (column, row) that a click marks: by its ray, or where there is no source, by its place.
+
+    Raises:
+        GeometryError: The X-ray stands under a transform that is not linear.
+        InputFileError: The volume holds no image, or more than one.
+    """
     if xray_nodes.has_source(volume):
         return xray_nodes.geometry_of(volume).project(world_point(fiducial))
     return pixel_on_film(volume, fiducial)
@@ -105,17 +110,24 @@ def set_sigma(volume: Any, sigma: GeometrySigma | None) -> None:
 
 def sigma_of(volume: Any) -> GeometrySigma | None:
     """How uncertain an X-ray's geometry is, along and about the world's axes; None where nobody said."""
-    text = volume.GetAttribute(SIGMA_ATTRIBUTE)
-    if text is None:
+    kept = sigma_of_text(volume.GetAttribute(SIGMA_ATTRIBUTE))
+    if kept is None:
         return None
     try:
-        kept = json.loads(text)
+        return kept.turned(RigidTransform.from_matrix(parent_to_world(volume)).rotation)
+    except GeometryError:
+        return None  # a parent that is no turn: nothing is known any more
+
+
+def sigma_of_text(text: str | None) -> GeometrySigma | None:
+    """What ``set_sigma`` wrote; None where it is somebody else's text, or none."""
+    try:
+        kept = json.loads(text or "")
         values = [np.array(kept[name], dtype=np.float64) for name in ("source_mm", "detector_mm", "detector_deg")]
         together = np.array(kept["covariance"], dtype=np.float64) if "covariance" in kept else None
-        turn = RigidTransform.from_matrix(parent_to_world(volume)).rotation
-    except (ValueError, KeyError, TypeError, GeometryError):
-        return None  # a text of somebody else's, or a parent that is no turn: nothing is known any more
+    except (ValueError, KeyError, TypeError):
+        return None
     if any(value.shape != (3,) for value in values) or (together is not None and together.shape != (9, 9)):
         return None
-    source, detector, rotation = values
-    return GeometrySigma(source, detector, rotation, together).turned(turn)
+    source, detector, turn = values
+    return GeometrySigma(source, detector, turn, together)

@@ -14,6 +14,7 @@ from radgs.geometry import FloatArray, ViewGeometry, triangulate
 from RadGSRegLib.scene.node_contract import (
     ASSUMED_ATTRIBUTE,
     CONVERSION_ATTRIBUTE,
+    FORMER_GEOMETRY_ATTRIBUTE,
     GEOMETRY_ATTRIBUTE,
     MISSING_ATTRIBUTE,
     PIXEL_TYPE_ATTRIBUTE,
@@ -70,12 +71,19 @@ def show_the_middle(volume: Any, pixels: NDArray) -> None:
         display.SetWindowLevelMinMax(low, high)
 
 
+#: What no longer holds once an X-ray's source stands elsewhere.
+SAID_OF_A_GEOMETRY = (
+    *(GEOMETRY_ATTRIBUTE, SIGMA_ATTRIBUTE, MISSING_ATTRIBUTE, ASSUMED_ATTRIBUTE),
+    FORMER_GEOMETRY_ATTRIBUTE,
+)
+
+
 def set_source(volume: Any, position: FloatArray) -> Any:
     """Puts an X-ray's source at a world position (3,), mm, and returns its fiducial."""
     remove(volume.GetNodeReference(SOURCE_ROLE))
     fiducial = add_point(f"{view_name(volume)} source", position)
     volume.SetNodeReferenceID(SOURCE_ROLE, fiducial.GetID())
-    for said_of_the_former in (GEOMETRY_ATTRIBUTE, SIGMA_ATTRIBUTE, MISSING_ATTRIBUTE, ASSUMED_ATTRIBUTE):
+    for said_of_the_former in SAID_OF_A_GEOMETRY:
         volume.RemoveAttribute(said_of_the_former)  # whoever knows better says so afterwards
     return fiducial
 

@@ -1,4 +1,4 @@
-"""Load...: what calibration files leave open is asked, and the views in them go to the X-rays."""
+"""Load...: what calibration files leave open is asked in words and by pictures; their views go to the X-rays."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from radgs.geometry.projection import Convention
 from radgs.io.calibrations import Calibration
 from RadGSRegLib.scene import geometry_files, xray_nodes
 from RadGSRegLib.scene.geometry_files import Answers
-from RadGSRegLib.sections.texts import error_text
+from RadGSRegLib.scene.trial_files import calibration_files
+from RadGSRegLib.sections.readings_list import ReadingsList
+from RadGSRegLib.sections.texts import error_text, fit
 from RadGSRegLib.theme import in_colour
 
 #: Axes of a calibration's world, as ``radgs`` names them.
 AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
+
+#: What a picture tells of a convention, in the order of the choices.
+READ_AS: dict[str, tuple[Any, ...]] = {"extrinsics": ("world-to-camera", "camera-to-world"), "rows": ("down", "up")}
 
 #: Millimetres of the units that files come in, in the order of the choice.
 UNITS_MM = (1.0, 10.0, 1000.0)
@@ -28,11 +33,12 @@ class CalibrationDialog:
     """Asks for conventions and for which view is whose; OK is there when nothing is open and everything fits.
 
     Args:
-        paths: The calibration's files.
+        paths: The calibration's files; a trial of Autoscoper, and poses that it tracked, among them.
         xrays: The X-rays of the panel, in its order.
         asked: The number of the one that the geometry is asked for.
         clicks: Per X-ray, the same bone as (column, row); None where nothing was clicked in both.
         parent: The widget in front of which the dialog opens.
+        logic: A ``RadGSRegLogic``, which has the readings drawn.
 
     Raises:
         RadgsError: A file is no calibration.
@@ -45,10 +51,15 @@ class CalibrationDialog:
         asked: int,
         clicks: Sequence[tuple[float, float]] | None,
         parent: Any,
+        logic: Any,
     ) -> None:
-        self._paths, self._xrays, self._clicks = tuple(paths), tuple(xrays), clicks
-        self._asked, self._questions = asked, geometry_files.questions_of(paths)
+        files = calibration_files(paths)
+        self._chosen_paths, self._paths, self._poses = tuple(paths), files.cameras, files.poses
+        self._xrays, self._clicks = tuple(xrays), clicks
+        self._asked = asked
+        self._questions = geometry_files.questions_of(self._paths, tracked=bool(self._poses))
         self._calibration: Calibration | None = None
+        self._possible: tuple[Calibration, ...] = ()
         rows, columns = xray_nodes.pixels_of(self._xrays[asked]).shape[:2]
         self._size = (columns, rows)
         self.dialog = qt.QDialog(parent)
@@ -59,6 +70,8 @@ class CalibrationDialog:
         for question in self._questions:
             self._ask(question)
         self.views = [self._add_view_choice(number, xray) for number, xray in enumerate(self._xrays)]
+        self._readings = ReadingsList(logic, self.dialog, self._take_reading)
+        self._form.addRow(self._readings.widget)
         self._add_status_and_buttons()
         self._read()
 
@@ -73,19 +86,20 @@ class CalibrationDialog:
                 return False
             geometry_files.apply(self._calibration, self._chosen(), self._source)
         finally:
+            self._readings.stop()
             self.dialog.deleteLater()  # its parent would keep it as long as the panel lives
         return True
 
     @property
     def _source(self) -> str:
-        return ", ".join(path.name for path in self._paths)
+        return ", ".join(path.name for path in self._chosen_paths)
 
     def _add_files(self) -> None:
         self.files = qt.QLabel(self._source)
         self.files.objectName = "calibrationFilesLabel"
         self.files.wordWrap = True
         self.files.minimumWidth = 380
-        self.files.toolTip = "\n".join(str(path) for path in self._paths)
+        self.files.toolTip = "\n".join(str(path) for path in (*self._chosen_paths, *self._paths))
         self._form.addRow(_("Files:"), self.files)
 
     def _ask(self, question: str) -> None:
@@ -94,6 +108,12 @@ class CalibrationDialog:
             tooltip = _("An axis of the world that the calibration is in")
             for name, caption in captions.items():
                 self._add_choice(name, caption, [_("choose"), *AXES], tooltip)
+            return
+        if question == "pose":
+            tooltip = _("A pose of a bone that was tracked tells how the patient lies: as the bone lies in its CT")
+            self._add_choice(
+                "pose", _("The X-rays show:"), [_("choose"), *(name for name, _pose in self._poses)], tooltip
+            )
             return
         caption, items, tooltip = _texts(question)
         self._add_choice(question, caption, items, tooltip)
@@ -136,16 +156,16 @@ class CalibrationDialog:
 
         unit = self.choices["unit"].currentIndex if "unit" in self.choices else 0
         convention = Convention(
-            chosen("extrinsics", ("world-to-camera", "camera-to-world")),
-            chosen("rows", ("down", "up")),
+            chosen("extrinsics", READ_AS["extrinsics"]),
+            chosen("rows", READ_AS["rows"]),
             chosen("pixels", ("centre", "corner", "one")),
         )
-        return Answers(convention, UNITS_MM[unit], chosen("superior", AXES), chosen("anterior", AXES))
+        pose = chosen("pose", [pose for _name, pose in self._poses])
+        return Answers(convention, UNITS_MM[unit], chosen("superior", AXES), chosen("anterior", AXES), pose)
 
     def _read(self) -> None:
         """Reads the files with the answers so far."""
-        former, self._calibration = self._calibration, None
-        self._said = ""
+        self._calibration, self._said = None, ""
         try:
             reading = geometry_files.read_views(self._paths, self._answers(), self._size, self._clicks_by_view())
         except RadgsError as error:
@@ -155,9 +175,24 @@ class CalibrationDialog:
             if reading.still_open:
                 named = ", ".join(_question_in_words(question) for question in reading.still_open)
                 self._said = _("Still to be said: {what}.").format(what=named)
-        if self._calibration is not None and former is None:
-            self._offer_views(self._calibration)
+        try:
+            self._possible = geometry_files.possible_readings(
+                self._paths, self._answers(), self._size, self._clicks_by_view()
+            )
+        except RadgsError:  # said above
+            self._possible = ()
+        if self._possible:
+            self._offer_views(self._possible[0])
         self._show_status()
+
+    def _take_reading(self, convention: Convention) -> None:
+        """The user chose a reading by its picture: the questions that it answers are answered."""
+        for name, values in READ_AS.items():
+            if name in self.choices and getattr(convention, name) is not None:
+                blocked = self.choices[name].blockSignals(True)
+                self.choices[name].setCurrentIndex(values.index(getattr(convention, name)) + 1)
+                self.choices[name].blockSignals(blocked)
+        self._read()
 
     def _clicks_by_view(self) -> list[tuple[float, float]] | None:
         """The clicks in the order of the files, where their names are the X-rays', else in the panel's."""
@@ -169,6 +204,9 @@ class CalibrationDialog:
         return [self._clicks[number] for number in order]
 
     def _offer_views(self, calibration: Calibration) -> None:
+        """Which view is whose: asked once, as all readings have the same views."""
+        if self.views[0].count:
+            return
         for box, number in zip(self.views, geometry_files.assign(self._xrays, calibration, self._asked), strict=True):
             blocked = box.blockSignals(True)
             box.clear()
@@ -189,9 +227,10 @@ class CalibrationDialog:
             said = self._what_it_gives(self._calibration)
         self.status.text = in_colour(said, self.dialog)
         for box in self.views:
-            box.enabled = self._calibration is not None
+            box.enabled = bool(self._possible)
+        self._readings.show(self._possible, self._chosen(), self._answers().convention)
         self.buttons.button(qt.QDialogButtonBox.Ok).enabled = ready
-        self.dialog.adjustSize()
+        fit(self.dialog)
 
     def _what_it_gives(self, calibration: Calibration) -> str:
         lines = [calibration.kind]

@@ -1,4 +1,4 @@
-"""Edit...: what is known of an X-ray, typed by hand, while a sketch in the 3D view follows."""
+"""Edit...: what is known of an X-ray, typed by hand, while a sketch in the 3D view and a DRR follow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from RadGSRegLib.scene.node_contract import GEOMETRY_ATTRIBUTE, PIXEL_TYPE_ATTRI
 from RadGSRegLib.scene.placement import in_scene, world_point
 from RadGSRegLib.scene.view_geometry import put_geometry
 from RadGSRegLib.sections.c_arm_fields import FARTHEST, CArmFields, usual_exposure
-from RadGSRegLib.sections.texts import error_text
+from RadGSRegLib.sections.exposure_pictures import ExposurePreview
+from RadGSRegLib.sections.texts import error_text, fit
 from RadGSRegLib.theme import style
 
 PIXEL_TYPES = ("auto", "intensity", "attenuation", "display")
@@ -45,10 +46,11 @@ class GeometryDialog:
         number: Which of them is edited, from 0.
         parent: The widget in front of which the dialog opens.
         done: Called when the dialog is over, with what went wrong, if anything did.
+        logic: A ``RadGSRegLogic``, which has the DRR drawn.
     """
 
     def __init__(
-        self, xrays: Sequence[Any], number: int, parent: Any, done: Callable[[RadgsError | None], None]
+        self, xrays: Sequence[Any], number: int, parent: Any, done: Callable[[RadgsError | None], None], logic: Any
     ) -> None:
         self.xray = xrays[number]
         self._xrays, self._number, self._done = tuple(xrays), number, done
@@ -62,6 +64,8 @@ class GeometryDialog:
         self._form = qt.QFormLayout(self.dialog)
         self._add_name_and_values()
         self._add_choice_of_what_is_typed()
+        self._preview = ExposurePreview(logic, self.dialog)
+        self._form.addRow(self._preview.widget)
         self._add_notes_and_buttons()
         self._fill()
         self._at_start = self.mode.currentIndex, self.geometry()
@@ -201,26 +205,31 @@ class GeometryDialog:
             self.note.setVisible(True)
             self.c_arm.words.text, ok.enabled = "", False
             self._sketch.hide(self._number)
-            self.dialog.adjustSize()
+            self._preview.clear()
+            fit(self.dialog)
             return
         ok.enabled = True
         self.note.text, self.note.styleSheet = self._said, style("doubt", self.dialog)
         self.note.setVisible(bool(self._said))
         if by_c_arm:
             self.c_arm.show_words(geometry)
-        self.dialog.adjustSize()
+        fit(self.dialog)
         self._draw(geometry)
 
     def _draw(self, geometry: ViewGeometry) -> None:
         self._sketch.show(self._number, geometry, self.name.text)
+        others = []
         for number, xray in enumerate(self._xrays):
             other = None if number == self._number or xray is None else _geometry_or_none(xray)
             if other is not None:
                 self._sketch.show(number, other, xray_nodes.view_name(xray))
+                others.append((xray, other))
         self._sketch.show_patient(self.c_arm.isocentre_ras)
+        self._preview.show(self.xray, geometry, others)
 
     def _finish(self, accepted: int) -> None:
         self._sketch.remove()
+        self._preview.stop()
         problem = None
         try:
             if accepted and in_scene(self.xray):

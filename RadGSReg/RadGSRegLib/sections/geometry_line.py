@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from slicer.i18n import tr as _
 from radgs.errors import InputFileError, RadgsError
 from RadGSRegLib.review.readiness import geometry_problem
 from RadGSRegLib.scene import dicom_xrays, geometry_files, xray_nodes
+from RadGSRegLib.scene.former_geometry import change_of, former_geometry, restore_geometry
 from RadGSRegLib.scene.node_contract import ASSUMED_ATTRIBUTE, MISSING_ATTRIBUTE
 from RadGSRegLib.scene.placement import in_scene
 from RadGSRegLib.sections.section import PanelServices
@@ -27,20 +29,30 @@ class GeometryLine:
         label: Says what is known.
         load_button: Takes the geometry from files.
         edit_button: Lets the user type it.
+        undo_button: Puts it back where it stood before a self-calibration; hidden where none changed it.
         logic: A ``RadGSRegLogic``.
         panel: What the panel does for its sections.
     """
 
     def __init__(
-        self, number: int, label: Any, load_button: Any, edit_button: Any, logic: Any, panel: PanelServices
+        self,
+        number: int,
+        label: Any,
+        load_button: Any,
+        edit_button: Any,
+        undo_button: Any,
+        logic: Any,
+        panel: PanelServices,
     ) -> None:
         self._number = number
         self._label, self._load_button, self._edit_button = label, load_button, edit_button
+        self._undo_button = undo_button
         self._logic, self._panel = logic, panel
         self._xray: Any = None
         self._dialog: Any = None
         load_button.connect("clicked(bool)", self._load)
         edit_button.connect("clicked(bool)", self._edit)
+        undo_button.connect("clicked(bool)", self._undo)
 
     def show(self, xray: Any, other: Any = None) -> None:
         """Shows an X-ray's geometry.
@@ -53,7 +65,8 @@ class GeometryLine:
         can_change = self._xray is not None and not self._logic.running
         if self._dialog is not None and (not can_change or self._dialog.xray is not self._xray):
             self._dialog.close()
-        self._load_button.enabled = self._edit_button.enabled = can_change
+        self._load_button.enabled = self._edit_button.enabled = self._undo_button.enabled = can_change
+        self._undo_button.setVisible(self._xray is not None and former_geometry(self._xray) is not None)
         if self._xray is None:
             self._label.text, self._label.styleSheet = _("No X-ray is chosen"), style("faint", self._load_button)
             return
@@ -65,6 +78,12 @@ class GeometryLine:
         assumed = self._xray.GetAttribute(ASSUMED_ATTRIBUTE)
         if assumed:
             self._label.toolTip += "\n" + _("Taken to be so: {assumed}").format(assumed=assumed)
+        change = change_of(self._xray)
+        if change is not None:
+            moved = _(
+                "A self-calibration moved the source by {source:.1f} mm, the film by {film:.1f} mm and {turn:.1f}°."
+            )
+            self._label.toolTip += "\n" + moved.format(source=change[0], film=change[1], turn=change[2])
         if in_scene(other) and dicom_xrays.other_study(self._xray, other):
             self._label.styleSheet = style("doubt", self._load_button)
             put_text(self._label, _("Of another study than the other X-ray: the patient may have moved"))
@@ -89,7 +108,7 @@ class GeometryLine:
 
     def _load(self) -> None:
         kinds = (
-            "*.json *.txt *.csv *.yml *.yaml *.npy *.xma *.dcm *.ima",
+            "*.json *.txt *.csv *.yml *.yaml *.npy *.xma *.cfg *.tra *.dcm *.ima",
             _("Calibrations, cases and DICOM ({patterns})"),
             _("All files (*)"),
         )
@@ -132,7 +151,7 @@ class GeometryLine:
         if len(xrays) > 1:
             node = self._panel.parameters.parameterNode
             clicks = geometry_files.common_clicks(node, list(inputs.segments), xrays)
-        return CalibrationDialog(paths, xrays, xrays.index(self._xray), clicks, self._load_button).exec_()
+        return CalibrationDialog(paths, xrays, xrays.index(self._xray), clicks, self._load_button, self._logic).exec_()
 
     def _take_dicom(self, path: Path) -> bool:
         """The geometry of the X-ray's own DICOM file; what it lacks is asked for."""
@@ -157,12 +176,23 @@ class GeometryLine:
         parameters = self._panel.parameters
         try:
             self._dialog = GeometryDialog(
-                (parameters.xray1, parameters.xray2), self._number, self._edit_button, self._over
+                (parameters.xray1, parameters.xray2), self._number, self._edit_button, self._over, self._logic
             )
         except RadgsError as error:
             self._panel.say_error(error)
             return
         self._dialog.open()
+
+    def _undo(self) -> None:
+        try:
+            restore_geometry(self._xray)
+        except RadgsError as error:
+            self._panel.say_error(error)
+            return
+        name = html.escape(xray_nodes.view_name(self._xray))
+        said = _("{view} stands where it stood before the self-calibration. Poses found with the other geometry stay.")
+        self._panel.say(said.format(view=name))
+        self._panel.refresh()
 
     def _over(self, problem: RadgsError | None) -> None:
         self._dialog = None

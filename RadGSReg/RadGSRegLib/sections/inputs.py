@@ -11,13 +11,16 @@ from slicer.i18n import tr as _
 from radgs.errors import RadgsError
 from RadGSRegLib.review import confirmation
 from RadGSRegLib.scene.fitting import fits_as_ct, fits_as_xray, offer, offer_all
-from RadGSRegLib.scene.segments import level_choices
+from RadGSRegLib.scene.segments import doubts_about_levels, level_choices
 from RadGSRegLib.sections.geometry_line import GeometryLine
 from RadGSRegLib.sections.section import Section
 from RadGSRegLib.theme import style
 
 #: Modules that make a segmentation of the vertebrae, the best first: name among ``slicer.modules``, and title.
 SEGMENTERS = {"totalsegmentator": "TotalSegmentator", "segmenteditor": "Segment Editor"}
+
+#: Least width of the line under the segmentation, pixels: alone, and with a button beside it. Its height is made for it.
+WIDE_HINT, NARROW_HINT = 260, 160
 
 
 class InputsSection(Section):
@@ -31,11 +34,15 @@ class InputsSection(Section):
         ui.segmentButton.connect("clicked(bool)", self._open_segmenter)
         ui.levelsList.connect("itemChanged(QListWidgetItem*)", self._tick)
         ui.confirmLevelsCheckBox.connect("clicked(bool)", self._confirm)
-        self._lines = [
-            GeometryLine(0, ui.geometry1Label, ui.loadGeometry1Button, ui.editGeometry1Button, self.logic, self.panel),
-            GeometryLine(1, ui.geometry2Label, ui.loadGeometry2Button, ui.editGeometry2Button, self.logic, self.panel),
-        ]
+        self._lines = [self._line(number) for number in (0, 1)]
         self._shown: dict[str, str] = {}
+        #: What looks wrong with a segmentation, and in which state of it.
+        self._doubts: tuple[Any, list[str]] | None = None
+
+    def _line(self, number: int) -> GeometryLine:
+        names = ("geometry{}Label", "loadGeometry{}Button", "editGeometry{}Button", "undoGeometry{}Button")
+        label, load, edit, undo = (getattr(self.ui, name.format(number + 1)) for name in names)
+        return GeometryLine(number, label, load, edit, undo, self.logic, self.panel)
 
     def let_go(self) -> None:
         """Offers every node again, and closes what is open."""
@@ -72,16 +79,32 @@ class InputsSection(Section):
         return [*selectors, ui.levelsList, ui.loadCaseButton, ui.demoButton, ui.segmentButton]
 
     def _show_segmentation_hint(self, parameters: Any) -> None:
-        """What is needed where there is a CT and no segmentation, and a way to the module that makes one."""
+        """What is needed where there is no segmentation, and a way to the module that makes one; or what is doubted."""
         needed = parameters.ct is not None and parameters.segmentation is None
+        doubts = [] if parameters.segmentation is None else self._doubts_about(parameters.segmentation)
         segmenter = next((title for name, title in SEGMENTERS.items() if hasattr(slicer.modules, name)), None)
-        self.ui.segmentationHintRow.setVisible(needed)
-        self.ui.segmentationHintLabel.setVisible(needed)
+        self.ui.segmentationHintRow.setVisible(needed or bool(doubts))
+        self.ui.segmentationHintLabel.setVisible(needed or bool(doubts))
         self.ui.segmentButton.setVisible(needed and segmenter is not None)
+        self.ui.segmentationHintLabel.styleSheet = style("doubt", self.ui.levelsList) if doubts else ""
+        self.ui.segmentationHintLabel.minimumWidth = WIDE_HINT if doubts else NARROW_HINT
+        if doubts:
+            self.ui.segmentationHintLabel.text = _("Look at the segmentation: {doubts}").format(doubts=" ".join(doubts))
+            self.ui.segmentationHintLabel.toolTip = "\n".join(doubts)
+            return
         self.ui.segmentationHintLabel.text = _("Needed: the vertebrae, a segment each, named like L3 or vertebrae_L3")
         self.ui.segmentationHintLabel.toolTip = _("Drawn on this CT; vertebrae that touch the level belong in it too")
         if segmenter is not None:
             self.ui.segmentButton.text = _("{module}...").format(module=segmenter)
+
+    def _doubts_about(self, segmentation: Any) -> list[str]:
+        """What looks wrong with its levels, looked at again after the segmentation changed."""
+        held = segmentation.GetSegmentation()
+        names = [held.GetNthSegment(number).GetName() for number in range(held.GetNumberOfSegments())]
+        state = (segmentation.GetID(), held.GetMTime(), names)
+        if self._doubts is None or self._doubts[0] != state:
+            self._doubts = state, doubts_about_levels(segmentation)
+        return self._doubts[1]
 
     def _open_segmenter(self) -> None:
         name = next((name for name in SEGMENTERS if hasattr(slicer.modules, name)), None)

@@ -43,3 +43,11 @@ def error_text(error: RadgsError) -> str:
 
 def _plain(text: str) -> str:
     return escape(without_long_words(text), quote=False)
+
+
+def fit(dialog: Any) -> None:
+    """Makes a dialog as large as what it holds; ``adjustSize`` alone cuts off lines of labels that wrap."""
+    dialog.adjustSize()
+    needed = dialog.layout().totalHeightForWidth(dialog.width)
+    if needed > dialog.height:
+        dialog.resize(dialog.width, needed)

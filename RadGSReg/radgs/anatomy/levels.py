@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -57,16 +57,35 @@ def level_doubts(labels: Volume, numbering: str) -> list[str]:
         labels: The label map.
         numbering: One of ``LABEL_NUMBERINGS``.
     """
-    step = [max(1, round(DOUBT_VOXEL_MM / size)) for size in np.linalg.norm(labels.index_to_ras[:3, :3], axis=0)[::-1]]
-    coarse = np.asarray(labels.array[:: step[0], :: step[1], :: step[2]])
+    coarse = coarsened(labels)
     known = LABEL_NUMBERINGS[numbering]
-    found: dict[str, list[FloatArray]] = {}
-    for level in LEVELS:
-        pieces, count = ndimage.label(coarse == known[level])
-        points = [labels.to_ras((np.argwhere(pieces == n) * step)[:, ::-1]) for n in range(1, count + 1)]
-        if points:
-            largest = max(len(piece) for piece in points)
-            found[level] = [piece for piece in points if len(piece) > PIECE_SHARE * largest]
+    return doubts_about(
+        {level: pieces_of(Volume(coarse.array == known[level], coarse.index_to_ras)) for level in LEVELS}
+    )
+
+
+def coarsened(labels: Volume) -> Volume:
+    """So few voxels of a label map that what is doubtful still shows, every second or third of them along an axis."""
+    spacing = np.linalg.norm(labels.index_to_ras[:3, :3], axis=0)
+    i, j, k = (max(1, round(DOUBT_VOXEL_MM / size)) for size in spacing)
+    return Volume(labels.array[::k, ::j, ::i], labels.index_to_ras @ np.diag([i, j, k, 1.0]))
+
+
+def pieces_of(mask: Volume) -> list[FloatArray]:
+    """The pieces of a mask that are not much smaller than its largest, (N, 3) points of each, RAS mm."""
+    pieces, count = ndimage.label(mask.array)
+    points = [mask.to_ras(np.argwhere(pieces == n)[:, ::-1]) for n in range(1, count + 1)]
+    largest = max((len(piece) for piece in points), default=0)
+    return [piece for piece in points if len(piece) > PIECE_SHARE * largest]
+
+
+def doubts_about(pieces: Mapping[str, list[FloatArray]]) -> list[str]:
+    """What looks wrong with levels, as of ``level_doubts``.
+
+    Args:
+        pieces: Of every level, as ``pieces_of`` has them.
+    """
+    found = {level: pieces[level] for level in LEVELS if pieces.get(level)}
     doubts = []
     for level, several in found.items():
         heights = sorted(float(piece[:, 2].mean()) for piece in several)
@@ -86,6 +105,12 @@ def level_doubts(labels: Volume, numbering: str) -> list[str]:
                 "two vertebrae may have its label."
             )
     return doubts
+
+
+def missing_between(levels: Iterable[str]) -> list[str]:
+    """The levels that are missing between the uppermost and the lowest of those that there are."""
+    there = sorted({LEVELS.index(level) for level in levels})
+    return [LEVELS[number] for number in range(there[0], there[-1]) if number not in there] if there else []
 
 
 def _height_and_count(pieces: list[FloatArray]) -> tuple[float, int]:

@@ -76,9 +76,10 @@ def calibrate_from_patient(
     unlikely = believed is not None
     if believed is not None:
         progress(0.8, "asking whether the view can stand where it is believed to")
-        within = problem.finest(believed.as_covariance, replace(solved, geometry=problem.believed), KNOWN_BETTER)
+        known = believed.as_invertible_covariance
+        within = problem.finest(known, replace(solved, geometry=problem.believed), KNOWN_BETTER)
         explained = within[0].support > solved.support - TELLING
-        if explained or not problem.contradicts(solved, seen, believed.as_covariance):
+        if explained or not problem.contradicts(solved, seen, known):
             unlikely, (solved, seen) = False, within
     progress(1.0, "calibrated")
     return SelfCalibration(

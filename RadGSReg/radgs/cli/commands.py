@@ -69,6 +69,7 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
     dicom = "dicom"
+    tra = "tra"
     igtl = "igtl"
 
 
@@ -182,6 +183,13 @@ def export(
         list[Path] | None,
         typer.Option(help="The same of the X-rays, whose frame the world then is.", rich_help_panel="DICOM"),
     ] = None,
+    tracking: Annotated[
+        Path | None,
+        typer.Option(help="The .tra that the case was imported with (--poses).", rich_help_panel="Autoscoper"),
+    ] = None,
+    tracking_row: Annotated[
+        int | None, typer.Option(min=0, help="The row that was registered, from 0.", rich_help_panel="Autoscoper")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Receiver's address; with --listen, the own one.", rich_help_panel="OpenIGTLink")
     ] = "127.0.0.1",
@@ -227,6 +235,8 @@ def export(
                 policy=ReleasePolicy(check=yes, reject=force),
                 ct_dicom=tuple(ct_dicom or ()),
                 xray_dicom=tuple(xray_dicom or ()),
+                tracking=tracking,
+                tracking_row=tracking_row,
                 link=LinkOptions(host, port, listen, follow, timeout) if live else None,
                 as_json=as_json,
             )

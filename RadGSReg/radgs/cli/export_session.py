@@ -13,6 +13,7 @@ import typer
 from radgs.cli.console import people_console, print_json, print_released
 from radgs.errors import ExportError
 from radgs.export import (
+    AutoscoperFormat,
     ExportFormat,
     ReleasedPoses,
     ReleasePolicy,
@@ -62,6 +63,8 @@ class ExportRequest:
         policy: What was agreed to beforehand.
         ct_dicom: DICOM files of the CT.
         xray_dicom: DICOM files of the X-rays.
+        tracking: Autoscoper's poses that the case was imported with.
+        tracking_row: Their row that was registered.
         link: Where OpenIGTLink goes; None without it.
         as_json: Print one JSON object; never ask.
     """
@@ -73,6 +76,8 @@ class ExportRequest:
     policy: ReleasePolicy = field(default_factory=ReleasePolicy)
     ct_dicom: tuple[Path, ...] = ()
     xray_dicom: tuple[Path, ...] = ()
+    tracking: Path | None = None
+    tracking_row: int | None = None
     link: LinkOptions | None = None
     as_json: bool = False
 
@@ -89,7 +94,8 @@ def run_export(request: ExportRequest) -> None:
         _follow(request, request.link)
         return
     released = _let_out(request)
-    inputs = (request.result, *request.ct_dicom, *request.xray_dicom)
+    inputs = [request.result, *request.ct_dicom, *request.xray_dicom]
+    inputs += [] if request.tracking is None else [request.tracking]
     files = [file for chosen in formats for file in export_files(released, chosen, _folder(request), inputs)]
     done: dict[str, Any] = {"files": [str(file) for file in files]}
     if request.link is not None and not request.link.follow:
@@ -107,15 +113,26 @@ def _formats(request: ExportRequest) -> list[ExportFormat]:
     dicom_given = request.ct_dicom or request.xray_dicom
     if dicom_given and "dicom" not in request.file_formats:
         raise ExportError("--ct-dicom and --xray-dicom say nothing to these formats.", "Add --format dicom.")
-    return [
-        SpatialRegistrationFormat(
+    tracking_given = request.tracking is not None or request.tracking_row is not None
+    if tracking_given and "tra" not in request.file_formats:
+        raise ExportError("--tracking and --tracking-row say nothing to these formats.", "Add --format tra.")
+    return [_format(request, name) for name in dict.fromkeys(request.file_formats)]
+
+
+def _format(request: ExportRequest, name: str) -> ExportFormat:
+    if name == "dicom" and (request.ct_dicom or request.xray_dicom):
+        return SpatialRegistrationFormat(
             ct=read_dicom_series(request.ct_dicom) if request.ct_dicom else None,
             xrays=read_dicom_series(request.xray_dicom) if request.xray_dicom else None,
         )
-        if name == "dicom" and dicom_given
-        else format_named(name)
-        for name in dict.fromkeys(request.file_formats)
-    ]
+    if name == "tra":
+        if request.tracking is None or request.tracking_row is None:
+            raise ExportError(
+                "Nothing says in which world the poses of a .tra are.",
+                "Give --tracking and --tracking-row: the poses, and the row, that the case was imported with.",
+            )
+        return AutoscoperFormat(request.tracking, request.tracking_row)
+    return format_named(name)
 
 
 def _folder(request: ExportRequest) -> Path:

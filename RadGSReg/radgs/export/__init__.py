@@ -6,6 +6,7 @@
 Nothing here imports torch, so that the panel may use it.
 """
 
+from radgs.export.autoscoper import AutoscoperFormat
 from radgs.export.formats import ExportFormat
 from radgs.export.itk_transform import ITK_FORMATS
 from radgs.export.matrix_table import MATRIX_TABLE
@@ -20,6 +21,7 @@ FILE_FORMATS: tuple[ExportFormat, ...] = (*ITK_FORMATS, RECORD, MATRIX_TABLE, SP
 
 __all__ = [
     "FILE_FORMATS",
+    "AutoscoperFormat",
     "ExportFormat",
     "ReleasePolicy",
     "ReleasedPose",

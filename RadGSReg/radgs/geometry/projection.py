@@ -28,6 +28,9 @@ PROVISIONAL_FILM_MM = 1000.0
 #: Rays through the middles of two films, which no one clicked, may miss each other by this much, mm.
 MIDDLE_GAP_MM = 150.0
 
+#: A film is so many times as far from the source as the patient, where nothing says how far.
+USUAL_MAGNIFICATION = 1.3
+
 
 @dataclass(frozen=True)
 class Convention:
@@ -107,6 +110,7 @@ class Pinhole:
             raise GeometryError(
                 "A projection matrix cannot be inverted.", "Give K, R, t or P as the calibration program wrote them."
             )
+        projection = projection / np.abs(projection).max()  # its scale is free, and a norm's squares would not hold it
         projection = projection / np.linalg.norm(projection[2, :3])
         if self.intrinsics is None and np.linalg.det(projection[:, :3]) < 0:
             projection = -projection
@@ -146,6 +150,29 @@ def meeting_point(views: Sequence[ViewGeometry], pixels: Sequence[ArrayLike]) ->
     point = np.linalg.lstsq(projectors.sum(axis=0), np.einsum("vij,vj->i", projectors, sources), rcond=None)[0]
     misses = np.linalg.norm(np.einsum("vij,vj->vi", projectors, point - sources), axis=1)
     return point, float(misses.max())
+
+
+def likely_point(views: Sequence[ViewGeometry], clicks: Sequence[ArrayLike | None]) -> FloatArray:
+    """(3,) where a bone probably is: on its clicks, and where there are none, on the films' middle rays.
+
+    Args:
+        views: One or more, in one world.
+        clicks: Per view, the bone as (column, row); None where nobody clicked.
+    """
+    middles = [np.array([(columns - 1) / 2, (rows - 1) / 2]) for rows, columns in (view.shape for view in views)]
+    pixels = [middle if click is None else np.asarray(click) for middle, click in zip(middles, clicks, strict=True)]
+    if len(views) > 1:
+        point = meeting_point(views, pixels)[0]
+        clicked = [number for number, click in enumerate(clicks) if click is not None]
+        if len(clicked) != 1:
+            return point
+        chosen = clicked[0]  # no other click contradicts it: on its ray, as far away as the rays meet
+        depth = float(views[chosen].normal @ (point - views[chosen].source_ras))
+    else:
+        chosen, depth = 0, views[0].source_to_detector_mm / USUAL_MAGNIFICATION
+    view = views[chosen]
+    on_film: FloatArray = view.pixel_to_ras(pixels[chosen]) - view.source_ras
+    return view.source_ras + on_film * (depth / view.source_to_detector_mm)
 
 
 def fitting_readings(

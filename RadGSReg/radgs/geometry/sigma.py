@@ -8,6 +8,9 @@ import numpy as np
 
 from radgs.geometry.rigid_transform import FloatArray
 
+#: No C-arm is known better than this (standard deviations), mm, and degrees of the detector.
+FINEST_MM, FINEST_DEG = 0.01, 0.001
+
 
 @dataclass(frozen=True, eq=False)
 class GeometrySigma:
@@ -37,6 +40,12 @@ class GeometrySigma:
         if self.covariance is not None:
             return self.covariance
         return np.diag(np.concatenate([self.source_mm, self.detector_mm, self.detector_deg]) ** 2)
+
+    @property
+    def as_invertible_covariance(self) -> FloatArray:
+        """(9, 9) the same, with an uncertainty for what is stated to be exact: what no C-arm is known better than."""
+        finest = np.repeat([FINEST_MM, FINEST_MM, FINEST_DEG], 3) ** 2
+        return self.as_covariance + np.diag(finest)
 
     def turned(self, rotation: FloatArray) -> GeometrySigma:
         """The same in a world that is turned (3, 3), what varies along the old axes taken as uncorrelated."""

@@ -1,4 +1,4 @@
-"""The worker's commands: register, overlay, live, prepare, report."""
+"""The worker's commands: register, overlay, live, exposures, prepare, report."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from radgs.worker.requests import Message, minutes, poses, prepared_networks, starts
+from radgs.worker.requests import Message, exposures, minutes, poses, prepared_networks, starts
 
 if TYPE_CHECKING:
     from radgs.io.json_fields import JsonObject
+    from radgs.overlay.exposures import ExposurePictures
     from radgs.overlay.live import LivePictures
     from radgs.pipeline.case_cache import CaseCache
 
@@ -37,6 +38,7 @@ NOUNS = {
     "register": "registration",
     "overlay": "drawing",
     "live": "drawing",
+    "exposures": "drawing",
     "prepare": "preparation",
     "report": "report",
 }
@@ -48,10 +50,13 @@ class Commands:
     def __init__(self) -> None:
         #: What draws a pose that is moved, and what it was made for.
         self._moved: tuple[Any, LivePictures] | None = None
+        #: The same for exposures whose geometry is being edited.
+        self._exposed: tuple[Any, ExposurePictures] | None = None
         self.by_name: dict[str, Callable[[JsonObject, Job], Message]] = {
             "register": self._register,
             "overlay": self._overlay,
             "live": self._live,
+            "exposures": self._exposures,
             "prepare": self._prepare,
             "report": self._report,
         }
@@ -134,12 +139,7 @@ class Commands:
         around, pose = request.rigid("around"), request.rigid("pose")
         with job.interruptible():
             # A hand that moves a pose waits for nothing: the same file of a case is not read again.
-            key = (
-                case_path,
-                case_path.stat().st_mtime_ns if case_path.is_file() else None,
-                name,
-                around.matrix.tobytes(),
-            )
+            key = (*_state_of(case_path), name, around.matrix.tobytes())
             if self._moved is None or self._moved[0] != key:
                 case = self._cache.load(case_path)
                 level = case.level(name)
@@ -147,6 +147,18 @@ class Commands:
                 contours = self._cache.contours(case, level, anatomy.frame_to_ct)
                 self._moved = key, LivePictures(name, anatomy, contours, case.views, around)
             files = self._moved[1].save(out, pose)
+        return {"folder": str(out), "files": [str(file) for file in files]}
+
+    def _exposures(self, request: JsonObject, job: Job) -> Message:
+        from radgs.io.volumes import read_ct
+        from radgs.overlay.exposures import ExposurePictures
+
+        ct, out, pictures = request.path("ct"), request.path("out"), exposures(request)
+        with job.interruptible():
+            if self._exposed is None or self._exposed[0] != _state_of(ct):
+                job.report("", "read", 0.0, "reading the CT")
+                self._exposed = _state_of(ct), ExposurePictures(read_ct(ct))
+            files = self._exposed[1].save(out, pictures)
         return {"folder": str(out), "files": [str(file) for file in files]}
 
     def _report(self, request: JsonObject, job: Job) -> Message:
@@ -192,3 +204,8 @@ class Commands:
         )
         accuracy = None if prepared.accuracy is None else asdict(prepared.accuracy)
         return {"model": str(out), "level": name, "finished": not work_folder(out).exists(), "accuracy": accuracy}
+
+
+def _state_of(path: Path) -> tuple[Path, int | None]:
+    """A file, and which version of it: the same state is not read again."""
+    return path, path.stat().st_mtime_ns if path.is_file() else None

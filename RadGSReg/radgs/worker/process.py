@@ -30,6 +30,13 @@ that an overlay drew around another:
     {"id": 5, "command": "live", "case": "session/case.json", "level": "L3", "out": "session/live",
      "around": [[1, 0, 0, 0], ...], "pose": [[1, 0, 0, 0.5], ...]}
 
+``exposures`` draws X-rays beside what they would show of a CT if sources and films stood so, as
+``radgs.overlay.exposures`` writes it, a picture of one view or more for each geometry to be compared:
+
+    {"id": 6, "command": "exposures", "ct": "session/ct_1.nrrd", "out": "session/exposures",
+     "pictures": [{"views": [{"image": "session/exposure_1.npy", "pixel_type": "auto", "source_ras": [0, -700, 0],
+                              "detector_to_ras": [[0.3, 0, 0, -150], ...], "ct_to_world": [[1, 0, 0, 0], ...]}]}]}
+
 ``register`` takes "starts", poses by level near the true ones, where a person has moved one there, and with
 "self_calibrate": true solves for the second view's geometry too, as ``radgs.pipeline.self_calibration`` does.
 

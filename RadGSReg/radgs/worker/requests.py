@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from radgs.geometry import RigidTransform
     from radgs.io.json_fields import JsonObject
     from radgs.networks import Networks
+    from radgs.overlay.exposures import Exposure
 
 Message = dict[str, Any]
 
 REMEDY = "See radgs/worker/process.py."
 
 #: Far more than any request of this protocol takes.
-MAX_REQUEST_BYTES, MAX_DEPTH, MAX_POSES = 1_000_000, 8, 8
+MAX_REQUEST_BYTES, MAX_DEPTH, MAX_POSES, MAX_EXPOSURES = 1_000_000, 8, 8, 64
 #: A week.
 MAX_MINUTES = 10080
 
@@ -84,6 +85,32 @@ def poses(request: JsonObject) -> dict[str, RigidTransform]:
     if len(named.values) > MAX_POSES:
         raise BadRequestError(f"A request names {len(named.values)} poses.", f"Name {MAX_POSES} or fewer.")
     return {name: named.rigid(name) for name in named.values}
+
+
+def exposures(request: JsonObject) -> list[list[Exposure]]:
+    """The exposures of every picture that is asked for."""
+    from radgs.overlay.exposures import Exposure
+
+    pictures = [picture.objects("views") for picture in request.objects("pictures")]
+    if not pictures or not all(pictures):
+        raise request.fail("pictures", "objects, each with the views of a picture")
+    if sum(map(len, pictures)) > MAX_EXPOSURES:
+        raise BadRequestError(
+            f"A request names {sum(map(len, pictures))} exposures.", f"Name {MAX_EXPOSURES} or fewer."
+        )
+    return [
+        [
+            Exposure(
+                view.path("image"),
+                view.text("pixel_type", "auto"),
+                view.numbers("source_ras", 3),
+                view.numbers("detector_to_ras", 4, 4),
+                view.rigid("ct_to_world"),
+            )
+            for view in views
+        ]
+        for views in pictures
+    ]
 
 
 def prepared_networks(request: JsonObject) -> dict[str, Networks] | None:

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from radgs.calibration import Pick, calibrate_phantom, read_phantom, read_picks
+from radgs.calibration.view_moves import numbers_between
 from radgs.errors import GeometryError, InputFileError
-from radgs.geometry import FloatArray, ViewGeometry, triangulate
+from radgs.geometry import FloatArray, ViewGeometry, XRayView, triangulate
 from radgs.geometry.c_arm import CArm, FilmTurn
+from radgs.geometry.sigma import GeometrySigma
+from radgs.pipeline.geometry_uncertainty import geometry_covariance
+from radgs.refine.solver import TWIST_SCALE
 
 SIZE = (1024, 1024)
 PIXEL_MM = 0.3
@@ -100,6 +104,59 @@ def test_the_stated_uncertainty_is_that_of_repetitions() -> None:
         stated.append(np.concatenate([view.sigma.source_mm, view.sigma.detector_mm]))
     scatter = np.concatenate([np.std(sources, axis=0), np.std(centres, axis=0)])
     np.testing.assert_allclose(np.median(stated, axis=0), scatter, rtol=0.35)
+
+
+def test_source_and_film_are_uncertain_together() -> None:
+    """Picks tell rays, not how far away the source is: errors of 60 draws are as likely as the covariance has them."""
+    beads, pixel, sizes = phantom(30), {"AP": PIXEL_MM}, {"AP": SIZE}
+    squares = []
+    for seed in range(60):
+        picks = picks_of(beads, NOISE_PX, 100 + seed, {"AP": VIEWS["AP"]})
+        (view,) = calibrate_phantom(beads, picks, sizes, pixel_mm=pixel).views
+        error = numbers_between(VIEWS["AP"], view.geometry)
+        covariance = view.sigma.as_covariance
+        squares.append(error @ np.linalg.solve(covariance, error))
+        assert not np.allclose(covariance, np.diag(np.diag(covariance)))
+    assert np.mean(squares) == pytest.approx(9.0, abs=2.0)  # chi-squared of nine numbers
+
+
+def test_what_two_views_triangulate_is_as_sure_as_it_turns_out_to_be() -> None:
+    """The pose's uncertainty from a phantom's calibration: that of repetitions, not ten times as much."""
+    beads, sizes, pixel = phantom(), dict.fromkeys(VIEWS, SIZE), dict.fromkeys(VIEWS, PIXEL_MM)
+    bone = np.random.default_rng(5).uniform(-20, 20, (40, 3))
+    seen = [view.project(bone) for view in VIEWS.values()]
+    middles, stated, alone = [], [], []
+    for seed in range(20):
+        solved = calibrate_phantom(beads, picks_of(beads, NOISE_PX, 300 + seed), sizes, pixel_mm=pixel).views
+        geometries = [view.geometry for view in solved]
+        points = [triangulate(geometries, pair).point for pair in zip(*seen, strict=True)]
+        middles.append(np.mean(points, axis=0) - bone.mean(axis=0))
+        for said, sigmas in (
+            (stated, [view.sigma for view in solved]),
+            (alone, [GeometrySigma(s.source_mm, s.detector_mm, s.detector_deg) for s in (v.sigma for v in solved)]),
+        ):
+            views = [
+                XRayView(view.name, np.zeros(SIZE), view.geometry, geometry_sigma=sigma)
+                for view, sigma in zip(solved, sigmas, strict=True)
+            ]
+            said.append(np.sqrt(np.diag(geometry_covariance(views, bone, bone.mean(axis=0))))[3:] * TWIST_SCALE[3:])
+    scatter = np.sqrt(np.mean(np.square(middles), axis=0))
+    np.testing.assert_allclose(np.median(stated, axis=0), scatter, rtol=0.6, atol=0.003)
+    assert (np.median(alone, axis=0) > 3 * np.median(stated, axis=0)).any()
+
+
+def test_a_distance_that_is_held_leaves_a_prior_that_can_be_inverted() -> None:
+    """A source-detector distance that is known takes a direction out of the covariance; self-calibration inverts it."""
+    beads, sizes, pixel = phantom(), dict.fromkeys(VIEWS, SIZE), dict.fromkeys(VIEWS, PIXEL_MM)
+    distances = {name: view.source_to_detector_mm for name, view in VIEWS.items()}
+    solved = calibrate_phantom(
+        beads, picks_of(beads, NOISE_PX, 1), sizes, pixel_mm=pixel, source_to_detector_mm=distances
+    )
+    for view in solved.views:
+        assert np.linalg.eigvalsh(view.sigma.as_covariance)[0] < 1e-9
+        prior = view.sigma.as_invertible_covariance
+        assert (np.diag(np.linalg.cholesky(prior)) > 0).all()
+        np.testing.assert_allclose(np.sqrt(np.diag(prior)), np.sqrt(np.diag(view.sigma.as_covariance)), atol=0.02)
 
 
 @pytest.mark.parametrize("turn", [FilmTurn(0, True), FilmTurn(1), FilmTurn(3, True)])

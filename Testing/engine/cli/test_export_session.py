@@ -61,7 +61,7 @@ def files(folder: Path) -> list[str]:
 
 
 def test_the_command_line_offers_every_format_there_is() -> None:
-    assert {choice.value for choice in Format} == {known.name for known in FILE_FORMATS} | {"igtl"}
+    assert {choice.value for choice in Format} == {known.name for known in FILE_FORMATS} | {"igtl", "tra"}
 
 
 def test_an_accepted_level_leaves_and_its_verdict_is_said(folder: Path) -> None:

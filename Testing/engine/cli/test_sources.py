@@ -53,6 +53,7 @@ def test_calibrate_writes_views_in_patient_axes_and_names_the_bad_pick(
     assert list(values["report"]["AP"]["bad_picks"]) == ["b5"]
     (calibration,) = read_calibration([out])
     assert calibration.views[0].sigma is not None
+    assert calibration.views[0].sigma.covariance is not None  # source and film are uncertain together
     point = np.array([12.0, -20.0, 31.0])
     pixels = [view.project(point) for view in VIEWS.values()]
     found = triangulate([view.geometry for view in calibration.views], pixels).point

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 
 from radgs.errors import InputFileError
 from radgs.io.dicom_files import read_dataset
+from radgs.io.dicom_geometry import Given, read_dicom_view
 from radgs.io.dicom_pixels import stored_values
 from radgs.io.dicom_versions import write_dicom_file
 from radgs.io.xray_images import read_xray
@@ -241,3 +243,40 @@ def test_real_files_of_every_kind_are_read_as_pydicom_reads_them_or_refused() ->
             np.testing.assert_array_equal(values.reshape(expected.shape), expected)
             read += 1
     assert read > 15  # pydicom 2.4 brings fewer of them than 3
+
+
+#: What the computed radiographs of PyPI's pydicom-data do not say of their geometry, by the beginning of their names.
+LACKING = {
+    "RG1": ("Distance Source to Patient (0018,1111)", "Imager Pixel Spacing (0018,1164) or Pixel Spacing (0028,0030)"),
+    "RG3": (
+        "Distance Source to Detector (0018,1110)",
+        "Distance Source to Patient (0018,1111)",
+        "Imager Pixel Spacing (0018,1164) or Pixel Spacing (0028,0030)",
+    ),
+}
+
+
+def test_real_radiographs_are_imported_or_refused_with_the_sentence_that_is_true_of_them() -> None:
+    """JPEG 2000 lossy and lossless, and uncompressed twins: chest radiographs, MONOCHROME1."""
+    folder = Path(pytest.importorskip("data_store", reason="pip install pydicom-data").__file__).parent / "data"
+    paths = sorted(folder.rglob("RG*.dcm"))
+    assert len(paths) == 8
+    images = {}
+    for path in paths:
+        with pytest.raises(InputFileError, match="whether bone is bright or dark") as told:  # no attribute says so
+            read_xray(path, "auto")
+        assert "display" in told.value.remedy
+        images[path.stem] = read_xray(path, "display").image
+        view = read_dicom_view(path)
+        assert view.missing == LACKING[path.name[:3]]
+        lacking = ", ".join(view.missing)
+        with pytest.raises(InputFileError, match=re.escape(lacking)):
+            view.calibrated("PA")
+        given = Given(0.0, 0.0, 1800.0, 1500.0, (0.2, 0.2))
+        geometry = read_dicom_view(path, given=given).calibrated("PA").geometry
+        assert geometry.shape == images[path.stem].shape
+        assert geometry.source_to_detector_mm == pytest.approx(1800.0)
+    for kind in ("RG1", "RG3"):
+        np.testing.assert_array_equal(images[f"{kind}_J2KR"], images[f"{kind}_UNCR"])  # lossless
+        lossy, twin = images[f"{kind}_J2KI"].ravel(), images[f"{kind}_UNCI"].ravel()
+        assert np.corrcoef(lossy, twin)[0, 1] > 0.999

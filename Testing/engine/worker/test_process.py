@@ -233,6 +233,34 @@ def test_a_pose_that_is_moved_is_drawn_without_reading_the_case_again(
     assert shared_worker.next("result", "error")["kind"] == "BadRequestError"
 
 
+def test_exposures_are_drawn_without_reading_the_ct_again(
+    shared_worker: RunningWorker, small_case: RegistrationCase, tmp_path: Path
+) -> None:
+    write_volume(tmp_path / "ct.nrrd", small_case.ct)
+    view = small_case.views[0]
+    np.save(tmp_path / "ap.npy", view.image)
+    exposure = {
+        "image": str(tmp_path / "ap.npy"),
+        "pixel_type": "attenuation",
+        "source_ras": view.geometry.source_ras.tolist(),
+        "detector_to_ras": view.geometry.detector_to_ras.tolist(),
+        "ct_to_world": small_case.truth["L3"].matrix.tolist(),
+    }
+    request = {"command": "exposures", "ct": str(tmp_path / "ct.nrrd"), "out": str(tmp_path / "out")}
+    read = []
+    for number, pictures in enumerate(([[exposure]], [[exposure], [exposure, exposure]]), 1):
+        shared_worker.send(id=number, pictures=[{"views": views} for views in pictures], **request)
+        *before, answer = shared_worker.until("result", "error")
+        assert answer["type"] == "result", answer
+        assert [Path(file).name for file in answer["files"]] == ["1.png", "2.png"][: len(pictures)]
+        assert all(Path(file).is_file() for file in answer["files"])
+        read += [message["message"] for message in before if message["type"] == "progress"]
+    assert read == ["reading the CT"]
+    for wrong in ([], [{"views": []}], [{"views": [exposure] * 65}], [{"views": [{**exposure, "source_ras": [0, 0]}]}]):
+        shared_worker.send(id=9, pictures=wrong, **request)
+        assert shared_worker.next("result", "error")["kind"] == "BadRequestError"
+
+
 @pytest.mark.slow
 def test_a_preparation_is_cancelled_gently_and_can_be_taken_up(
     shared_worker: RunningWorker, phantom_spine: PhantomSpine, tmp_path: Path

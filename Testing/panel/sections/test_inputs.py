@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import slicer
 from placing import to_do
+
+from radgs.anatomy import LABEL_NUMBERINGS
+from radgs.io.volumes import read_labels
 
 RED = "#b2182b"
 
@@ -168,3 +172,35 @@ def test_a_saved_scene_restores_the_choices_and_the_confirmation(
     assert (ui.deviceComboBox.currentText, ui.transformNameEdit.text) == ("cpu", "planned {level}")
     assert ui.confirmLevelsCheckBox.checked
     assert ui.applyButton.enabled
+
+
+def test_levels_that_are_doubled_missing_or_merged_are_told(a_filled_panel: Any) -> None:
+    """As `radgs import` tells them; nothing is said of the demo's own levels."""
+    ui = a_filled_panel.ui
+    segmentation = a_filled_panel.logic.getParameterNode().segmentation
+    held = segmentation.GetSegmentation()
+    of_level = a_filled_panel.logic.levels(segmentation)
+
+    def told_after(level: str, name: str) -> str:
+        segment = held.GetSegment(of_level[level])
+        former = segment.GetName()
+        segment.SetName(name)
+        slicer.app.processEvents()
+        text = ui.segmentationHintLabel.text if ui.segmentationHintLabel.isVisible() else ""
+        segment.SetName(former)
+        slicer.app.processEvents()
+        return str(text)
+
+    assert not ui.segmentationHintLabel.isVisible()
+    assert "Between the others L3 is missing" in told_after("L3", "the third")
+    assert "2 segments are named L4" in told_after("L3", "vertebrae_L4")
+    assert not ui.segmentationHintLabel.isVisible()
+    labels = read_labels(a_filled_panel.logic.demoCase().parent / "labels.nii.gz").array
+    merged = np.isin(labels, [LABEL_NUMBERINGS["VerSe"][level] for level in ("L2", "L3")]).astype(np.uint8)
+    ct = a_filled_panel.logic.getParameterNode().ct
+    slicer.util.updateSegmentBinaryLabelmapFromArray(merged, segmentation, of_level["L2"], ct)
+    held.RemoveSegment(of_level["L3"])
+    slicer.app.processEvents()
+    told = ui.segmentationHintLabel.text  # of a disc between them, or none, the words differ
+    assert "L2 is there twice" in told or "two vertebrae may have its label" in told
+    assert "#a04d00" in ui.segmentationHintLabel.styleSheet

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import slicer
 from dialogs import answer, child, ok_button, open_dialog
+from thumbnails import alike
 
 from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.geometry.c_arm import CArm, FilmTurn
@@ -296,3 +297,191 @@ def test_a_frame_of_a_run_is_chosen_among_thumbnails(
     user.press(a_panel.ui.loadGeometry2Button)
     assert_same_rays(two_films[1], LATERAL)
     assert "run.dcm (DICOM, frame 2)" in a_panel.ui.geometry2Label.text
+
+
+@pytest.fixture
+def the_demo_s_films(a_panel: Any, user: Any) -> tuple[tuple[Any, Any], list[ViewGeometry]]:
+    """The demo case's X-rays, nothing clicked in them, and where they truly stand; CT and segmentation are there."""
+    from RadGSRegLib.scene.xray_nodes import geometry_of
+
+    user.press(a_panel.ui.demoButton)
+    films = a_panel.logic.inputs().xrays
+    for film in films:
+        slicer.mrmlScene.RemoveNode(a_panel.logic.click("L3", film))
+    slicer.app.processEvents()
+    return films, [geometry_of(film) for film in films]
+
+
+def write_projections(folder: Path, views: list[ViewGeometry]) -> list[str]:
+    """A file of P for each view, multiplied by some number."""
+    paths = []
+    for name, view in zip(("AP", "LAT"), views, strict=True):
+        paths.append(folder / f"{name}.txt")
+        np.savetxt(paths[-1], -3.7 * view.ras_to_homogeneous_pixel @ WORLD_TO_RAS.matrix)
+    return [str(path) for path in paths]
+
+
+def test_every_reading_is_drawn_beside_the_xrays_and_chosen_by_its_picture(
+    a_panel: Any, the_demo_s_films: Any, user: Any, host: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    films, true = the_demo_s_films
+    choose_files(monkeypatch, *write_projections(tmp_path, true))
+    a_panel.logic.setSource(films[0], [0.0, 100.0, 0.0])  # somewhere else
+    seen: dict[str, Any] = {}
+
+    def act(dialog: Any) -> None:
+        readings = child(dialog, "readingsList")
+        assert readings.isHidden()  # before it is known how the patient lies, there is nothing to be seen
+        say(dialog, superior=3, anterior=1)
+        host.wait_until(lambda: not a_panel.logic.drawingExposures, 120)
+        assert readings.count > 1
+        texts = [readings.item(row).text() for row in range(readings.count)]
+        pictures = [readings.item(row).icon().pixmap(readings.iconSize) for row in range(readings.count)]
+        agree = [alike(picture, tmp_path / "picture.png") for picture in pictures]
+        seen["texts"], seen["agree"] = texts, agree
+        assert not ok_button(dialog).enabled
+        readings.setCurrentRow(int(np.argmax(agree)))
+        seen["rows"] = child(dialog, "rowsComboBox").currentText
+        assert "first pixel" in child(dialog, "calibrationStatusLabel").text  # no eye tells half a pixel
+        say(dialog, pixels=1)
+        host.wait_until(lambda: not a_panel.logic.drawingExposures, 120)
+        assert readings.count > 1
+        assert readings.currentRow == int(np.argmax(agree))
+        user.press(ok_button(dialog))
+
+    answer(act)
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert sorted(seen["texts"]) == ["rows from the bottom", "rows from the top"]
+    assert max(seen["agree"]) > min(seen["agree"]) + 0.1
+    assert seen["rows"].startswith("from the top")
+    for film, view in zip(films, true, strict=True):
+        assert_same_rays(film, view)
+
+
+def test_one_reading_is_drawn_too_so_that_wrong_directions_are_seen(
+    a_panel: Any, the_demo_s_films: Any, user: Any, host: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _films, true = the_demo_s_films
+    path = tmp_path / "calibration.json"
+    moved = Calibration("c", tuple(CalibratedView(n, v) for n, v in zip(("AP", "LAT"), true, strict=True)))
+    write_calibration_file(path, moved.moved(WORLD_TO_RAS.inverse(), patient_axes=False))
+    choose_files(monkeypatch, str(path))
+    agree: list[float] = []
+
+    def act(dialog: Any) -> None:
+        readings = child(dialog, "readingsList")
+        for superior, anterior in ((3, 1), (4, 1), (3, 2)):  # as it is; upside down; front and back exchanged
+            say(dialog, superior=superior, anterior=anterior)
+            host.wait_until(lambda: not a_panel.logic.drawingExposures, 120)
+            assert readings.count == 1
+            agree.append(alike(readings.item(0).icon().pixmap(readings.iconSize), tmp_path / "picture.png"))
+
+    answer(act)
+    user.press(a_panel.ui.loadGeometry2Button)
+    assert agree[0] > 0.5
+    assert max(agree[1:]) < agree[0] - 0.1
+
+
+def test_without_a_ct_it_is_said_why_nothing_is_drawn(
+    a_panel: Any, two_films: Any, user: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    choose_files(monkeypatch, *write_matrices(tmp_path))
+    seen: list[str] = []
+
+    def act(dialog: Any) -> None:
+        say(dialog, superior=3, anterior=1)
+        seen.append(child(dialog, "readingsCaptionLabel").text)
+        assert child(dialog, "readingsList").isHidden()
+
+    answer(act)
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert "Choose the CT first" in seen[0]
+
+
+def test_closing_the_dialog_frees_the_engine(
+    a_panel: Any, the_demo_s_films: Any, user: Any, host: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _films, true = the_demo_s_films
+    choose_files(monkeypatch, *write_projections(tmp_path, true))
+    answer(lambda dialog: say(dialog, superior=3, anterior=1))
+    user.press(a_panel.ui.loadGeometry1Button)
+    host.wait_until(lambda: not a_panel.logic.worker.busy, 60)
+    assert open_dialog() is None
+
+
+def write_trial(folder: Path) -> tuple[Path, Path]:
+    """A trial of Autoscoper with both views as MayaCam 2.0, and two bones tracked in its world in frames 2 and 3."""
+    for name, view in (("cam01", FRONTAL), ("cam02", LATERAL)):
+        intrinsics, extrinsics = camera(view)
+        parts = {
+            "image size": [SIZE],
+            "camera matrix": intrinsics,
+            "rotation": extrinsics[:, :3],
+            "translation": extrinsics[:, 3:],
+        }
+        lines: list[str] = []
+        for title, rows in parts.items():
+            lines += [title, *(",".join(f"{number:.12g}" for number in row) for row in rows), ""]
+        (folder / f"{name}.txt").write_text("\n".join(lines), "utf-8")
+        (folder / f"{name} films").mkdir()
+    trial = folder / "wrist.cfg"
+    entries = [f"mayaCam_csv {name}.txt\nCameraRootDir {name} films" for name in ("cam01", "cam02")]
+    entries += [f"VolumeFile {bone}.tif\nVolumeFlip 0 0 0\nVoxelSize 0.4 0.4 0.6" for bone in ("radius", "ulna")]
+    trial.write_text("\n".join(entries), "utf-8")
+    # A bone that lies in the patient as in its CT: model (left, anterior, inferior) to the calibration's world.
+    upright = WORLD_TO_RAS.matrix.T @ np.diag([-1.0, 1.0, -1.0, 1.0])
+    askew = upright @ RigidTransform.from_rotation_vector([0.0, 0.0, np.pi / 2], [5.0, 0.0, 0.0]).matrix
+    lost = np.full(16, np.nan)
+    rows = [[*lost, *lost], [*upright.ravel(), *askew.ravel()], [*askew.ravel(), *lost]]
+    tracking = folder / "tracked.tra"
+    np.savetxt(tracking, rows, delimiter=",")
+    return trial, tracking
+
+
+def test_a_trial_of_autoscoper_gives_its_cameras_and_a_pose_how_the_patient_lies(
+    a_panel: Any, two_films: Any, user: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = write_trial(tmp_path)
+    choose_files(monkeypatch, *map(str, files))
+    seen: dict[str, Any] = {}
+
+    def act(dialog: Any) -> None:
+        box = child(dialog, "poseComboBox")
+        seen["poses"] = [box.itemText(row) for row in range(box.count)]
+        seen["open"] = child(dialog, "calibrationStatusLabel").text
+        box.setCurrentIndex(1)
+        user.press(ok_button(dialog))
+
+    answer(act)
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert seen["poses"] == ["choose", "radius, frame 2", "radius, frame 3", "ulna, frame 2"]
+    assert "how the patient lies" in seen["open"]
+    assert_same_rays(two_films[0], FRONTAL)
+    assert_same_rays(two_films[1], LATERAL)
+    assert a_panel.ui.geometry1Label.text.startswith("from wrist.cfg, tracked.tra (MayaCam 2.0)")
+
+
+def test_a_trial_alone_asks_for_the_directions_and_poses_alone_for_the_trial(
+    a_panel: Any, two_films: Any, user: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trial, tracking = write_trial(tmp_path)
+    choose_files(monkeypatch, str(trial))
+
+    def act(dialog: Any) -> None:
+        say(dialog, superior=3, anterior=1)
+        user.press(ok_button(dialog))
+
+    answer(act)
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert_same_rays(two_films[0], FRONTAL)
+    choose_files(monkeypatch, str(tracking))
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert "Poses of bones were chosen, and no calibration" in a_panel.ui.messageLabel.text
+    tracking.write_text(",".join(["NaN"] * 32), "utf-8")
+    choose_files(monkeypatch, str(trial), str(tracking))
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert "no frame in which a bone was tracked" in a_panel.ui.messageLabel.text
+    (tmp_path / "cam02.txt").unlink()
+    choose_files(monkeypatch, str(trial))
+    user.press(a_panel.ui.loadGeometry1Button)
+    assert "cam02.txt" in a_panel.ui.messageLabel.text

@@ -20,7 +20,7 @@ from radgs.case.importing.poses import read_pose
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, Volume
 from radgs.geometry.projection import Convention
-from radgs.io.calibrations.autoscoper_tracking import model_volume
+from radgs.io.calibrations.autoscoper_tracking import MODEL_TO_RAS, bone_to_world, model_volume
 from radgs.io.calibrations.autoscoper_trial import read_trial
 from radgs.io.calibrations.calibration import Calibration, calibration_origin, named_direction, patient_rotation
 from radgs.io.calibrations.reading import one_reading, read_calibration
@@ -31,10 +31,6 @@ PADDING_HU = -1024.0
 
 #: Voxels added on every side, so that the bone does not touch the border of its own cut-out.
 MARGIN = 4
-
-#: The stack's axes as a CT's usually are: columns to the patient's left, rows to the back, slices to the head;
-#: the model's frame (right, up the rows, against the slices) is then left, anterior, inferior.
-MODEL_TO_RAS = RigidTransform(np.diag([-1.0, 1.0, -1.0]), np.zeros(3))
 
 #: Without a threshold of the user's, the stack's bone is whatever is not 0.
 BONE_LABEL = 1
@@ -118,7 +114,7 @@ def plan_bone_case(request: BoneImport) -> ImportPlan:
     if tracking is not None:
         row = places[0] if request.pose_row is None else request.pose_row
         model_to_world = read_pose(tracking, bone, request.frame, row, request.unit_mm)
-        ct_to_world = model_to_world @ MODEL_TO_RAS.inverse()
+        ct_to_world = bone_to_world(model_to_world)
         understood.append(f"Pose: {tracking.name}.")
     else:
         ct_to_world = None

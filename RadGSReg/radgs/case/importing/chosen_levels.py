@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from radgs.anatomy import spineps_mask, spineps_structure
-from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, level_doubts, suggest_numbering
+from radgs.anatomy.levels import LABEL_NUMBERINGS, LEVELS, level_doubts, missing_between, suggest_numbering
 from radgs.case.importing.plan import Question
 from radgs.case.importing.request import DicomImport
 from radgs.errors import CaseError
@@ -42,7 +42,7 @@ def chosen_levels(
     known = {} if numbering is None else _present(labels, LABEL_NUMBERINGS[numbering])
     if numbering is not None:
         understood.append(f"Labels are numbered as {numbering} does: {', '.join(known)}.")
-        missing = [level for level in _between(list(known)) if level not in known]
+        missing = missing_between(known)
         if missing:
             understood.append(f"Between them {', '.join(missing)} is missing in the label map.")
         if mask == "instances":
@@ -73,9 +73,3 @@ def chosen_levels(
 
 def _present(labels: Volume, numbering: Mapping[str, int]) -> dict[str, int]:
     return {level: numbering[level] for level in LEVELS if bool((labels.array == numbering[level]).any())}
-
-
-def _between(levels: list[str]) -> list[str]:
-    if not levels:
-        return []
-    return list(LEVELS[LEVELS.index(levels[0]) : LEVELS.index(levels[-1]) + 1])

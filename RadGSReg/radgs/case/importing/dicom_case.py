@@ -165,7 +165,7 @@ def _views(
         image = _frame(view) if view.frames > 1 else view.path
         if isinstance(image, XRayView):
             image = XRayView(name, image.image, calibrated.geometry, image.conversion)
-        planned.append(PlannedView(image, "auto", calibrated, view.origin))
+        planned.append(PlannedView(image, "auto", calibrated, view.origin, view.field))
     return planned
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radgs.errors import CaseError, InputFileError
-from radgs.geometry import RigidTransform, Volume, XRayView
+from radgs.geometry import FloatArray, RigidTransform, Volume, XRayView
 from radgs.io.calibrations.calibration import CalibratedView
 from radgs.io.case_file import CaseFile, ViewEntry, write_case_file
 from radgs.io.volumes import write_volume
@@ -36,12 +36,14 @@ class PlannedView:
         pixel_type: What its values are.
         view: Name, geometry, and what was assumed.
         geometry_from: Where source and detector come from, in a few words.
+        field: (N, 2) corners (column, row) of what was measured, where the file says; else the image tells.
     """
 
     image: Path | XRayView
     pixel_type: str
     view: CalibratedView
     geometry_from: str
+    field: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +154,7 @@ def _view_entry(planned: PlannedView, folder: Path, written: list[Path]) -> View
         geometry.detector_to_ras,
         conversion,
         view.sigma,
+        field=planned.field,
         size=(int(columns), int(rows)),
         geometry_from=planned.geometry_from,
     )

@@ -19,6 +19,10 @@ from radgs.errors import InputFileError
 from radgs.geometry import FloatArray, RigidTransform, Volume
 from radgs.io.calibrations.number_text import numbers_of, read_lines
 
+#: The stack's axes as a CT's usually are: columns to the patient's left, rows to the back, slices to the head;
+#: the model's frame (right, up the rows, against the slices) is then left, anterior, inferior.
+MODEL_TO_RAS = RigidTransform(np.diag([-1.0, 1.0, -1.0]), np.zeros(3))
+
 #: Numbers of one pose: as a matrix, and as place and angles.
 MATRIX, ANGLES = 16, 6
 
@@ -40,8 +44,18 @@ def model_volume(
     return Volume(np.ascontiguousarray(array), index_to_model)
 
 
+def bone_to_world(model_to_world: RigidTransform) -> RigidTransform:
+    """A pose of the model's frame as one of the bone in patient axes, ``ct_to_world``."""
+    return model_to_world @ MODEL_TO_RAS.inverse()
+
+
+def upright(model_to_world: RigidTransform) -> RigidTransform:
+    """The turn of a calibration's world in which the bone at a pose lies as in its CT: that world has patient axes."""
+    return RigidTransform(bone_to_world(model_to_world).rotation.T, np.zeros(3))
+
+
 def read_tracking(
-    path: Path, *, volumes: int = 1, unit_mm: float = 1.0, degrees: bool = True
+    path: Path, *, volumes: int | None = 1, unit_mm: float = 1.0, degrees: bool = True
 ) -> list[dict[int, RigidTransform]]:
     """The poses of every volume, by frame (counted from 0); frames that were not tracked are missing.
 
@@ -49,20 +63,23 @@ def read_tracking(
 
     Args:
         path: A .tra, or a .csv of XMALab's rigid body.
-        volumes: How many volumes share a line.
+        volumes: How many volumes share a line; None for as many matrices as a line holds.
         unit_mm: Millimetres of the file's unit.
         degrees: Whether angles are degrees.
 
     Raises:
         InputFileError: Missing, lines of another length, or a matrix that is not rigid.
     """
-    poses: list[dict[int, RigidTransform]] = [{} for _ in range(volumes)]
+    poses: list[dict[int, RigidTransform]] = [{} for _ in range(volumes or 0)]
     frame = -1
     for number, line in enumerate(read_lines(path), start=1):
         row = numbers_of(line)
         if row is None:
             continue  # blank, or a heading
         frame += 1
+        if volumes is None:
+            volumes = max(1, len(row) // MATRIX)
+            poses = [{} for _ in range(volumes)]
         length, rest = divmod(len(row), volumes)
         if rest or length not in (MATRIX, ANGLES):
             raise InputFileError(

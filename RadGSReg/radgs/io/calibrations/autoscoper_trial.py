@@ -48,8 +48,8 @@ def read_trial(path: Path) -> Trial:
     values: dict[str, list[str]] = {}
     for line in read_lines(path):
         if line and not line.startswith("#"):
-            key, _, value = line.partition(" ")
-            values.setdefault(key, []).append(value.strip())
+            key, *value = line.split(None, 1)
+            values.setdefault(key, []).append(value[0].strip() if value else "")
     cameras, films = values.get("mayaCam_csv", []), values.get("CameraRootDir", [])
     volumes, sizes = values.get("VolumeFile", []), values.get("VoxelSize", [])
     if not cameras or len(cameras) != len(films):

@@ -9,10 +9,8 @@ from numpy.typing import ArrayLike
 
 from radgs.errors import CaseError
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, unit
+from radgs.geometry.projection import USUAL_MAGNIFICATION, Convention
 from radgs.geometry.sigma import GeometrySigma
-
-#: Where a film stands whose distance no file gives: this many times as far from the source as the patient.
-FILM_BEHIND_PATIENT = 1.3
 
 #: How names of directions are written: an axis of the world, with its sign.
 AXES = {
@@ -50,11 +48,13 @@ class Calibration:
         kind: The format and its convention, in a phrase.
         views: The views.
         patient_axes: Whether the world's axes are the patient's right, anterior and superior.
+        convention: As what plain matrices were read; None where the format itself says what its numbers mean.
     """
 
     kind: str
     views: tuple[CalibratedView, ...]
     patient_axes: bool = False
+    convention: Convention | None = None
 
     def moved(self, world_to_ras: RigidTransform, *, patient_axes: bool = True) -> Calibration:
         """The same views in another world."""
@@ -78,7 +78,7 @@ class Calibration:
         views = []
         for view in self.views:
             depth = float(view.geometry.normal @ (point - view.geometry.source_ras))
-            views.append(replace(view, geometry=film_at(view.geometry, FILM_BEHIND_PATIENT * depth)))
+            views.append(replace(view, geometry=film_at(view.geometry, USUAL_MAGNIFICATION * depth)))
         return replace(self, views=tuple(views))
 
 

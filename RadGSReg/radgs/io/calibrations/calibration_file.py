@@ -17,6 +17,8 @@ from radgs.io.json_fields import JsonObject, json_text, read_json_object
 CALIBRATION_SCHEMA = "radgs.calibration/1"
 #: Of a view's source, detector and its rotation together.
 NUMBERS = 9
+#: Pixels along a side of the largest detectors, with room to spare; no source is nearer to its film.
+LARGEST_SIDE, NEAREST_MM = 65535, 1.0
 #: What rounding leaves of a covariance's symmetry.
 SYMMETRIC = 1e-6
 
@@ -30,6 +32,9 @@ def read_calibration_file(path: Path) -> Calibration:
     """
     top = read_json_object(path, CALIBRATION_SCHEMA, GeometryError)
     views = tuple(_read_view(entry) for entry in top.objects("views"))
+    names = [view.name for view in views]
+    if not views or len(set(names)) < len(names):
+        raise top.fail("views", "one view or more, each with a name of its own")
     return Calibration("calibration.json", views, patient_axes=top.values.get("patient_axes") is True)
 
 
@@ -69,8 +74,19 @@ def read_sigma(entry: JsonObject) -> GeometrySigma | None:
 
 
 def _read_view(entry: JsonObject) -> CalibratedView:
-    columns, rows = entry.numbers("size", 2).astype(int)
-    geometry = ViewGeometry(entry.numbers("source_ras", 3), entry.numbers("detector_to_ras", 4, 4), (rows, columns))
+    size = entry.numbers("size", 2)
+    columns, rows = (int(number) for number in size)
+    if (
+        not (np.array([columns, rows]) == size).all()
+        or not 1 <= min(columns, rows) <= max(columns, rows) <= LARGEST_SIDE
+    ):
+        raise entry.fail("size", "columns and rows of an image")
+    detector_to_ras = entry.numbers("detector_to_ras", 4, 4)
+    if np.linalg.matrix_rank(detector_to_ras[:3, :2]) < 2:
+        raise entry.fail("detector_to_ras", "a matrix whose first two columns span the film")
+    geometry = ViewGeometry(entry.numbers("source_ras", 3), detector_to_ras, (rows, columns))
+    if not geometry.source_to_detector_mm > NEAREST_MM:
+        raise entry.fail("source_ras", "a place off the film")
     return CalibratedView(entry.text("name"), geometry, sigma=read_sigma(entry))
 
 

@@ -13,7 +13,7 @@ from radgs.geometry import ViewGeometry
 from radgs.geometry.projection import Convention, Pinhole, fitting_readings, meeting_point
 from radgs.io.calibrations import mayacam, opencv, xmalab
 from radgs.io.calibrations.calibration import CalibratedView, Calibration
-from radgs.io.calibrations.calibration_file import read_calibration_file
+from radgs.io.calibrations.calibration_file import LARGEST_SIDE, read_calibration_file
 from radgs.io.calibrations.matrices import read_matrices
 from radgs.io.calibrations.number_text import read_lines, read_rows
 
@@ -65,6 +65,8 @@ def read_calibration(
     fixed: Convention | None = None
     for path, kind in zip(paths, kinds, strict=True):
         read, fixed, assumed = _read(path, kind, size, unit_mm)
+        for camera in read:
+            _check(path, camera)
         names = [path.stem] if len(read) == 1 else [f"{path.stem}-{n}" for n in range(1, len(read) + 1)]
         cameras += zip(names, read, strict=True)
     if clicks is not None and len(clicks) != len(cameras):
@@ -100,10 +102,7 @@ def open_choices(candidates: Sequence[Calibration], convention: Convention) -> l
 
 
 def _differ(candidates: Sequence[Calibration], name: str) -> bool:
-    def said(kind: str) -> str:
-        return next((part for part in kind.split(", ") if part.startswith(name)), "")
-
-    return len({said(candidate.kind) for candidate in candidates}) > 1
+    return len({getattr(candidate.convention, name, None) for candidate in candidates}) > 1
 
 
 def calibration_kind(path: Path) -> str:
@@ -159,6 +158,30 @@ def _read(
     return [read_matrices(path, size)], None, ()
 
 
+def _check(path: Path, camera: Pinhole) -> None:
+    """Refuses sizes that no image has, and a K that is none, such as a transposed one.
+
+    Raises:
+        InputFileError: It is so.
+    """
+    columns, rows = camera.size
+    if not (1 <= columns <= LARGEST_SIDE and 1 <= rows <= LARGEST_SIDE):
+        raise InputFileError(
+            f"{path} is of an image of {columns} x {rows} pixels, which cannot be.",
+            "Give the calibration of the X-rays.",
+        )
+    intrinsics = camera.intrinsics
+    if intrinsics is None:
+        return
+    scale = intrinsics[2, 2]
+    below = np.abs([intrinsics[1, 0], intrinsics[2, 0], intrinsics[2, 1]]).max()
+    if not np.isfinite(intrinsics).all() or scale == 0 or below > 1e-9 * np.abs(intrinsics).max():
+        raise InputFileError(
+            f"{path}: the camera matrix K is not of the form fx 0 cx, 0 fy cy, 0 0 1.",
+            "Give K as OpenCV has it; MATLAB's is transposed.",
+        )
+
+
 def _calibration(
     kind: str,
     reading: Convention | None,
@@ -174,6 +197,7 @@ def _calibration(
     calibration = Calibration(
         called,
         tuple(CalibratedView(name, view, (*assumed, film)) for (name, _), view in zip(cameras, views, strict=True)),
+        convention=reading,
     )
     if len(views) < 2:
         return calibration

@@ -14,8 +14,10 @@ from radgs.errors import InputFileError
 from radgs.geometry import FloatArray
 from radgs.geometry.c_arm import PATIENT_ON_TABLE, CArm
 from radgs.io.calibrations.calibration import CalibratedView
+from radgs.io.dicom_files import whole
 from radgs.io.dicom_geometry.film import film_turn, isocentre_pixel, pixel_size
 from radgs.io.dicom_geometry.frame_attributes import FrameAttributes, named
+from radgs.io.dicom_geometry.shutter import open_field
 
 ANGLES = "PositionerPositionSequence"
 DISTANCES = "XRayGeometrySequence"
@@ -68,6 +70,7 @@ class DicomView:
         table_lps: (3,) place of the table in the room, along the patient's LPS axes; None where the file does not say.
         stated: The numbers that the file itself says, each where it says it.
         says_how_it_is_turned: Whether the file says how the image lies on the detector.
+        field: (N, 2) corners (column, row) of what shutter and collimator leave open; None where the file names none.
     """
 
     path: Path
@@ -81,6 +84,7 @@ class DicomView:
     table_lps: FloatArray | None = None
     stated: Given = Given()
     says_how_it_is_turned: bool = False
+    field: FloatArray | None = None
 
     @property
     def origin(self) -> str:
@@ -127,7 +131,8 @@ def read_dicom_view(path: Path, frame: int | None = None, given: Given | None = 
     """
     dataset = _header(path)
     _refuse_slot_scanner(path, dataset)
-    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    frames = whole(path, dataset, "NumberOfFrames", 1)
+    size = (whole(path, dataset, "Columns"), whole(path, dataset, "Rows"))
     if frame is None and frames > 1:
         raise InputFileError(f"{path} is a run of {frames} frames.", "Choose one, counted from 0.")
     chosen = frame or 0
@@ -137,18 +142,17 @@ def read_dicom_view(path: Path, frame: int | None = None, given: Given | None = 
     try:
         _refuse_tilts(attributes)
         _refuse_motion(attributes)
-        return _view(path, attributes, frames, given or Given())
+        return _view(path, attributes, frames, size, given or Given())
     except InputFileError as error:
         raise InputFileError(f"{path}: {error.problem}", error.remedy) from error
 
 
-def _view(path: Path, attributes: FrameAttributes, frames: int, given: Given) -> DicomView:
+def _view(path: Path, attributes: FrameAttributes, frames: int, size: tuple[int, int], given: Given) -> DicomView:
     said: list[str] = []
     assumed: list[str] = []
     missing: list[str] = []
     primary, secondary = _angles(attributes, given, said, assumed, missing)
     detector, isocentre = _distances(attributes, given, said, missing)
-    size = (int(attributes.dataset.Columns), int(attributes.dataset.Rows))
     pixels = pixel_size(attributes)
     c_arm = None
     turned = False
@@ -174,6 +178,8 @@ def _view(path: Path, attributes: FrameAttributes, frames: int, given: Given) ->
         if pixel is None:
             assumed.append("The isocentre projects to the image's middle.")
         c_arm = CArm(primary, secondary, detector, isocentre, spacing, size, pixel, turn)
+    field, by = open_field(attributes, size)
+    said += [f"Measured: {', '.join(by)}"] if by else []
     study = attributes.text("StudyInstanceUID")
     return DicomView(
         path,
@@ -190,6 +196,7 @@ def _view(path: Path, attributes: FrameAttributes, frames: int, given: Given) ->
             spacing_mm=pixels.spacing_mm if pixels is not None and pixels.at_detector else None,
         ),
         turned,
+        field,
     )
 
 

@@ -127,6 +127,26 @@ def test_a_folder_of_dicom_becomes_a_case(folder: Path) -> None:
     assert any("as TotalSegmentator does: L2, L3, L4" in line for line in plan.understood)
 
 
+def test_what_a_shutter_covers_is_not_measured(folder: Path) -> None:
+    exposure = EXPOSURES["AP"]
+    shutter = {
+        "ShutterShape": "RECTANGULAR",
+        "ShutterLeftVerticalEdge": "40",
+        "ShutterRightVerticalEdge": "301",
+        "ShutterUpperHorizontalEdge": "0",
+        "ShutterLowerHorizontalEdge": "321",
+    }
+    write(folder / "xray AP.dcm", exposure, PixelData=exposure_of_a_trunk(exposure.size), **shutter)
+    clicks = {name: projected(centre_of("L3"), exposure) for name, exposure in EXPOSURES.items()}
+    plan = plan_dicom_case(DicomImport((folder,), levels=("L3",), clicks={"L3": clicks}))
+    assert "    Measured: Shutter Shape (0018,1600) RECTANGULAR." in plan.understood
+    case = RegistrationCase.load(write_plan(plan, folder / "case" / "case.json")[-1])
+    measured = np.zeros((320, 320), dtype=bool)
+    measured[:, 40:300] = True  # columns 41 to 300 as the standard counts
+    np.testing.assert_array_equal(case.views[0].measured, measured)
+    assert case.views[1].field is None
+
+
 def test_only_what_the_files_do_not_say_is_asked(folder: Path) -> None:
     (level,) = plan_dicom_case(DicomImport((folder,))).questions
     assert level.missing == "No level was chosen."

@@ -132,3 +132,22 @@ def test_tracking_that_cannot_be_used_is_told(content: str, said: str, tmp_path:
     (tmp_path / "a.tra").write_text(content)
     with pytest.raises(InputFileError, match=said):
         read_tracking(tmp_path / "a.tra")
+
+
+def test_keys_of_a_trial_may_be_followed_by_tabs(tmp_path: Path) -> None:
+    lines = ["mayaCam_csv\tcam 1.txt", "CameraRootDir \t films", "VolumeFile\tbone.tif", "VoxelSize\t0.4 0.4\t0.6"]
+    (tmp_path / "trial.cfg").write_text("\n".join(lines))
+    trial = read_trial(tmp_path / "trial.cfg")
+    assert trial.cameras == (tmp_path / "cam 1.txt",)
+    assert trial.films == (tmp_path / "films",)
+    assert trial.volumes[0].voxel_size == (0.4, 0.4, 0.6)
+
+
+def test_as_many_volumes_are_read_as_a_line_holds_matrices(tmp_path: Path) -> None:
+    rows = np.tile(np.eye(4).ravel(), (2, 3))
+    rows[1, 16:32] = np.nan
+    np.savetxt(tmp_path / "all.tra", rows, delimiter=",")
+    assert [list(frames) for frames in read_tracking(tmp_path / "all.tra", volumes=None)] == [[0, 1], [0], [0, 1]]
+    (tmp_path / "angles.tra").write_text("1,2,3,10,20,30\n")
+    (frames,) = read_tracking(tmp_path / "angles.tra", volumes=None)
+    np.testing.assert_allclose(frames[0].translation, [1.0, 2.0, 3.0])

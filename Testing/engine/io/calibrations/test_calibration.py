@@ -84,3 +84,32 @@ def test_directions_that_say_nothing_are_told() -> None:
             named_direction(text)
     with pytest.raises(CaseError, match="nearly the same"):
         patient_rotation([0, 0, 1], [0, 0.05, -1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"size": [0, 0]}, "size"),
+        ({"size": [-3, 4]}, "size"),
+        ({"size": [10.5, 3]}, "size"),
+        ({"size": [1e12, 3]}, "size"),
+        ({"detector_to_ras": np.zeros((4, 4)).tolist()}, "detector_to_ras"),
+        ({"source_ras": VIEW.geometry.centre_ras.tolist()}, "source_ras"),
+    ],
+)
+def test_a_view_that_cannot_be_is_told_with_its_place(changed: dict[str, object], place: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    write_calibration_file(path, Calibration("phantom", (VIEW,)))
+    values = json.loads(path.read_text())
+    values["views"][0].update(changed)
+    path.write_text(json.dumps(values))
+    with pytest.raises(GeometryError, match=rf"views\[0\]\.{place}"):
+        read_calibration_file(path)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_views_are_there_and_each_has_a_name_of_its_own(count: int, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    write_calibration_file(path, Calibration("phantom", (VIEW,) * count))
+    with pytest.raises(GeometryError, match="a name of its own"):
+        read_calibration_file(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -116,6 +117,24 @@ def k_of_opengl(folder: Path, cameras: Sequence) -> list[Path]:
     return paths
 
 
+def our_own(folder: Path, cameras: Sequence) -> list[Path]:
+    """calibration.json: the film 1.5 times as far from the source as the origin, a pixel f / z as large as at 1."""
+    views = []
+    for number, camera in enumerate(cameras, start=1):
+        away = 1.5 * np.linalg.norm(camera.place)
+        axes = camera.rotation.T  # of the camera, as columns
+        to_film = np.eye(4)
+        to_film[:3, 0], to_film[:3, 1] = axes[:, 0] * away / camera.k[0, 0], axes[:, 1] * away / camera.k[1, 1]
+        to_film[:3, 2] = axes[:, 2]
+        corner = camera.place + axes[:, 2] * away
+        to_film[:3, 3] = corner - to_film[:3, 0] * camera.k[0, 2] - to_film[:3, 1] * camera.k[1, 2]
+        view = {"name": f"view{number}", "size": list(SIZE), "source_ras": camera.place.tolist()}
+        views.append({**view, "detector_to_ras": to_film.tolist()})
+    path = folder / "calibration.json"
+    path.write_text(json.dumps({"schema": "radgs.calibration/1", "views": views}))
+    return [path]
+
+
 def assert_same_rays(calibration: Calibration, cameras: Sequence, points: np.ndarray, tolerance: float = 1e-3) -> None:
     """Points project where OpenCV projects them, from in front of each source to a film beyond."""
     assert len(calibration.views) == len(cameras)
@@ -141,6 +160,7 @@ Writer = Callable[[Path, Sequence], list[Path]]
         (p_up, Convention(rows="up", pixels="centre")),
         (k_and_pose, Convention("world-to-camera", "down", "centre")),
         (k_of_opengl, Convention("world-to-camera", "up", "centre")),
+        (our_own, Convention()),
     ],
 )
 def test_points_project_as_opencv_projects_them(
@@ -219,6 +239,33 @@ def test_a_reading_that_puts_the_bone_behind_a_source_is_refused(cameras: list, 
     wrong = Convention("world-to-camera", "up", "centre")  # looks along -z, away from the bone
     with pytest.raises(GeometryError, match="behind a source"):
         read_calibration(k_and_pose(tmp_path, cameras), convention=wrong, size=SIZE)
+
+
+@pytest.mark.parametrize("size", ["0,0", "-5,10", "1000000000,1000000000"])
+def test_a_size_that_no_image_has_is_refused(size: str, cameras: list, tmp_path: Path) -> None:
+    (path, _other) = mayacam_2(tmp_path, cameras)
+    path.write_text(path.read_text().replace(f"{COLUMNS},{ROWS}", size))
+    with pytest.raises(InputFileError, match="which cannot be"):
+        read_calibration([path])
+
+
+def test_a_transposed_camera_matrix_is_refused_in_every_format(cameras: list, tmp_path: Path) -> None:
+    """As MATLAB writes it: its principal point is in the last row."""
+    for camera in cameras:
+        camera.k[:] = camera.k.T.copy()
+    for write in (mayacam_2, opencv_single, k_and_pose):
+        with pytest.raises(InputFileError, match="camera matrix K"):
+            read_calibration(write(tmp_path, cameras), size=SIZE)
+
+
+def test_a_projection_matrix_of_any_size_of_numbers_is_read(cameras: list, points: np.ndarray, tmp_path: Path) -> None:
+    convention = Convention(rows="down", pixels="centre")
+    for scale in (1e295, 1e-290):
+        paths = p_down(tmp_path, cameras)
+        for path, camera in zip(paths, cameras, strict=True):
+            np.savetxt(path, scale * camera.k @ camera.extrinsics)
+        (calibration,) = read_calibration(paths, convention=convention, size=SIZE)
+        assert_same_rays(calibration, cameras, points)
 
 
 def test_files_that_cannot_be_used_are_told(cameras: list, tmp_path: Path) -> None:

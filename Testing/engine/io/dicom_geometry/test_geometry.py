@@ -270,6 +270,22 @@ def test_what_cannot_be_placed_is_refused_with_a_sentence(tmp_path: Path) -> Non
     assert read_dicom_view(path, 0).calibrated("AP").geometry.source_to_detector_mm == pytest.approx(1200)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("NumberOfFrames", ["1", "2"]), ("Rows", None), ("Columns", None), ("Rows", [24, 24])]
+)
+def test_numbers_of_the_image_that_cannot_be_are_told(keyword: str, value: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.dcm", Exposure("XA", 0.0, 0.0, 1200.0, 780.0, (0.3, 0.4), (24, 32)))
+    dataset = pydicom.dcmread(path)
+    dataset[keyword] = pydicom.DataElement(pydicom.datadict.tag_for_keyword(keyword), *_written(keyword, value))
+    dataset.save_as(path)
+    with pytest.raises(InputFileError, match=keyword):
+        read_dicom_view(path)
+
+
+def _written(keyword: str, value: Any) -> tuple[str, Any]:
+    return pydicom.datadict.dictionary_VR(keyword), value
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
 def test_the_files_are_valid_dicom(tmp_path: Path) -> None:
     for number, exposure in enumerate(exposures()):
