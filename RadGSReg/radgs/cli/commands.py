@@ -319,12 +319,13 @@ def experiment(
     out: Annotated[Path, typer.Option(help="Folder for report.md and the plots.")],
     steps: Annotated[int, typer.Option(min=1, max=MAX_STEPS, help="Of each training.")] = 600,
     trials: Annotated[int, typer.Option(min=1, max=MAX_TRIALS, help="Of each known distance.")] = 6,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings of each arm of the attention experiment.")] = 1,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Of the synthetic patient, pairs, weights and noise.")
     ] = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Run one of the method's first experiments on a synthetic vertebra; minutes to a quarter of an hour."""
+    """Run one of the method's first experiments on a synthetic vertebra. Attention's goes on where it stopped."""
     from radgs.cli.console import ProgressBar, ending_well, people_console
 
     with ending_well(as_json=False):
@@ -335,7 +336,7 @@ def experiment(
         with ProgressBar(people_console(), "Experiment") as progress:
             run = {
                 Experiment.reconstruction: partial(experiments.reconstruction_experiment, steps=steps),
-                Experiment.attention: partial(experiments.attention_experiment, steps=steps),
+                Experiment.attention: partial(experiments.attention_experiment, steps=steps, seeds=seeds),
                 Experiment.offsets: partial(experiments.offsets_experiment, trials=trials),
             }[which]
             report = run(out, seed=seed, device=device.value, progress=progress)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from radgs.cli.commands import MAX_MINUTES, MAX_SEED, MAX_TRIALS, Device, DeviceOption, app, not_nan
+from radgs.cli.commands import MAX_MINUTES, MAX_SEED, MAX_STEPS, MAX_TRIALS, Device, DeviceOption, app, not_nan
 
 VERSE = "VerSe"
 #: More than VerSe has, and more than a disk has room for.
 MAX_CTS, MAX_PAIRS, MAX_PER_VERTEBRA = 1000, 1_000_000, 10_000
+
+
+class Attention(StrEnum):
+    """Kinds of RecM's attention."""
+
+    none = "none"
+    gate = "gate"
+    mass = "mass"
+
 
 train_app = typer.Typer(
     invoke_without_command=True, help="Train generic networks (stage 1), or adapt a model to real X-rays (stage 3)."
@@ -31,6 +41,9 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The model file to write.")] = None,
     pairs: Annotated[Path | None, typer.Option(help="Folder for simulated pairs; what is there is used again.")] = None,
     minutes: MinutesOption = 60.0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=MAX_STEPS, help="Train for so many steps instead, however long they take.")
+    ] = None,
     spines: Annotated[int, typer.Option(min=2, max=MAX_TRIALS, help="How many synthetic patients.")] = 40,
     verse: Annotated[
         Path | None, typer.Option(help="Folder of VerSe's data: its patients instead.", rich_help_panel=VERSE)
@@ -50,6 +63,15 @@ def train(
     pairs_per_vertebra: Annotated[int, typer.Option(min=2, max=MAX_PER_VERTEBRA, help="Pairs of each vertebra.")] = 10,
     config: Annotated[str, typer.Option(help="compact or paper.")] = "compact",
     base: Annotated[Path | None, typer.Option(help="Networks to go on with; random weights by default.")] = None,
+    attention: Annotated[
+        Attention | None,
+        typer.Option(
+            help="RecM's attention: of fixed mass, a gate as in older models, or none; the base's by default."
+        ),
+    ] = None,
+    cal: Annotated[
+        bool, typer.Option("--cal/--no-cal", help="Train the attention with the counterfactual loss, or without.")
+    ] = True,
     seed: SeedOption = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
@@ -69,11 +91,14 @@ def train(
                 out,
                 pairs,
                 minutes=minutes,
+                steps=steps,
                 spines=spines,
                 pairs_per_vertebra=pairs_per_vertebra,
                 verse=None if verse is None else VerseSettings(verse, cts, most_pairs, pairs_per_vertebra, all_splits),
                 config=config,
                 base=base,
+                attention=None if attention is None else attention.value,
+                with_cal=cal,
                 seed=seed,
                 device=device.value,
             )

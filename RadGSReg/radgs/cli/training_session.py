@@ -10,6 +10,7 @@ from types import FrameType
 
 from radgs.cli.console import ProgressBar, people_console
 from radgs.networks import Accuracy, Networks, load_networks
+from radgs.networks.recm.attention import AttentionKind
 from radgs.training.adapt import adapt
 from radgs.training.adaptation_cases import read_adaptation_cases
 from radgs.training.base import anatomy_and_base, check_output
@@ -54,11 +55,14 @@ def train_stage_1(
     pairs: Path,
     *,
     minutes: float,
+    steps: int | None,
     spines: int,
     pairs_per_vertebra: int,
     verse: VerseSettings | None,
     config: str,
     base: Path | None,
+    attention: AttentionKind | None,
+    with_cal: bool,
     seed: int,
     device: str,
 ) -> str:
@@ -75,11 +79,14 @@ def train_stage_1(
             out,
             pairs,
             minutes=minutes,
+            steps=steps,
             spines=spines,
             pairs_per_vertebra=pairs_per_vertebra,
             verse=verse,
             config=config,
             base=networks,
+            attention=attention,
+            with_cal=with_cal,
             seed=seed,
             device=device,
             progress=bar,

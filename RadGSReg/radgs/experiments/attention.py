@@ -1,54 +1,65 @@
-"""Second experiment: no attention, attention, and attention with the counterfactual loss (CAL), on the same pairs."""
+"""Second experiment: what attention and the counterfactual loss (CAL) are worth, from one trunk, on the same pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from radgs.evaluation.statistics import Interval
-from radgs.evaluation.tables import table
-from radgs.experiments.figures import save_attention_maps, save_learning_curves
+from radgs.experiments.attention_arms import (
+    ARMS,
+    ATTENTION,
+    NONE,
+    ON_VERTEBRA,
+    RANDOM,
+    ArmResult,
+    attention_of,
+    measured_arm,
+    occlusion_of,
+    randomly_attending,
+    trained_arm,
+)
+from radgs.experiments.attention_report import attention_report
+from radgs.experiments.figures import save_attention_maps, save_learning_curves, save_noise_curves
 from radgs.experiments.setting import RECM_ALONE, Progress, Setting
 from radgs.io.atomic import write_text
-from radgs.networks import Networks, new_networks
-from radgs.networks.recm.loss import PROJECTION_UNIT
-from radgs.training.batches import PairSource, TrainingBatch
-from radgs.training.scoring import EXPOSURE_SEED, PairScore, score_pairs
+from radgs.networks import Networks, load_generic, load_networks, save_networks, with_attention
+from radgs.pipeline import choose_device
 
-#: Variants by name: with attention, with the counterfactual loss.
-VARIANTS = {
-    "no attention": (False, False),
-    "attention": (True, False),
-    "attention + CAL": (True, True),
-}
-#: A pixel shows the vertebra where its line integral passes this.
-ON_VERTEBRA = 0.1 * PROJECTION_UNIT
-#: Pairs whose attention is drawn.
+#: The trunk is trained until it reconstructs so well, SSIM inside the mask: an attention needs something to attend to.
+TRUNK_SSIM = 0.45
+#: Pairs whose attention is drawn, and that are covered part by part.
 DRAWN = 3
 
 
 def attention_experiment(
     folder: Path,
     *,
-    steps: int = 600,
+    steps: int = 2000,
+    seeds: int = 3,
+    trunk_steps: int = 4000,
+    trunk_ssim: float = TRUNK_SSIM,
     pairs: int = 400,
     held_out: int = 40,
     seed: int = 0,
     device: str = "auto",
     progress: Progress = lambda fraction, message: None,
 ) -> Path:
-    """Trains RecM three times from the same seed, and writes report.md with curves and attention maps.
+    """Trains a trunk without attention, goes on from it in every arm, and writes report.md with curves and maps.
+
+    The trunk begins as the bundled networks, their attention left out. Whatever is done stays in the folder: the same
+    call goes on where another stopped.
 
     Args:
-        folder: Where the report and the pairs go; it must exist.
-        steps: Of each training.
+        folder: Where the report, the pairs and the networks go; it must exist.
+        steps: Of each arm.
+        seeds: Trainings of each arm.
+        trunk_steps: Of the trunk, at most.
+        trunk_ssim: Held-out SSIM inside the mask at which the trunk is good enough.
         pairs: To learn from.
         held_out: Pairs to be scored on.
-        seed: Of spine, pairs, weights and training.
+        seed: Of spine, pairs and the first training; the others follow it.
         device: "auto", "cpu" or "cuda".
         progress: Told the fraction done and what is being done.
 
@@ -56,100 +67,85 @@ def attention_experiment(
         Path of the report.md.
     """
     setting = Setting.make(folder, seed, pairs, held_out, device, lambda done, what: progress(0.1 * done, what))
-    scores: dict[str, list[PairScore]] = {}
-    curves, focus, maps = {}, {}, {}
-    for number, (name, (with_attention, with_cal)) in enumerate(VARIANTS.items()):
-        torch.manual_seed(seed)
-        networks = new_networks("compact", with_attention=with_attention)
-        step = replace(RECM_ALONE.step, counterfactual=RECM_ALONE.step.counterfactual if with_cal else 0.0)
+    trunk = _trunk(setting, folder, trunk_steps, trunk_ssim, lambda done, what: progress(0.1 + 0.2 * done, what))
+    results: dict[str, list[ArmResult]] = {name: [] for name in (*(arm.name for arm in ARMS), RANDOM)}
+    first: dict[str, Networks] = {}
+    count = len(ARMS) * seeds
+    for number in range(count):
+        at, arm = seed + number // len(ARMS), ARMS[number % len(ARMS)]
 
         def show(done: float, what: str, number: int = number) -> None:
-            progress(0.1 + 0.9 * (number + done) / len(VARIANTS), what)
+            progress(0.3 + 0.7 * (number + done) / count, what)
 
-        curves[name] = setting.train(networks, steps, replace(RECM_ALONE, step=step), name, show)
-        source = setting.sources(networks)[1]
-        scores[name] = score_pairs(networks, source)
-        if with_attention:
-            seen = [attention_of(networks, source, index) for index in range(held_out)]
-            focus[name] = float(np.median([focus_of(attention, batch.images[0]) for attention, batch in seen]))
-            maps[name] = seen[:DRAWN]
-    save_learning_curves(folder / "learning_curve.png", curves)
-    save_attention_maps(folder / "attention.png", maps)
+        networks = trained_arm(setting, trunk, arm, at, steps, folder, show)
+        results[arm.name].append(_measured(arm.name, at, steps, networks, setting, folder))
+        first.setdefault(arm.name, networks)
+        if arm is ATTENTION:
+            random = randomly_attending(networks)
+            results[RANDOM].append(_measured(RANDOM, at, steps, random, setting, folder))
+    _pictures(folder, setting, first, results)
+    shadow = float((setting.held_out.vertebra > ON_VERTEBRA).mean())
+    told = [
+        f"From a trunk of {trunk.record['steps']} steps (held-out SSIM inside {trunk.record['ssim_inside']:.3f}), "
+        f"{steps} steps each on {pairs} pairs of one synthetic L3; {held_out} other pairs of it held out; "
+        f"{seeds} trainings of each arm, seeds {seed} to {seed + seeds - 1}; RegM is not trained.",
+        "Arms: no attention; attention of a fixed mass; with the counterfactual loss, whose gradient reaches the "
+        "encoder with at most a tenth of all others' norm; or reaches the attention's own weights alone; and the "
+        "networks with attention, under a random one when they are used.",
+    ]
     report = folder / "report.md"
-    write_text(report, _report(scores, focus, steps, pairs, seed), private=False)
+    write_text(report, attention_report(results, told, shadow), private=False)
     return report
 
 
-@torch.no_grad()
-def attention_of(networks: Networks, source: PairSource, index: int) -> tuple[torch.Tensor, TrainingBatch]:
-    """The attention (V, h, w) that a held-out pair gets, and the pair."""
-    device = networks.recm.points.device
-    batch = source.take([index], torch.Generator(device).manual_seed(EXPOSURE_SEED + index))
-    attention = networks.recm.eval()(batch.views).attention
-    assert attention is not None
-    return attention[0, :, 0], batch
-
-
-def focus_of(attention: torch.Tensor, vertebra: torch.Tensor) -> float:
-    """Attention (V, h, w) where images (V, P, P) show the vertebra over attention elsewhere: 1 is no focus."""
-    size = (attention.shape[-2], attention.shape[-1])
-    shadow = torch.nn.functional.adaptive_avg_pool2d(vertebra[:, None], size)[:, 0] > ON_VERTEBRA
-    return float(attention[shadow].mean() / attention[~shadow].mean())
-
-
-def paired_interval(differences: Sequence[float], seed: int = 0, resamples: int = 4000) -> Interval:
-    """95 % bootstrap interval of the mean of differences between two networks on the same pairs."""
-    values = np.asarray(differences, np.float64)
-    drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
-
-
-def _report(scores: dict[str, list[PairScore]], focus: dict[str, float], steps: int, pairs: int, seed: int) -> str:
-    rows = []
-    for name, own in scores.items():
-        kabsch = [one.kabsch_mm for one in own]
-        rows.append(
-            [
-                name,
-                f"{np.mean([one.ssim_3d for one in own]):.3f}",
-                f"{np.mean([one.ssim_inside for one in own]):.3f}",
-                f"{np.mean([one.psnr_inside_db for one in own]):.1f}",
-                f"{np.mean([one.ghost_share for one in own]):.1%}",
-                f"{np.median(kabsch):.2f}",
-                f"{np.percentile(kabsch, 95):.1f}",
-                f"{focus[name]:.2f}" if name in focus else "-",
-            ]
+def _trunk(setting: Setting, folder: Path, steps: int, good_enough: float, progress: Progress) -> Networks:
+    path = folder / f"trunk_{setting.seed}_{steps}_{good_enough:g}.radgs.safetensors"
+    if not path.exists():
+        networks = with_attention(load_generic(), "none")
+        checkpoint = path.with_suffix(".checkpoint")
+        history = setting.train(
+            networks,
+            steps,
+            RECM_ALONE,
+            "trunk",
+            progress,
+            checkpoint=checkpoint,
+            until=lambda accuracy: accuracy.ssim_inside >= good_enough,
         )
-    headings = ["", "SSIM, ROI", "SSIM, inside", "PSNR, inside, dB", "ghosts", "Kabsch, median, mm", "p95", "focus"]
-    names = list(scores)
-    compared = [_comparison(a, b, scores[a], scores[b]) for a, b in ((names[0], names[1]), (names[1], names[2]))]
-    return (
-        "\n\n".join(
-            [
-                "# What attention and the counterfactual loss are worth",
-                f"{steps} steps each from the same random weights on {pairs} pairs of one synthetic L3, "
-                f"{len(scores[names[0]])} other pairs of it held out, seed {seed}; RegM is not trained.",
-                table(headings, rows),
-                "Focus: attention on the vertebra's pixels over attention elsewhere, 1 is none. Ghosts: attenuation "
-                "away from the vertebra.",
-                "\n".join(compared),
-                "One vertebra and one seed: the intervals are of the held-out pairs alone, and another seed of the "
-                "training may differ by as much.",
-                "![learning curves](learning_curve.png)\n![attention maps](attention.png)",
-            ]
-        )
-        + "\n"
+        record = {"steps": history[-1]["steps"], "ssim_inside": history[-1]["ssim_inside"], "history": history}
+        save_networks(replace(networks, record=record), path)
+        checkpoint.unlink(missing_ok=True)
+    return load_networks(path).to(choose_device(setting.device))
+
+
+def _measured(name: str, seed: int, steps: int, networks: Networks, setting: Setting, folder: Path) -> ArmResult:
+    path = folder / f"{name.replace(' ', '-')}_{seed}_{steps}.json"
+    if not path.exists():
+        measured_arm(name, seed, steps, networks, setting, DRAWN).save(path)
+    return ArmResult.load(path)
+
+
+def _pictures(
+    folder: Path, setting: Setting, networks: dict[str, Networks], results: dict[str, list[ArmResult]]
+) -> None:
+    source = setting.sources(networks[NONE.name])[1]
+    pairs = range(min(DRAWN, len(source)))
+    attentive = {name: own for name, own in networks.items() if name != NONE.name}
+    histories = {name: own.record.get("history", []) for name, own in networks.items()}
+    save_learning_curves(folder / "learning_curve.png", histories)
+    save_attention_maps(
+        folder / "attention.png",
+        {name: [attention_of(own, source, n) for n in pairs] for name, own in attentive.items()},
     )
-
-
-def _comparison(before: str, after: str, old: Sequence[PairScore], new: Sequence[PairScore]) -> str:
-    def change(attribute: str) -> str:
-        differences = [getattr(b, attribute) - getattr(a, attribute) for a, b in zip(old, new, strict=True)]
-        low, high = paired_interval(differences)
-        return f"{np.mean(differences):+.3f} [{low:+.3f}, {high:+.3f}]"
-
-    return (
-        f"- *{after}* against *{before}*, mean change on the same pairs, 95 % interval: SSIM inside "
-        f"{change('ssim_inside')}, Kabsch {change('kabsch_mm')} mm."
-    )
+    occluded = {name: [occlusion_of(own, source, n) for n in pairs] for name, own in networks.items()}
+    # In units of the mean, as attention is.
+    shown = {name: [(found / found.mean(), batch) for found, batch in own] for name, own in occluded.items()}
+    save_attention_maps(folder / "occlusion.png", shown)
+    by_noise = {
+        name: {
+            float(level): float(np.mean([score.ssim_inside for one in own for score in one.scores[level]]))
+            for level in own[0].scores
+        }
+        for name, own in results.items()
+    }
+    save_noise_curves(folder / "noise.png", by_noise)

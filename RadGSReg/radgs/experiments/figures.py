@@ -18,7 +18,7 @@ from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import for_display
 from radgs.training.batches import TrainingBatch
 
-#: Attention is 0..2.
+#: Attention is 1 on average; what is more than twice that is as bright.
 ATTENTION_RANGE = (0.0, 2.0)
 MIN_PLOTTED_MM = 0.02
 
@@ -68,6 +68,19 @@ def save_attention_maps(path: Path, maps: Mapping[str, Sequence[tuple[Tensor, Tr
             _lay_over(axis, maps[name][pair][0][view].cpu().numpy(), xray.shape[0])
     for axis, title in zip(axes[0], ("X-ray and vertebra", *names), strict=True):
         axis.set_title(title, fontsize=10)
+    _save(figure, path)
+
+
+def save_noise_curves(path: Path, curves: Mapping[str, Mapping[float, float]]) -> None:
+    """SSIM inside the mask against quanta per pixel, a line per arm."""
+    figure = _figure(6.4, 4.2)
+    axis = figure.add_subplot()
+    for (name, own), colour in zip(curves.items(), SERIES_COLOURS, strict=False):
+        axis.plot(list(own), list(own.values()), color=colour, marker="o", markersize=3, label=name)
+    axis.set_xscale("log")
+    axis.set(xlabel="quanta per pixel in the open beam", title="SSIM, inside the mask")
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize=8)
     _save(figure, path)
 
 

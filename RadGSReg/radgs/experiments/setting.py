@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from radgs.case import Level
-from radgs.networks import Networks
+from radgs.networks import Accuracy, Networks
 from radgs.phantom import make_spine
 from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
+from radgs.training.checkpoint import load_checkpoint, save_checkpoint
 from radgs.training.pairs import PairBank, make_pairs
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
 from radgs.training.training_vertebra import TrainingVertebra
@@ -83,15 +84,48 @@ class Setting:
             PairSource([self.held_out], voxels, Exposure(), on),
         )
 
+    def held_out_source(self, networks: Networks, exposure: Exposure) -> PairSource:
+        """The pairs to be scored on, exposed in another way."""
+        return PairSource([self.held_out], networks.recm.config.voxels, exposure, networks.recm.points.device)
+
     def train(
-        self, networks: Networks, steps: int, settings: TrainingSettings, what: str, progress: Progress
+        self,
+        networks: Networks,
+        steps: int,
+        settings: TrainingSettings,
+        what: str,
+        progress: Progress,
+        *,
+        checkpoint: Path | None = None,
+        seed: int | None = None,
+        until: Callable[[Accuracy], bool] = lambda accuracy: False,
     ) -> list[dict[str, float]]:
-        """Trains networks in place for so many steps; returns what was seen at every look."""
+        """Trains networks in place for so many steps; returns what was seen at every look.
+
+        Args:
+            networks: On any device.
+            steps: Of the schedule.
+            settings: How to train.
+            what: For the progress.
+            progress: Told the fraction done and what is being done.
+            checkpoint: Written at every look, and gone on from where it is there.
+            seed: Of the draws; the setting's by default.
+            until: Asked of every look: true ends the training.
+        """
         training, held_out = self.sources(networks.to(choose_device(self.device)))
-        trainer = Trainer(networks, training, held_out, settings, float("inf"), self.seed, budget_steps=steps)
+        # The schedule counts steps; the budget in seconds means nothing.
+        trainer = Trainer(
+            networks, training, held_out, settings, 1.0, self.seed if seed is None else seed, budget_steps=steps
+        )
+        if checkpoint is not None and checkpoint.exists():
+            load_checkpoint(trainer, checkpoint)
 
         def show(at: TrainingProgress) -> None:
             progress(at.fraction, f"{what}: step {at.steps} of {steps}")
 
-        trainer.run_steps(show, lambda accuracy: None)
+        def keep(accuracy: Accuracy) -> None:
+            if checkpoint is not None:
+                save_checkpoint(trainer, checkpoint)
+
+        trainer.run_steps(show, keep, lambda: trainer.accuracy is not None and until(trainer.accuracy))
         return trainer.history

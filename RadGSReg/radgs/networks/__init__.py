@@ -10,6 +10,7 @@ from radgs.networks.bundle import (
     load_prepared,
     new_networks,
     save_networks,
+    with_attention,
 )
 from radgs.networks.reconstruction import Reconstruction
 
@@ -24,4 +25,5 @@ __all__ = [
     "load_prepared",
     "new_networks",
     "save_networks",
+    "with_attention",
 ]

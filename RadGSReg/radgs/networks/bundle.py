@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,6 +23,7 @@ from radgs.geometry import FloatArray, Volume
 from radgs.io.atomic import cannot_write, not_as_written, write_atomically
 from radgs.io.model_header import ADVICE, MODEL_SCHEMA, SUFFIX
 from radgs.networks.recm import CONFIGS, RecM
+from radgs.networks.recm.attention import ATTENTION_KINDS, AttentionKind, kind_of
 from radgs.networks.regm import RegM
 from radgs.networks.weights import check_weights, weights_sha256
 
@@ -146,7 +147,7 @@ class Networks:
             )
 
 
-def new_networks(config_name: str, *, with_attention: bool = True) -> Networks:
+def new_networks(config_name: str, *, attention: AttentionKind = "mass") -> Networks:
     """Untrained networks.
 
     Raises:
@@ -155,7 +156,18 @@ def new_networks(config_name: str, *, with_attention: bool = True) -> Networks:
     if config_name not in CONFIGS:
         raise InputFileError(f'There is no configuration "{config_name}".', f"Choose one of {', '.join(CONFIGS)}.")
     config = CONFIGS[config_name]
-    return Networks(RecM(config, with_attention=with_attention), RegM(config.voxels))
+    return Networks(RecM(config, attention=attention), RegM(config.voxels))
+
+
+def with_attention(networks: Networks, kind: AttentionKind) -> Networks:
+    """The same networks under another kind of attention, which has learned nothing yet; as they are under their own."""
+    recm = networks.recm
+    if kind_of(recm.attention) == kind:
+        return networks
+    other = RecM(recm.config, attention=kind).to(recm.points.device)
+    learned = {name: value for name, value in recm.state_dict().items() if not name.startswith("attention.")}
+    other.load_state_dict(other.state_dict() | learned)
+    return replace(networks, recm=other.train(recm.training), accuracy=None)
 
 
 #: What stands for an unknown voxel in a fingerprint.
@@ -188,7 +200,7 @@ def save_networks(networks: Networks, path: Path) -> Path:
     header = {
         "schema": MODEL_SCHEMA,
         "config": networks.recm.config.name,
-        "attention": networks.recm.attention is not None,
+        "attention": kind_of(networks.recm.attention),
         "patient": None if networks.prepared_for is None else asdict(networks.prepared_for),
         "accuracy": None if networks.accuracy is None else asdict(networks.accuracy),
         "record": dict(networks.record),
@@ -223,7 +235,7 @@ def load_networks(path: Path) -> Networks:
                 f'{path} holds a model of schema "{header["schema"]}", not "{MODEL_SCHEMA}".', "Prepare it again."
             )
         check_weights(path, weights, header.get("sha256"))
-        networks = new_networks(header["config"], with_attention=header["attention"])
+        networks = new_networks(header["config"], attention=_attention(header["attention"]))
         _modules(networks).load_state_dict({name: tensor.float() for name, tensor in weights.items()})
         return Networks(
             networks.recm.eval(),
@@ -259,6 +271,13 @@ def load_generic() -> Networks:
     """The bundled generic networks."""
     with as_file(files("radgs").joinpath("data", "models", GENERIC_NAME)) as path:
         return load_networks(path)
+
+
+def _attention(stored: bool | str) -> AttentionKind:
+    """What a header says of attention; older ones said whether there is a gate."""
+    if isinstance(stored, bool):
+        return "gate" if stored else "none"
+    return ATTENTION_KINDS[ATTENTION_KINDS.index(cast(AttentionKind, stored))]
 
 
 def _modules(networks: Networks) -> nn.ModuleDict:

@@ -34,7 +34,7 @@ class Reconstruction:
         views: The crops they saw.
         gaussians: The vertebra.
         volume: (N, N, N) the Gaussians voxelized, 1/mm.
-        attention: (V, h, w) where RecM looked, 0..2; None without attention.
+        attention: (V, h, w) where RecM looked, about 1 in the mean; None without attention.
         kabsch: frame_to_roi from canonical coordinates; None where no vertebra was seen.
         regm: frame_to_roi after RegM; None where it had nothing to start from.
         roi_centre: (3,) where the ROI lies in the world, mm.

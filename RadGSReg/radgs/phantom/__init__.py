@@ -1,5 +1,8 @@
-"""Synthetic lumbar spines: seeded anatomy with known vertebra frames, as CT and labels."""
+"""Synthetic spines: seeded anatomy with known vertebra frames, as CT and labels."""
 
+from radgs.phantom.extent import Extent
+from radgs.phantom.pathology import Fracture, Pathology
 from radgs.phantom.spine import PhantomSpine, make_spine
+from radgs.phantom.variants import Variant
 
-__all__ = ["PhantomSpine", "make_spine"]
+__all__ = ["Extent", "Fracture", "Pathology", "PhantomSpine", "Variant", "make_spine"]

@@ -34,6 +34,14 @@ class Landmarks:
 
 #: Sweep of the transverse processes: tip behind the body's back wall, and above the pedicle's middle, mm.
 _TRANSVERSE_SWEEP = {
+    "T3": (22.0, 3.0),
+    "T4": (23.0, 3.0),
+    "T5": (24.0, 3.0),
+    "T6": (25.0, 3.0),
+    "T7": (25.5, 2.5),
+    "T8": (25.5, 2.5),
+    "T9": (25.0, 2.0),
+    "T10": (24.5, 1.5),
     "T11": (24.0, 1.0),
     "T12": (22.0, 0.0),
     "L1": (19.0, -2.0),
@@ -41,6 +49,7 @@ _TRANSVERSE_SWEEP = {
     "L3": (17.0, -0.5),
     "L4": (17.5, 0.5),
     "L5": (16.0, -3.0),
+    "L6": (16.0, -3.0),
 }
 
 
@@ -54,14 +63,13 @@ def landmarks(shape: VertebraShape, side: int, rng: np.random.Generator) -> Land
     pedicle_x = (shape.canal_width + shape.pedicle_width) / 2
     pedicle_z = half - shape.pedicle_height / 2 - 0.6
     behind, rise = _TRANSVERSE_SWEEP[shape.name]
-    lumbosacral = shape.name == "L5"
     return Landmarks(
         pedicle=point(pedicle_x, back, pedicle_z, 0.3),
         pillar=point(pedicle_x + 0.8, back - 11.5, pedicle_z - 2.0),
         pars=point(pedicle_x - 2.0, back - 14.5, -3.5),
         lamina_top=point(pedicle_x - 3.5, back - 13.0, 0.5),
         lamina_bottom=point(pedicle_x - 4.5, back - shape.canal_depth - 0.5, -half - 1.5),
-        transverse_root=point(pedicle_x + 3.0, back - (6.0 if lumbosacral else 9.5), pedicle_z - 2.0),
+        transverse_root=point(pedicle_x + 3.0, back - (6.0 if shape.lumbosacral else 9.5), pedicle_z - 2.0),
         transverse_tip=point(shape.transverse_span / 2 - 3.0, back - behind, pedicle_z + rise, 1.4),
     )
 
@@ -78,7 +86,8 @@ def arch_pieces(shape: VertebraShape, sides: dict[int, Landmarks], rng: np.rando
         pieces += chain([mark.pillar, mark.pars, mark.lamina_bottom], [5.8, 4.6, 3.4])
         pieces += quad([ridge_top, mark.lamina_top, mark.lamina_bottom, ridge_bottom], [3.2, 3.4, 3.1, 3.0])
         pieces += _transverse(shape, mark, side)
-    return pieces + _spinous(shape, ridge_top, ridge_bottom, rng)
+    pieces += _spinous(shape, ridge_top, ridge_bottom, rng)
+    return [SphereMesh(piece.corners, shape.stoutness * piece.radii) for piece in pieces]
 
 
 def _pedicle(shape: VertebraShape, mark: Landmarks) -> list[SphereMesh]:
@@ -90,13 +99,14 @@ def _pedicle(shape: VertebraShape, mark: Landmarks) -> list[SphereMesh]:
     front = mark.pedicle + [0, 7.0, 0]
     back = mark.pillar * [1, 1, 0] + [0, 2.0, mark.pedicle[2] - 0.5]
     corners = [front + half, front - half, back - 0.85 * half, back + 0.85 * half]
-    return quad(corners, [radius, radius, 0.92 * radius, 0.92 * radius])
+    own = radius / shape.stoutness  # its width is a measure of its own
+    return quad(corners, [own, own, 0.92 * own, 0.92 * own])
 
 
 def _transverse(shape: VertebraShape, mark: Landmarks, side: int) -> list[SphereMesh]:
-    """A flat bar, broad at its root; a short knob in the thorax; a pyramid from body and pedicle at L5."""
+    """A flat bar, broad at its root; a short knob in the thorax; a pyramid from body and pedicle at the lowest."""
     root, tip = mark.transverse_root, mark.transverse_tip
-    if shape.name == "L5":
+    if shape.lumbosacral:
         foot = np.array([side * (shape.width / 2 - 5), shape.back_wall + 6, root[2]])
         knee = root + 0.55 * (tip - root) + [0, 0.5, 1.5]
         return [
@@ -105,7 +115,8 @@ def _transverse(shape: VertebraShape, mark: Landmarks, side: int) -> list[Sphere
             *quad([knee + [0, 0, 2.5], tip + [0, 0, 2.0], tip - [0, 0, 2.0], knee - [0, 0, 3.5]], [4.2, 3.4, 3.4, 4.2]),
         ]
     if shape.name.startswith("T"):
-        return chain([root, tip], [5.2, 4.6])
+        stout = np.sqrt(shape.stoutness) / shape.stoutness  # they stay stouter than the rest of a thoracic arch
+        return chain([root, tip], [5.2 * stout, 4.6 * stout])
     knee = root + 0.5 * (tip - root) + [0, 0.8, -0.4]
     rise = np.array([0.0, 0.0, 3.0])
     return [

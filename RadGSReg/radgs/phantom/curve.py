@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from radgs.geometry import FloatArray, RigidTransform
 from radgs.phantom.morphometry import ORDER, VertebraShape
 
+#: All from the lowest vertebra upwards; beyond their ends nothing.
 #: Share of the L1-S1 lordosis that lies between each vertebra and the one below (radiographic pattern of adults).
-_LORDOSIS_SHARE = {"L1": 0.10, "L2": 0.14, "L3": 0.19, "L4": 0.25, "L5": 0.32}
-#: Kyphosis above the lumbar spine, degrees forward from the level below.
-_KYPHOSIS_DEG = {"T11": -3.0, "T12": -1.0}
-#: Tilt to the right against the level below, per Cobb angle: one curve from L1 to L4, its apex at L2-L3.
-_TILT_SHARE = {"T11": 0.1, "T12": 0.1, "L1": -0.3, "L2": -0.4, "L3": -0.3, "L4": 0.25, "L5": 0.25}
+_LORDOSIS_SHARE = (0.32, 0.25, 0.19, 0.14, 0.10)
+#: Tilt to the right against the level below, per Cobb angle: one curve from L1 to L4, its apex at L2-L3, and a curve
+#: the other way above it, its apex at T8-T9.
+_TILT_SHARE = (0.25, 0.25, -0.3, -0.4, -0.3, 0.1, 0.1, 0.2, 0.25, 0.25, -0.05, -0.2, -0.2, -0.1)
 #: Axial turn against the level below, per Cobb angle: the spinous processes turn into the hollow of the curve.
-_TURN_SHARE = {"T11": 0.1, "T12": 0.1, "L1": 0.15, "L2": 0.0, "L3": -0.15, "L4": -0.1, "L5": -0.1}
+_TURN_SHARE = (-0.1, -0.1, -0.15, 0.0, 0.15, 0.1, 0.1, 0.1, 0.05, 0.0, -0.05, -0.1, -0.1, -0.05)
+#: Kyphosis above the lumbar spine, degrees forward from the level below.
+_KYPHOSIS_DEG = {
+    "T3": -3.0,
+    "T4": -3.5,
+    "T5": -4.0,
+    "T6": -4.5,
+    "T7": -4.5,
+    "T8": -4.5,
+    "T9": -4.0,
+    "T10": -3.5,
+    "T11": -3.0,
+    "T12": -1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,8 @@ def draw_curve(
     shapes: dict[str, VertebraShape],
     lordosis_deg: float | None = None,
     scoliosis_deg: float | None = None,
+    column: Sequence[str] = ORDER,
+    wedges_deg: Mapping[str, float] | None = None,
 ) -> SpineCurve:
     """Stacks the vertebrae from the sacrum up, with L3's body centre at the RAS origin and L3 nearly upright.
 
@@ -49,20 +66,23 @@ def draw_curve(
         shapes: Level -> measures.
         lordosis_deg: L1-S1 angle; drawn from 44 +- 8 degrees when None.
         scoliosis_deg: Cobb angle; drawn from 0 +- 4 degrees when None.
+        column: The levels, from the head down.
+        wedges_deg: Level -> the angle by which a fracture bends the spine forward there.
     """
     lordosis = 44.0 + 8.0 * float(np.clip(rng.standard_normal(), -2, 2)) if lordosis_deg is None else lordosis_deg
     scoliosis = 4.0 * float(np.clip(rng.standard_normal(), -2, 2)) if scoliosis_deg is None else scoliosis_deg
     below = RigidTransform.identity()
     frames: dict[str, RigidTransform] = {}
-    for index in range(len(ORDER) - 1, -1, -1):
-        level = ORDER[index]
-        extension = _LORDOSIS_SHARE.get(level, 0.0) * lordosis + _KYPHOSIS_DEG.get(level, 0.0)
-        bend = _TILT_SHARE[level] * scoliosis
-        turn = _TURN_SHARE[level] * scoliosis
+    flexion = _flexion_below(column, wedges_deg or {})
+    for index in range(len(column) - 1, -1, -1):
+        level, from_below = column[index], len(column) - 1 - index
+        extension = _share(_LORDOSIS_SHARE, from_below) * lordosis + _KYPHOSIS_DEG.get(level, 0.0) - flexion[level]
+        bend = _share(_TILT_SHARE, from_below) * scoliosis
+        turn = _share(_TURN_SHARE, from_below) * scoliosis
         wobble = rng.normal(0.0, [0.8, 0.6, 0.7])
         slip = rng.normal(0.0, [0.3, 0.5, 0.0])
         angles = np.radians(np.array([extension, bend, turn]) + wobble)
-        below_shape = shapes[ORDER[index + 1]] if index + 1 < len(ORDER) else None
+        below_shape = shapes[column[index + 1]] if index + 1 < len(column) else None
         below = below @ _step(angles, _disc_step(shapes[level], below_shape), slip)
         frames[level] = below
     tilt = RigidTransform.from_rotation_vector(np.radians(rng.normal(0.0, [2.5, 1.0, 1.5]) + [2.0, 0.0, 0.0]))
@@ -70,6 +90,17 @@ def draw_curve(
     return SpineCurve(
         {level: upright @ frame for level, frame in frames.items()}, upright, float(lordosis), float(scoliosis)
     )
+
+
+def _share(shares: Sequence[float], from_below: int) -> float:
+    return shares[from_below] if from_below < len(shares) else 0.0
+
+
+def _flexion_below(column: Sequence[str], wedges_deg: Mapping[str, float]) -> dict[str, float]:
+    """Degrees that each level bends forward against the one below: half of either one's wedge, whose axes halve it."""
+    halves = {level: wedges_deg.get(level, 0.0) / 2 for level in column}
+    below = {upper: halves[lower] for upper, lower in pairwise(column)}
+    return {level: halves[level] + below.get(level, 0.0) for level in column}
 
 
 def _disc_step(shape: VertebraShape, below: VertebraShape | None) -> tuple[float, float]:

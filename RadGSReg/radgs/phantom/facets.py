@@ -75,14 +75,14 @@ def superior_process(
     window: Grid, shape: VertebraShape, mark: Landmarks, frame_to_ct: RigidTransform, joint: FacetJoint
 ) -> Distance:
     """Signed distance of a superior articular process with its mammillary knob, on a window of the grid."""
-    place = joint.frame_to_ct
-    inset = -INSET_MM
-    tips = [place.apply([inset - 0.4, -3.5, 3.8]), place.apply([inset - 0.4, 3.5, 3.8])]
-    feet = [place.apply([inset - 0.5, -4.5, -4.5]), place.apply([inset - 0.5, 4.5, -4.5])]
+    place, k = joint.frame_to_ct, shape.stoutness
+    inset = -INSET_MM * k
+    tips = [place.apply([inset - 0.4, -3.5 * k, 3.8 * k]), place.apply([inset - 0.4, 3.5 * k, 3.8 * k])]
+    feet = [place.apply([inset - 0.5, -4.5 * k, -4.5 * k]), place.apply([inset - 0.5, 4.5 * k, -4.5 * k])]
     pillar = frame_to_ct.apply(mark.pillar)
     pieces = [
-        *quad([tips[0], tips[1], feet[1], feet[0]], [4.0, 4.0, 5.4, 5.4]),
-        triangle(pillar, feet[0], feet[1], [5.8, 5.2, 5.2]),
+        *quad([tips[0], tips[1], feet[1], feet[0]], [4.0 * k, 4.0 * k, 5.4 * k, 5.4 * k]),
+        triangle(pillar, feet[0], feet[1], [5.8 * k, 5.2 * k, 5.2 * k]),
     ]
     if not shape.name.startswith("T"):
         outward = np.sign(mark.pillar[0])
@@ -91,16 +91,18 @@ def superior_process(
     return cut_at_joint(window, pieces, joint, 1)
 
 
-def inferior_process(window: Grid, mark: Landmarks, frame_to_ct: RigidTransform, joint: FacetJoint) -> Distance:
+def inferior_process(
+    window: Grid, shape: VertebraShape, mark: Landmarks, frame_to_ct: RigidTransform, joint: FacetJoint
+) -> Distance:
     """Signed distance of an inferior articular process, on a window of the grid."""
-    place = joint.frame_to_ct
-    inset = INSET_MM
-    low = [place.apply([inset, -3.2, -4.5]), place.apply([inset, 3.2, -4.5])]
-    high = [place.apply([inset, -3.5, 5.0]), place.apply([inset, 3.5, 5.0])]
+    place, k = joint.frame_to_ct, shape.stoutness
+    inset = INSET_MM * k
+    low = [place.apply([inset, -3.2 * k, -4.5 * k]), place.apply([inset, 3.2 * k, -4.5 * k])]
+    high = [place.apply([inset, -3.5 * k, 5.0 * k]), place.apply([inset, 3.5 * k, 5.0 * k])]
     pars, lamina = frame_to_ct.apply(mark.pars), frame_to_ct.apply(mark.lamina_bottom)
     pieces = [
-        *quad([high[0], high[1], low[1], low[0]], [4.8, 4.8, 4.0, 4.0]),
-        triangle(pars, high[0], high[1], [4.6, 4.6, 4.6]),
-        triangle(pars, lamina, 0.5 * (low[0] + low[1]), [4.4, 3.4, 3.8]),
+        *quad([high[0], high[1], low[1], low[0]], [4.8 * k, 4.8 * k, 4.0 * k, 4.0 * k]),
+        triangle(pars, high[0], high[1], [4.6 * k, 4.6 * k, 4.6 * k]),
+        triangle(pars, lamina, 0.5 * (low[0] + low[1]), [4.4 * k, 3.4 * k, 3.8 * k]),
     ]
     return cut_at_joint(window, pieces, joint, -1)

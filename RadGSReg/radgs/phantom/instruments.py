@@ -9,11 +9,13 @@ import numpy as np
 from radgs.geometry import FloatArray
 from radgs.phantom.bone import Hounsfield, coverage
 from radgs.phantom.curve import SpineCurve
-from radgs.phantom.morphometry import LUMBAR, VertebraShape
+from radgs.phantom.morphometry import VertebraShape
 from radgs.phantom.shapes import Grid, Solid, SphereMesh, chain
 
 #: Titanium, beyond what a 12-bit scanner can show; the image is clipped afterwards.
 METAL_HU = 6000.0
+#: A screw's radius; in a slim pedicle half of its width.
+SCREW_RADIUS_MM = 2.9
 
 
 def draw_screws(
@@ -36,10 +38,11 @@ def draw_screws(
     """
     pieces: list[SphereMesh] = []
     heads: dict[int, list[FloatArray]] = {-1: [], 1: []}
-    for level in (name for name in LUMBAR if name in levels):
+    for level in (name for name in shapes if name in levels):
         for side in (-1, 1):
             tip, head = (curve.frames[level].apply(p) for p in screw_axis(shapes[level], side, rng))
-            pieces += chain([tip, tip + 0.12 * (head - tip), head], [1.2, 2.9, 2.9])
+            thick = min(SCREW_RADIUS_MM, shapes[level].pedicle_width / 2)
+            pieces += chain([tip, tip + 0.12 * (head - tip), head], [1.2, thick, thick])
             pieces += chain([head, head + 0.16 * (head - tip)], [5.5, 5.5])
             heads[side].append(head + 0.14 * (head - tip))
     for row in heads.values():

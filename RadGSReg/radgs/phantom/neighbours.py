@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from radgs.geometry import FloatArray, RigidTransform
 from radgs.phantom.bone import BoneQuality, Hounsfield, blend_bone, coverage, refine_distance, texture
 from radgs.phantom.curve import SpineCurve
 from radgs.phantom.facets import FacetJoint, cut_at_joint
-from radgs.phantom.morphometry import ORDER, VertebraShape
+from radgs.phantom.morphometry import VertebraShape
 from radgs.phantom.shapes import Grid, Solid, SphereMesh, chain, placed, quad, triangle
 from radgs.phantom.torso import Torso
 from radgs.phantom.vertebra import window_around
@@ -19,10 +20,27 @@ DISC_HU = 85.0
 NUCLEUS_HU = 70.0
 
 
-def draw_discs(image: Hounsfield, grid: Grid, shapes: dict[str, VertebraShape], curve: SpineCurve) -> None:
-    """Draws the discs T11-T12 to L5-S1 into the image, a little under the endplates that will cover them."""
-    places = [(shapes[level], curve.frames[level]) for level in ORDER]
-    lowest = (shapes["L5"], sacral_frame(shapes["L5"], curve))
+def draw_discs(
+    image: Hounsfield,
+    grid: Grid,
+    shapes: dict[str, VertebraShape],
+    curve: SpineCurve,
+    fused: Collection[str] = (),
+    bone_hu: float = 0.0,
+) -> None:
+    """Draws the discs of a column down to the sacrum into the image, a little under the endplates that will cover them.
+
+    Args:
+        image: (D, H, W) HU.
+        grid: Its grid.
+        shapes: Level -> measures, from the head down to the sacrum.
+        curve: Where the vertebrae stand.
+        fused: Levels whose disc below has turned to bone...
+        bone_hu: ...of such a density.
+    """
+    places = [(shapes[level], curve.frames[level]) for level in shapes]
+    last = places[-1][0]
+    lowest = (last, sacral_frame(last, curve))
     for (upper, above), (lower, below) in zip(places, [*places[1:], lowest], strict=True):
         bottom, top = above.apply([0, 0, -upper.height / 2]), below.apply([0, 0, lower.height / 2])
         middle = RigidTransform(_mean_rotation(above, below), (bottom + top) / 2)
@@ -37,7 +55,8 @@ def draw_discs(image: Hounsfield, grid: Grid, shapes: dict[str, VertebraShape], 
         level = ((np.abs(x) / a) ** 2.4 + (np.abs(y) / b) ** 2.4) ** np.float32(1 / 2.4)
         tilt = 0.25 * np.clip(y / b, -1, 1)
         distance = np.maximum((level / bulge - 1) * b, np.abs(z) - half * (1 + tilt) - 2.5)
-        hu = np.where(level < 0.6, np.float32(NUCLEUS_HU), np.float32(DISC_HU))
+        inner, outer = (bone_hu, 2.0 * bone_hu) if upper.name in fused else (NUCLEUS_HU, DISC_HU)
+        hu = np.where(level < 0.6, np.float32(inner), np.float32(outer))
         part = image[grid.slices_of(window)]
         part += coverage(distance, float(grid.spacing.mean())) * (hu - part)
 
@@ -48,7 +67,7 @@ def _mean_rotation(first: RigidTransform, second: RigidTransform) -> FloatArray:
 
 
 def sacral_frame(l5: VertebraShape, curve: SpineCurve) -> RigidTransform:
-    """A frame for S1 as if it were a vertebra of L5's measures: its upper endplate is the sacral endplate."""
+    """A frame for S1 as if it had the measures of the vertebra above: its upper endplate is the sacral endplate."""
     return curve.sacrum @ RigidTransform(np.eye(3), np.array([0.0, 0.0, -l5.height / 2]))
 
 
@@ -156,7 +175,7 @@ def draw_thin_bones(
     """Draws ribs or crests into the image in place, joined where they meet."""
     bounds = [piece.bounds(4.0) for piece in pieces]
     window = grid.window(np.min([b[0] for b in bounds], axis=0), np.max([b[1] for b in bounds], axis=0))
-    if window is not None:
+    if window is not None and min(window.size) > 1:
         bone = Solid(window)
         bone.add(pieces, blend_mm=1.5)
         shell_and_sponge(image, grid, bone, quality, rng)

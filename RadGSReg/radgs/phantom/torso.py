@@ -6,6 +6,7 @@ those of an unenhanced CT; in three patients of ten the great vessels carry cont
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from radgs.phantom.bone import Hounsfield, coverage, patches
 from radgs.phantom.curve import SpineCurve
 from radgs.phantom.morphometry import VertebraShape
 from radgs.phantom.shapes import Grid, Solid, SphereMesh, chain
+from radgs.phantom.slice_painter import SlicePainter
 
 AIR_HU, FAT_HU, SKIN_HU, MUSCLE_HU = -1000.0, -100.0, 30.0, 55.0
 
@@ -28,6 +30,7 @@ class Torso:
         half_width, half_depth: Half the trunk's extent across and from back to front.
         fat_mm: Thickness of the subcutaneous fat.
         heights: (N,) superior coordinates, ascending, at which the course is given.
+        landmarks: Superior coordinates of the lowest lumbar vertebra, of T12 and of T11.
         course: (N, 2) middle of the vertebral bodies there.
         canal: (N, 2) middle of the spinal canal there.
         tips: (N, 2) tips of the spinous processes, by height of the vertebra.
@@ -38,6 +41,7 @@ class Torso:
     half_depth: float
     fat_mm: float
     heights: FloatArray
+    landmarks: tuple[float, float, float]
     course: FloatArray
     canal: FloatArray
     tips: FloatArray
@@ -66,47 +70,52 @@ class Torso:
         half_depth = 103.0 * size * (1 + 0.02 * float(rng.standard_normal()))
         back = table[:, 6].min() - 0.7 * fat
         centre = np.array([0.3 * table[:, 0].mean(), back + half_depth])
-        return cls(centre, half_width, half_depth, fat, table[:, 2], table[:, :2], table[:, 3:5], table[:, 5:7])
+        lowest = next(iter(curve.frames))  # they are stacked from below
+        lumbar, t12, t11 = (float(curve.frames[level].translation[2]) for level in (lowest, "T12", "T11"))
+        landmarks = (lumbar, t12, t11)
+        return cls(
+            centre, half_width, half_depth, fat, table[:, 2], landmarks, table[:, :2], table[:, 3:5], table[:, 5:7]
+        )
 
     def at(self, height: float, table: FloatArray) -> FloatArray:
         """A row of the course (2,) at a superior coordinate."""
         return np.array([np.interp(height, self.heights, table[:, n]) for n in range(2)])
 
 
-class SlicePainter:
-    """Paints soft-edged ellipses into one axial slice, each in its own small window."""
-
-    def __init__(self, image: Hounsfield, grid: Grid) -> None:
-        self.image = image
-        self.origin, self.spacing = grid.origin[:2], grid.spacing[:2]
-
-    def ellipse(self, centre: FloatArray, radii: tuple[float, float], hu: float, power: float = 2.0) -> None:
-        """A superellipse of the given centre (right, anterior) and radii in mm, filled with ``hu``."""
-        part = np.asarray(radii)
-        low = np.maximum(np.floor((centre - part - self.origin) / self.spacing).astype(int), 0)
-        high = np.ceil((centre + part - self.origin) / self.spacing).astype(int) + 1
-        window = self.image[low[1] : max(high[1], 0), low[0] : max(high[0], 0)]
-        if window.size == 0:
-            return
-        x = (self.origin[0] + (low[0] + np.arange(window.shape[1])) * self.spacing[0] - centre[0]) / part[0]
-        y = (self.origin[1] + (low[1] + np.arange(window.shape[0])) * self.spacing[1] - centre[1]) / part[1]
-        radius = (np.abs(x)[None, :] ** power + np.abs(y)[:, None] ** power).astype(np.float32) ** np.float32(1 / power)
-        share = coverage((radius - 1) * np.float32(part.min()), float(self.spacing.mean()))
-        window += share * (np.float32(hu) - window)
+#: Paints what lies in the chest into one slice, given its height.
+PaintChest = Callable[[SlicePainter, float], None]
 
 
-def draw_torso(grid: Grid, torso: Torso, rng: np.random.Generator) -> Hounsfield:
-    """HU (D, H, W) of the trunk without its bones."""
+def draw_torso(
+    grid: Grid,
+    torso: Torso,
+    rng: np.random.Generator,
+    paint_chest: PaintChest | None = None,
+    chest_from: float = np.inf,
+) -> Hounsfield:
+    """HU (D, H, W) of the trunk without its bones.
+
+    Args:
+        grid: Of the image.
+        torso: The trunk.
+        rng: Source of the variation.
+        paint_chest: Paints lungs and heart; None leaves the abdomen's contents all the way up.
+        chest_from: Height above which no loins lie beside the spine, mm.
+    """
     image = np.full(grid.shape, AIR_HU, dtype=np.float32)
     heights = grid.origin[2] + grid.spacing[2] * np.arange(grid.size[2])
     furrow = float(rng.uniform(3.0, 8.0))
     for axial, height in zip(image, heights, strict=True):
-        _trunk_wall(SlicePainter(axial, grid), torso, float(height), furrow)
+        painter = SlicePainter(axial, grid)
+        _trunk_wall(painter, torso, float(height), furrow)
+        if paint_chest is not None:
+            paint_chest(painter, float(height))
     draw_organs(image, grid, torso, rng)
     streak = float(rng.uniform(0.5, 2.0))
     contrast = float(rng.uniform(0.3, 1.0)) if rng.uniform() < 0.3 else 0.0
     for axial, height in zip(image, heights, strict=True):
-        _beside_the_spine(SlicePainter(axial, grid), torso, float(height), streak, contrast)
+        loins = float(height) < chest_from
+        _beside_the_spine(SlicePainter(axial, grid), torso, float(height), streak, contrast, loins=loins)
     _mottle(image, grid, torso, rng)
     return image
 
@@ -134,10 +143,12 @@ def _trunk_wall(painter: SlicePainter, torso: Torso, height: float, furrow: floa
     painter.ellipse(torso.centre + [0, b - fat - 4.0], (1.5, 7.0), FAT_HU)
 
 
-def _beside_the_spine(painter: SlicePainter, torso: Torso, height: float, streak: float, contrast: float) -> None:
+def _beside_the_spine(
+    painter: SlicePainter, torso: Torso, height: float, streak: float, contrast: float, *, loins: bool
+) -> None:
     """Muscles, vessels and the thecal sac of one slice."""
     body, canal, tip = (torso.at(height, table) for table in (torso.course, torso.canal, torso.tips))
-    down = float(np.interp(height, [torso.heights[2], torso.heights[-1]], [1.0, 0.0]))
+    down = float(np.interp(height, [torso.landmarks[0], torso.landmarks[2]], [1.0, 0.0]))
     floor = torso.centre[1] - torso.half_depth + torso.fat_mm
     for side in (-1, 1):
         middle = (canal[1] - 14 + floor) / 2 + 1
@@ -145,20 +156,23 @@ def _beside_the_spine(painter: SlicePainter, torso: Torso, height: float, streak
         painter.ellipse(np.array([tip[0] + side * 33, middle]), (33.0, thick + 1.5), FAT_HU + 10, 2.2)
         painter.ellipse(np.array([tip[0] + side * 33, middle]), (30.0, thick), MUSCLE_HU, 2.3)
         painter.ellipse(np.array([tip[0] + side * 31, middle - 2]), (streak, 13.0), -55.0)
-        painter.ellipse(body + [side * (60 + 6 * down), -20], (20.0, 11.0), MUSCLE_HU, 2.2)
-        painter.ellipse(body + [side * (27 + 13 * down), -9 + 3 * down], (5 + 17 * down, 12 + 12 * down), MUSCLE_HU + 3)
+        if loins:
+            psoas = (5 + 17 * down, 12 + 12 * down)
+            painter.ellipse(body + [side * (60 + 6 * down), -20], (20.0, 11.0), MUSCLE_HU, 2.2)
+            painter.ellipse(body + [side * (27 + 13 * down), -9 + 3 * down], psoas, MUSCLE_HU + 3)
         painter.ellipse(np.array([tip[0] + side * 12, canal[1] - 22]), (10.0, 14.0), MUSCLE_HU - 4, 2.2)
     split = max(down - 0.75, 0.0) * 70
     for shift in (-split, split) if split > 3 else (0.0,):
         painter.ellipse(body + [-8 + shift, 29], (9.5 if split <= 3 else 6.0,) * 2, 45.0 + 200.0 * contrast)
-    painter.ellipse(body + [15 + (4 if split > 3 else 0), 28], (12.0, 8.5), 42.0 + 90.0 * contrast)
+    if loins:
+        painter.ellipse(body + [15 + (4 if split > 3 else 0), 28], (12.0, 8.5), 42.0 + 90.0 * contrast)
     painter.ellipse(canal, (12.0, 9.0), -50.0)
     painter.ellipse(canal + [0, 0.5], (8.5, 7.0), 25.0)
 
 
 def draw_organs(image: Hounsfield, grid: Grid, torso: Torso, rng: np.random.Generator) -> None:
     """Liver, spleen, kidneys, stomach, colon and small bowel, drawn into the trunk in place."""
-    top = torso.heights[-2]
+    top = torso.landmarks[1]
     wide, deep = torso.half_width - torso.fat_mm - 14, torso.half_depth - torso.fat_mm - 10
     centre = np.array([*torso.centre, 0.0])
 

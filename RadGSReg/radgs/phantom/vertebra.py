@@ -36,18 +36,13 @@ def draw_vertebra(
         rng: Source of its asymmetry.
     """
     sides = {side: landmarks(shape, side, rng) for side in (-1, 1)}
-    window = window_around(
-        grid,
-        frame_to_ct,
-        [-shape.transverse_span / 2 - 9, shape.back_wall - shape.spinous_length - 9, -shape.height / 2 - 32],
-        [shape.transverse_span / 2 + 9, shape.depth / 2 + 9, shape.height / 2 + 22],
-    )
+    window = window_around(grid, frame_to_ct, *_box(shape))
     bone = Solid(window)
     bone.add(placed(arch_pieces(shape, sides, rng), frame_to_ct), blend_mm=2.5)
     for side, joint in above.items():
         bone.add_distance(window, superior_process(window, shape, sides[side], frame_to_ct, joint), blend_mm=2.5)
     for side, joint in below.items():
-        bone.add_distance(window, inferior_process(window, sides[side], frame_to_ct, joint), blend_mm=2.5)
+        bone.add_distance(window, inferior_process(window, shape, sides[side], frame_to_ct, joint), blend_mm=2.5)
     local = window.local(frame_to_ct)
     bone.add_distance(window, body_distance(shape, local), blend_mm=4.5)
     bone.add(placed(_osteophytes(shape, rng), frame_to_ct), blend_mm=3.0)
@@ -56,11 +51,30 @@ def draw_vertebra(
     return bone
 
 
-def window_around(grid: Grid, frame_to_ct: RigidTransform, low: list[float], high: list[float]) -> Grid:
-    """The part of the grid that holds a box given by two corners in a frame, mm."""
+def in_sight(grid: Grid, shape: VertebraShape, frame_to_ct: RigidTransform) -> bool:
+    """Whether enough of the box around a vertebra lies in a grid for a surface to be drawn."""
+    low, high = _corners(frame_to_ct, *_box(shape))
+    window = grid.window(low, high)
+    return window is not None and min(window.size) > 1
+
+
+def _box(shape: VertebraShape) -> tuple[list[float], list[float]]:
+    """Two corners of the box that holds a vertebra, in its frame, mm; thoracic spinous processes hang far down."""
+    down = max(shape.height / 2 + 32, shape.spinous_drop + shape.spinous_height / 2 + 9)
+    low = [-shape.transverse_span / 2 - 9, shape.back_wall - shape.spinous_length - 9, -down]
+    return low, [shape.transverse_span / 2 + 9, shape.depth / 2 + 9, shape.height / 2 + 22]
+
+
+def _corners(frame_to_ct: RigidTransform, low: list[float], high: list[float]) -> tuple[FloatArray, FloatArray]:
+    """Low and high RAS corners around a box given by two corners in a frame, mm."""
     pairs = list(zip(low, high, strict=True))
     corners = frame_to_ct.apply([[x, y, z] for x in pairs[0] for y in pairs[1] for z in pairs[2]])
-    window = grid.window(corners.min(axis=0), corners.max(axis=0))
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def window_around(grid: Grid, frame_to_ct: RigidTransform, low: list[float], high: list[float]) -> Grid:
+    """The part of the grid that holds a box given by two corners in a frame, mm."""
+    window = grid.window(*_corners(frame_to_ct, low, high))
     if window is None:
         raise ValueError("a bone of the phantom lies wholly outside its grid")
     return window

@@ -1,4 +1,4 @@
-"""Training the generic networks (stage 1) on synthetic lumbar spines, or on VerSe's patients."""
+"""Training the generic networks (stage 1) on synthetic patients, or on VerSe's."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from radgs.errors import InputFileError
-from radgs.networks import Networks, load_networks, new_networks
+from radgs.errors import InputFileError, RadgsError
+from radgs.networks import Networks, load_networks, new_networks, with_attention
+from radgs.networks.recm.attention import AttentionKind, kind_of
 from radgs.pipeline import choose_device
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
@@ -28,6 +29,8 @@ HELD_OUT_PAIRS = 2
 FROM_RANDOM = TrainingSettings()
 #: A base knows most of it already: a lower peak, and RegM from the start.
 GOING_ON = TrainingSettings(learning_rate=1.5e-3, register_from=0.0)
+#: Where the budget is one of steps, held-out pairs are looked at so often.
+VALIDATE_EVERY_STEPS = 250
 #: Share of the progress shown that making pairs takes.
 PAIRS_SHARE = 0.2
 
@@ -37,12 +40,13 @@ def train_generic(
     pairs: Path,
     *,
     minutes: float,
+    steps: int | None = None,
     spines: int = 40,
     pairs_per_vertebra: int = 10,
     verse: VerseSettings | None = None,
     config: str = "compact",
     base: Networks | None = None,
-    with_attention: bool = True,
+    attention: AttentionKind | None = None,
     with_cal: bool = True,
     seed: int = 0,
     device: str = "auto",
@@ -55,12 +59,14 @@ def train_generic(
         out: The model file; ``<out>.work`` holds checkpoints until the end.
         pairs: Folder of the pairs, kept for other runs.
         minutes: Budget of the training; pairs come on top.
+        steps: Trains for so many steps instead, however long they take.
         spines: How many synthetic patients.
-        pairs_per_vertebra: Pairs of each of their lumbar vertebrae.
+        pairs_per_vertebra: Pairs of each of their whole vertebrae.
         verse: Trains on VerSe's patients instead of synthetic ones.
         config: "compact" or "paper"; a base has its own.
-        base: Networks to go on with instead of random weights; they are trained in place.
-        with_attention: False leaves RecM's attention out (for the ablation).
+        base: Networks to go on with instead of random weights; they are trained in place, but for an attention of
+            another kind.
+        attention: Its kind; by default the base's, or one of fixed mass.
         with_cal: False trains attention without the counterfactual loss (for the ablation).
         seed: Of weights, draws and exposures; the spines are always the same.
         device: "auto", "cpu" or "cuda".
@@ -77,25 +83,28 @@ def train_generic(
         progress(PAIRS_SHARE * done, f"simulated pairs: {what}")
 
     if verse is None:
-        made = _of_phantoms(pairs, spines, pairs_per_vertebra, tell)
+        made = _of_phantoms(pairs, spines, pairs_per_vertebra, tell, cancelled)
     else:
         made = _of_verse(pairs, verse, tell, cancelled)
     torch.manual_seed(seed)
-    networks = (base or new_networks(config, with_attention=with_attention)).to(on)
+    networks = new_networks(config, attention=attention or "mass") if base is None else base
+    networks = with_attention(networks, attention or kind_of(networks.recm.attention)).to(on)
     training, held_out = _sources([StoredPairs.checked(path) for path in made.files], made.held_out, networks, on)
-    attentive = networks.recm.attention is not None
+    kind = kind_of(networks.recm.attention)
     record = {
         "stage": "generic",
         **made.record,
         "pairs": len(training),
-        "attention": attentive,
-        "cal": attentive and with_cal,
+        "attention": kind,
+        "cal": kind != "none" and with_cal,
     }
     settings = FROM_RANDOM
     if base is not None:
         settings, record["base"] = GOING_ON, base.provenance
+    if steps is not None:
+        settings = replace(settings, validate_every_steps=min(VALIDATE_EVERY_STEPS, max(1, steps // 8)))
     step = replace(settings.step, counterfactual=settings.step.counterfactual if with_cal else 0.0)
-    subject = f"generic {networks.recm.config.name} {made.subject} attention {attentive} cal {with_cal}"
+    subject = f"generic {networks.recm.config.name} {made.subject} attention {kind} cal {with_cal}"
     with unfinished_work(out, subject, seed) as work:
         session = TrainingSession(
             networks,
@@ -108,6 +117,7 @@ def train_generic(
             work=work,
             prepared_for=None,
             record=record,
+            steps=steps,
         )
 
         def on_progress(at: TrainingProgress) -> None:
@@ -136,10 +146,18 @@ class _PairFiles:
     held_out: frozenset[str] = field(default_factory=frozenset)
 
 
-def _of_phantoms(pairs: Path, spines: int, pairs_per_vertebra: int, tell: Callable[[float, str], None]) -> _PairFiles:
+def _of_phantoms(
+    pairs: Path,
+    spines: int,
+    pairs_per_vertebra: int,
+    tell: Callable[[float, str], None],
+    cancelled: Callable[[], bool],
+) -> _PairFiles:
     if spines < 2:
         raise InputFileError("One spine cannot be trained on and held out.", "Ask for two spines or more.")
-    files = make_phantom_pairs(pairs, range(spines), pairs_per_vertebra, progress=tell)
+    files = make_phantom_pairs(pairs, range(spines), pairs_per_vertebra, progress=tell, cancelled=cancelled)
+    if cancelled():
+        raise RadgsError("Stopped while pairs were made.", "The same command goes on from here.")
     record = {"spines": spines, "first_seed": FIRST_SEED}
     return _PairFiles(files, f"{spines} x {pairs_per_vertebra}", record)
 

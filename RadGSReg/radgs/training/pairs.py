@@ -40,12 +40,15 @@ class PairSettings:
 
     Attributes:
         rotation_deg: The CT's rotation from the world's axes is uniform in 0..this, about a random axis.
-        offset_mm: The body's centre lies off the ROI's centre, uniform in a ball of this radius.
+        offset_mm: The body's centre lies off the ROI's centre, uniform in a ball of this radius...
+        within_level: ...but along the spine by no more than this share of the way to the next body: beyond half of it
+            nobody could tell which of the two is meant.
         simulation: Joints, soft tissue and the C-arm's geometry.
     """
 
     rotation_deg: float = 28.0
     offset_mm: float = 12.0
+    within_level: float = 0.45
     simulation: SimulationSettings = field(
         default_factory=lambda: SimulationSettings(joint_rotation_deg=5.0, joint_shift_mm=2.5, view_tilt_deg=12.0)
     )
@@ -211,7 +214,7 @@ def make_pairs(
 
     def make(index: int, draws: np.random.Generator) -> None:
         nonlocal done
-        ct_to_roi = random_pose(vertebra.frame_to_ct.translation, settings, draws)
+        ct_to_roi = random_pose(vertebra.frame_to_ct.translation, settings, draws, vertebra.spacing_mm)
         poses[index] = (ct_to_roi @ vertebra.frame_to_ct).matrix
         around = vertebra.random_background(ct_to_roi, settings.simulation, draws)
         for view, source in enumerate(random_sources(DIRECTIONS, settings.simulation, draws)):
@@ -227,9 +230,13 @@ def make_pairs(
     return PairBank(name, images, backgrounds, sources, poses, vertebra.excess, vertebra.surface)
 
 
-def random_pose(centre_ct: FloatArray, settings: PairSettings, rng: np.random.Generator) -> RigidTransform:
-    """A CT-to-ROI pose that brings the body's centre near the ROI's."""
+def random_pose(
+    centre_ct: FloatArray, settings: PairSettings, rng: np.random.Generator, spacing_mm: float = np.inf
+) -> RigidTransform:
+    """A CT-to-ROI pose that brings the body's centre near the ROI's, ``spacing_mm`` from the next body."""
     offset = unit(rng.normal(size=3)) * settings.offset_mm * rng.uniform() ** (1 / 3)
+    most = settings.within_level * spacing_mm
+    offset[2] = np.clip(offset[2], -most, most)
     turn = unit(rng.normal(size=3)) * np.radians(rng.uniform(0, settings.rotation_deg))
     return RigidTransform(np.eye(3), offset - centre_ct).rotated_about(offset, turn)
 

@@ -1,37 +1,48 @@
-"""Pairs of many synthetic spines, for the generic model: one file per vertebra, made in any order and resumable."""
+"""Pairs of many synthetic patients, for the generic model: one file per vertebra, made in any order and resumable."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from radgs.case import Level
-from radgs.phantom import make_spine
-from radgs.phantom.morphometry import LUMBAR
+from radgs.errors import CaseError
+from radgs.io.atomic import write_text
+from radgs.phantom import PhantomSpine, Variant
 from radgs.training.pairs import PairSettings, make_pairs
 from radgs.training.training_vertebra import TrainingVertebra
 
-#: Spines of the generic model have seeds from here on: none that tests, demo or benchmarks use.
-FIRST_SEED = 700_000
+#: Patients of the generic model have seeds from here on: none that tests, demo or benchmarks use.
+FIRST_SEED = 800_000
+#: Regions of interest of generic networks are off by what clicks may be off.
+GENERIC = PairSettings(offset_mm=20.0)
+#: Levels that have grown together hardly move against each other: degrees, mm.
+FUSED_ROTATION_DEG, FUSED_SHIFT_MM = 0.3, 0.2
 
 
 def make_phantom_pairs(
     folder: Path,
     numbers: range,
     pairs_per_vertebra: int,
-    settings: PairSettings | None = None,
+    settings: PairSettings = GENERIC,
     progress: Callable[[float, str], None] = lambda fraction, message: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
-    """Writes ``spine_<number>_<level>.npz`` for every lumbar vertebra of every spine; files that exist are kept.
+    """Writes ``patient_<number>_<level>.npz`` for every whole vertebra of every patient; files that exist are kept.
+
+    A vertebra that no frame can be fitted to is left out; a note (``.json``) in its place says why.
 
     Args:
         folder: Where; made if need be.
-        numbers: Which spines; a number always gives the same spine and the same pairs.
+        numbers: Which patients; a number always gives the same patient and the same pairs.
         pairs_per_vertebra: Pairs of each vertebra.
         settings: How far poses, views and motion range.
         progress: Called with the fraction done and what is being done.
+        cancelled: Asked before every patient; true ends the work.
 
     Returns:
         The files, those kept too.
@@ -39,28 +50,47 @@ def make_phantom_pairs(
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     for done, number in enumerate(numbers):
-        progress(done / len(numbers), f"spine {number}")
-        paths += _pairs_of_one_spine(folder, number, pairs_per_vertebra, settings)
+        if cancelled():
+            break
+        progress(done / len(numbers), f"patient {number}")
+        paths += _pairs_of_one_patient(folder, number, pairs_per_vertebra, settings)
     return paths
 
 
-def _pairs_of_one_spine(folder: Path, number: int, count: int, settings: PairSettings | None) -> list[Path]:
-    paths = {level: folder / f"spine_{number:04d}_{level}.npz" for level in LUMBAR}
-    if all(path.exists() for path in paths.values()):
-        return list(paths.values())
-    rng = np.random.default_rng([FIRST_SEED, number])
-    spine = make_spine(
-        FIRST_SEED + number,
-        spacing_mm=(in_plane := rng.uniform(0.8, 1.5), in_plane, rng.uniform(1.0, 2.5)),
-        osteoporosis=rng.uniform(0.0, 1.0) ** 1.5,
-        scoliosis_deg=rng.normal(0.0, 7.0),
-        body_size=rng.uniform(0.9, 1.25),
-        noise_hu=rng.uniform(8.0, 25.0),
-    )
-    for level, path in paths.items():
-        if not path.exists():
-            label = spine.levels[level]
-            vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(level, label))
-            draws = np.random.default_rng([FIRST_SEED, number, label])
-            make_pairs(vertebra, f"spine {number} {level}", count, draws, settings).save(path)
-    return list(paths.values())
+def _pairs_of_one_patient(folder: Path, number: int, count: int, settings: PairSettings) -> list[Path]:
+    variant = Variant.drawn(FIRST_SEED + number)
+    paths = {level: folder / f"patient_{number:04d}_{level}.npz" for level in variant.extent.whole}
+    missing = [level for level, path in paths.items() if not path.exists() and not path.with_suffix(".json").exists()]
+    if missing:
+        spine = variant.spine()
+        for level in missing:
+            draws = np.random.default_rng([FIRST_SEED, number, spine.levels[level]])
+            _pairs_of_one_level(spine, variant, level, paths[level], number, count, settings, draws)
+    return [path for path in paths.values() if path.exists()]
+
+
+def _pairs_of_one_level(
+    spine: PhantomSpine,
+    variant: Variant,
+    level: str,
+    path: Path,
+    number: int,
+    count: int,
+    settings: PairSettings,
+    rng: np.random.Generator,
+) -> None:
+    try:
+        vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(level, spine.levels[level]))
+    except CaseError as problem:
+        write_text(path.with_suffix(".json"), json.dumps({"left_out": str(problem)}) + "\n")
+        return
+    if _grown_together(variant, level):
+        stiff = replace(settings.simulation, joint_rotation_deg=FUSED_ROTATION_DEG, joint_shift_mm=FUSED_SHIFT_MM)
+        settings = replace(settings, simulation=stiff)
+    make_pairs(vertebra, f"patient {number} {level}", count, rng, settings).save(path)
+
+
+def _grown_together(variant: Variant, level: str) -> bool:
+    """Whether a level is one of a fused pair."""
+    drawn = variant.extent.drawn
+    return any(level in (upper, drawn[drawn.index(upper) + 1]) for upper in variant.pathology.fused)

@@ -34,6 +34,7 @@ class TrainingSession:
         prepared_for: CT and vertebra; None for generic networks.
         record: How the pairs came about; ends up in the model file.
         best_before: Of the model that the file holds already; it is kept until a validation finds better networks.
+        steps: Trains for so many steps instead of the time.
 
     Attributes:
         discarded: Why a checkpoint was not taken up, as a sentence; None where none was discarded.
@@ -53,10 +54,11 @@ class TrainingSession:
         prepared_for: PreparedFor | None,
         record: Mapping[str, Any],
         best_before: Accuracy | None = None,
+        steps: int | None = None,
     ) -> None:
         self._networks, self._held_out, self._out = networks, held_out, out
         self._prepared_for, self._record = prepared_for, dict(record)
-        self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed)
+        self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed, budget_steps=steps)
         self._checkpoint, beginning = work / "checkpoint.safetensors", work / "record.json"
         self.discarded = self._taken_up()
         if self._checkpoint.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 
 from radgs.geometry import RigidTransform, unit
 from radgs.networks.recm import Prediction, RecM
-from radgs.networks.recm.attention import random_attention
 from radgs.networks.recm.loss import (
     canonical_loss,
     counterfactual_loss,
@@ -31,6 +31,8 @@ class StepSettings:
 
     Attributes:
         counterfactual: Weight of L_cal; 0 leaves the counterfactual pass out.
+        counterfactual_reaches: What learns from it beside the attention's own weights: the encoder, limited to a tenth
+            of what the other losses ask of it, or nothing.
         volume, projection: Weights of the Gaussians' losses.
         registration: Weight of RegM's loss, 1/mm.
         reprojection: Weight of what pairs without a known pose pay.
@@ -42,6 +44,7 @@ class StepSettings:
     """
 
     counterfactual: float = 0.25
+    counterfactual_reaches: Literal["encoder", "attention"] = "attention"
     volume: float = 1.0
     projection: float = 1.0
     registration: float = 0.05
@@ -96,7 +99,9 @@ def losses(
         settings.registration_share,
     )
     if prediction.attention is not None and settings.counterfactual > 0 and cal:
-        terms["cal"] = settings.counterfactual * _counterfactual(recm, batch, prediction, occupied)
+        terms["cal"] = settings.counterfactual * _counterfactual(
+            recm, batch, prediction, occupied, into_encoder=settings.counterfactual_reaches == "encoder"
+        )
     for index in range(min(settings.rendered, len(batch))):
         gaussians = recm.gaussians(prediction, index)
         volume = recm.voxelized(gaussians)
@@ -113,21 +118,24 @@ def losses(
     return terms
 
 
-def _counterfactual(recm: RecM, batch: TrainingBatch, prediction: Prediction, occupied: Tensor) -> Tensor:
-    """L_cal, whose gradient reaches the weights of the attention alone.
+def _counterfactual(
+    recm: RecM, batch: TrainingBatch, prediction: Prediction, occupied: Tensor, *, into_encoder: bool
+) -> Tensor:
+    """L_cal, whose gradient reaches the weights of the attention, and the encoder within limits.
 
     The 3D network must not learn from it. Given the counterfactual's gradient it learns wrong answers under random
     attention (measured: the effect was perfect after a minute, the attention no better). Given the factual one's the
-    loss diverges, because both passes share the weights. Nor must the encoder: the gradient that reached it through the
-    attention was larger than that of all the other losses together.
+    loss diverges, because both passes share the weights. The encoder may, through the attention, but the gradient that
+    reached it was larger than that of all the other losses together: RecM limits it (``forked``).
     """
     assert recm.attention is not None
     assert prediction.attention is not None
-    attention, maps = prediction.attention, prediction.view_features.detach()
-    random = random_attention(attention.flatten(0, 1)).view_as(attention)
-    other = recm.counterfactual_logits(batch.views, maps, random)
+    attention, maps = prediction.attention, prediction.view_features
+    random = recm.attention.random(attention.flatten(0, 1)).view_as(attention)
+    other = recm.counterfactual_logits(batch.views, maps.detach(), random)
     effect = counterfactual_loss(prediction.logits, other, occupied)
     (pull,) = torch.autograd.grad(effect, attention, retain_graph=True)
+    maps = maps if into_encoder else maps.detach()
     learning = recm.attention(maps.flatten(0, 1)).view_as(attention)
     return effect.detach() + ((learning - learning.detach()) * pull).sum()
 

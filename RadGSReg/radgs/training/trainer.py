@@ -35,7 +35,8 @@ class TrainingSettings:
         clip: Largest norm of a step's gradient.
         register_from: RegM learns from this share of the budget on.
         together_from: And RecM with it, through the voxelizer, from this share on.
-        validate_every_seconds: Time between validations on held-out pairs.
+        validate_every_seconds: Time between validations on held-out pairs...
+        validate_every_steps: ...or steps, where the budget is one of steps: on a busy machine time says little.
         validation_pairs: Held-out pairs that a validation takes.
         step: Losses.
     """
@@ -49,6 +50,7 @@ class TrainingSettings:
     register_from: float = 0.15
     together_from: float = 0.7
     validate_every_seconds: float = 150.0
+    validate_every_steps: int | None = None
     validation_pairs: int = 12
     step: StepSettings = field(default_factory=StepSettings)
 
@@ -147,10 +149,16 @@ class Trainer:
             self._recent = self._recent[-25:]
             self.seconds = time.monotonic() - began
             progress(self._progress())
-            if self.seconds - self.last_validation > self.settings.validate_every_seconds:
+            if self._due():
                 self._validate(on_validation)
                 self.seconds = time.monotonic() - began
         self._validate(on_validation)
+
+    def _due(self) -> bool:
+        """Whether it is time for a validation."""
+        if self.settings.validate_every_steps is not None:
+            return self.steps % self.settings.validate_every_steps == 0
+        return self.seconds - self.last_validation > self.settings.validate_every_seconds
 
     def _step(self, draws: Sequence[_Draws]) -> dict[str, float]:
         done = self.done

@@ -71,6 +71,12 @@ class TrainingVertebra:
             _rest=HalfResolution(rest.sampled_every(REST_STEP_MM)),
         )
 
+    @property
+    def spacing_mm(self) -> float:
+        """Distance to the nearest neighbouring body, mm; infinite where there is none."""
+        halves = [float(np.linalg.norm(joint - self.frame_to_ct.translation)) for joint in self.joints]
+        return 2.0 * min(halves, default=np.inf)
+
     def vertebra_image(self, ct_to_roi: RigidTransform, geometry: ViewGeometry) -> NDArray[np.float32]:
         """(H, W) line integrals of the vertebra's excess."""
         with torch.no_grad():

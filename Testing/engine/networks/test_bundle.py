@@ -73,7 +73,7 @@ def test_a_model_survives_its_file(prepared: Networks, model_file: Path) -> None
 
 
 def test_a_model_without_attention_stays_without(tmp_path: Path) -> None:
-    path = save_networks(new_networks("compact", with_attention=False), tmp_path / "plain.radgs.safetensors")
+    path = save_networks(new_networks("compact", attention="none"), tmp_path / "plain.radgs.safetensors")
     assert load_networks(path).recm.attention is None
 
 

@@ -10,20 +10,22 @@ import torch
 
 from radgs.errors import InputFileError
 from radgs.networks import Networks, load_generic
-from radgs.phantom.morphometry import LUMBAR
+from radgs.networks.recm.attention import MassAttention
+from radgs.phantom import Variant
 from radgs.training.generic import train_generic
 from radgs.training.pairs import PairBank
+from radgs.training.phantom_pairs import FIRST_SEED
 
 
 @pytest.fixture
 def bank(pairs: PairBank, tmp_path: Path) -> Path:
-    """Two spines' worth of pairs: all of one vertebra, which is enough to run on."""
+    """Two patients' worth of pairs: all of one vertebra, which is enough to run on."""
     folder = tmp_path / "pairs"
     folder.mkdir()
     for number in range(2):
-        for level in LUMBAR:
-            replace(pairs.part(slice(2)), name=f"spine {number} {level}").save(
-                folder / f"spine_{number:04d}_{level}.npz"
+        for level in Variant.drawn(FIRST_SEED + number).extent.whole:
+            replace(pairs.part(slice(2)), name=f"patient {number} {level}").save(
+                folder / f"patient_{number:04d}_{level}.npz"
             )
     return folder
 
@@ -35,6 +37,20 @@ def trained(bank: Path, out: Path, base: Networks | None) -> Networks:
 
 def first_weights(networks: Networks) -> torch.Tensor:
     return torch.cat([weight.detach().flatten() for weight in networks.recm.encoder.parameters()])
+
+
+@pytest.mark.slow
+def test_a_base_under_another_attention_keeps_what_else_it_knows(bank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mass.radgs.safetensors"
+    made = train_generic(
+        out, bank, minutes=0.02, spines=2, pairs_per_vertebra=2, base=load_generic(), attention="mass", seed=5, steps=3
+    )
+    assert made.record["steps"] <= 3
+    assert {look["steps"] for look in made.record["history"]} <= {1, 2, 3}
+    generic = first_weights(load_generic())
+    assert isinstance(made.recm.attention, MassAttention)
+    assert float((first_weights(made) - generic).norm() / generic.norm()) < 0.2
+    assert made.record["attention"] == "mass"
 
 
 @pytest.mark.slow

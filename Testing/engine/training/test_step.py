@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,23 @@ def test_the_counterfactual_loss_teaches_the_attention_alone(networks: Networks,
     assert learners(networks, terms_of(networks, batch, together=False)["cal"]) == {"attention"}
 
 
+def test_the_encoder_learns_from_it_beside_the_other_losses_and_within_limits(
+    networks: Networks, batch: TrainingBatch
+) -> None:
+    """Its gradient is as that of the attention alone, and at the encoder's output at most a tenth of all else."""
+    assert networks.recm.attention is not None
+    torch.nn.init.normal_(networks.recm.attention.score[-1].linear.weight, std=0.3)
+    strong = replace(EVERYTHING, counterfactual=100.0)
+    gradients = []
+    for settings in (replace(strong, counterfactual_reaches="encoder"), strong):
+        torch.manual_seed(1)
+        learners(networks, torch.stack(list(terms_of(networks, batch, False, settings).values())).sum())
+        gradients.append([weights.grad.clone() for weights in networks.recm.encoder.last.parameters()])
+    beside = torch.cat([(both - alone).flatten() for both, alone in zip(*gradients, strict=True)]).norm()
+    others = torch.cat([alone.flatten() for alone in gradients[1]]).norm()
+    assert 1e-4 * others < beside < 0.5 * others
+
+
 def test_descending_it_brings_the_counterfactual_loss_down(networks: Networks, batch: TrainingBatch) -> None:
     """The surrogate whose gradient is followed is one of the loss itself."""
     assert networks.recm.attention is not None
@@ -73,6 +92,6 @@ def test_regm_reaches_recm_through_the_voxelizer_only_together(networks: Network
 
 
 def test_without_attention_there_is_no_counterfactual(batch: TrainingBatch) -> None:
-    plain = new_networks("compact", with_attention=False)
+    plain = new_networks("compact", attention="none")
     assert "cal" not in terms_of(plain, batch, together=False)
     assert "cal" not in terms_of(new_networks("compact"), batch, False, StepSettings(counterfactual=0.0))

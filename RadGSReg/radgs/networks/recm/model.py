@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from radgs.gaussians import RadiativeGaussians, voxelize
 from radgs.geometry.roi import roi_grid, roi_index_to_ras
 from radgs.networks.layers import Pointwise, doubled
-from radgs.networks.recm.attention import SpatialAttention
+from radgs.networks.recm.attention import AttentionKind, forked, make_attention
 from radgs.networks.recm.config import RecMConfig
 from radgs.networks.recm.encoder import make_encoder
 from radgs.networks.recm.head import GaussianHead
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 POSITION_UNIT_MM, CANONICAL_UNIT_MM = 50.0, 15.0
 #: Cutoff of the Gaussians when they are voxelized for RegM, standard deviations.
 VOXELIZE_CUTOFF_SIGMA = 3.5
+#: How much the counterfactual loss may pull on the encoder, as a share of all other losses.
+BESIDE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,9 @@ class Prediction:
         logits: (B, D, H, W) occupancy of the vertebra, on the lifted grid.
         canonical: (B, 3, D, H, W) the point of the vertebra's anatomical frame that a voxel shows, mm.
         features: (B, C, D, H, W) from which the Gaussians are read.
-        view_features: (B, V, C, h, w) the encoder's maps.
-        attention: (B, V, 1, h, w) how much each place of them counted, 0..2; None without attention.
+        view_features: (B, V, C, h, w) the encoder's maps, for losses beside the others: what is learned through them
+            reaches the encoder with at most ``BESIDE`` of the norm of all else.
+        attention: (B, V, 1, h, w) how much each place of them counted, about 1 in the mean; None without attention.
     """
 
     logits: Float[Tensor, "B D H W"]
@@ -52,17 +55,17 @@ class RecM(nn.Module):
 
     Args:
         config: Sizes.
-        with_attention: False leaves the attention out (for the ablation).
+        attention: Its kind; "none" leaves it out (for the ablation), "gate" is that of older models.
     """
 
     points: Tensor
 
-    def __init__(self, config: RecMConfig, *, with_attention: bool = True) -> None:
+    def __init__(self, config: RecMConfig, *, attention: AttentionKind = "mass") -> None:
         super().__init__()
         self.config = config
         fine, middle, _ = config.volume_channels
         self.encoder = make_encoder(config)
-        self.attention = SpatialAttention(config.feature_channels) if with_attention else None
+        self.attention = make_attention(attention, config.feature_channels)
         self.volume_net = VolumeNet(2 * config.feature_channels + 3, config.volume_channels)
         self.dense_head = Pointwise(fine, 4, bias=True)
         self.coarse_canonical = Pointwise(middle, 3, bias=True)
@@ -75,13 +78,18 @@ class RecM(nn.Module):
 
     def forward(self, batch: ViewBatch) -> Prediction:
         """The factual pass: features under learned attention."""
-        maps = self.encoder(prepared(batch), batch.directions.flatten(0, 1))
+        maps, beside = forked(self.encoder(prepared(batch), batch.directions.flatten(0, 1)), BESIDE)
         attention = None if self.attention is None else self.attention(maps)
         views = batch.images.shape[:2]
-        view_features = maps.unflatten(0, views)
         shaped = None if attention is None else attention.unflatten(0, views)
-        logits, canonical, features = self._voxels(batch, view_features, shaped)
-        return Prediction(logits, canonical, features, view_features, shaped)
+        logits, canonical, features = self._voxels(batch, maps.unflatten(0, views), shaped)
+        return Prediction(logits, canonical, features, beside.unflatten(0, views), shaped)
+
+    def under(self, batch: ViewBatch, attention: Float[Tensor, "B V 1 h w"]) -> Prediction:
+        """The pass under an attention (B, V, 1, h, w) that is given."""
+        views = batch.images.shape[:2]
+        maps = self.encoder(prepared(batch), batch.directions.flatten(0, 1)).unflatten(0, views)
+        return Prediction(*self._voxels(batch, maps, attention), maps, attention)
 
     @torch.no_grad()
     def counterfactual_logits(

@@ -76,7 +76,7 @@ def test_gradients_reach_the_encoder_through_the_voxelizer(noise_batch: ViewBatc
 
 
 def test_without_attention_there_is_none(noise_batch: ViewBatch) -> None:
-    assert RecM(COMPACT, with_attention=False)(noise_batch).attention is None
+    assert RecM(COMPACT, attention="none")(noise_batch).attention is None
 
 
 @pytest.mark.slow
