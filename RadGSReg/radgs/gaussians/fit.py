@@ -6,17 +6,16 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import roma
 import torch
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
-from torch import Tensor
 
 from radgs.errors import RadgsError
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.voxelize import profile_matrix, voxelize
 from radgs.geometry import FloatArray, Volume
+from radgs.rotations import matrices_to_quaternions
 from radgs.threads import one_thread
 
 #: Voxels below this fraction of the largest magnitude place no Gaussians.
@@ -173,7 +172,7 @@ def _from_covariances(means: FloatArray, covariances: FloatArray, voxel_mm: floa
     axes[np.linalg.det(axes) < 0, :, 0] *= -1
     lowest, highest = SCALE_RANGE_VOXELS
     scales = np.clip(np.sqrt(variances), lowest * voxel_mm, highest * voxel_mm)
-    quaternions: Tensor = roma.quat_xyzw_to_wxyz(roma.rotmat_to_unitquat(torch.from_numpy(axes)))
+    quaternions = matrices_to_quaternions(torch.from_numpy(axes))
     tensors = (torch.from_numpy(means), torch.from_numpy(np.log(scales)), quaternions, torch.zeros(len(means)))
     return RadiativeGaussians(*(tensor.to(torch.float32) for tensor in tensors))
 
