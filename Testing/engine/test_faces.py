@@ -14,7 +14,7 @@ import radgs
 
 MODULE_FOLDER = Path(radgs.__file__).resolve().parents[1]
 #: What Slicer's Python lacks until somebody presses Install.
-INSTALLED_LATER = ("torch", "skimage", "matplotlib", "roma", "safetensors", "typer", "rich")
+INSTALLED_LATER = ("torch", "skimage", "matplotlib", "safetensors", "typer", "rich")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -17,7 +17,7 @@ ENGINE = MODULE_FOLDER / "radgs"
 
 # The engine's packages, the lowest first. A package imports only from the rows below its own, for types too.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("colours", "errors", "filters", "ports", "threads", "versions"),
+    ("colours", "errors", "filters", "ports", "rotations", "threads", "versions"),
     ("geometry",),
     ("anatomy", "io"),
     ("kernels",),

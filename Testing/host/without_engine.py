@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-LIBRARIES = frozenset(("torch", "skimage", "matplotlib", "roma", "safetensors", "typer", "rich", "monai", "nanodrr"))
+LIBRARIES = frozenset(("torch", "skimage", "matplotlib", "safetensors", "typer", "rich", "monai", "nanodrr"))
 PANEL = ("RadGSReg.py", "RadGSRegDICOMPlugin.py", "RadGSRegLib")
 
 #: How long a test that asked for the engine's process waits for anything, in seconds.

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from radgs.calibration.joint_body import Body
 from radgs.calibration.joint_solver import JointEstimate, Setting, solve
@@ -188,7 +188,7 @@ class PatientProblem:
         """Whether the view stands elsewhere than its believed uncertainty (9, 9) explains."""
         change = numbers_between(self.believed, solved.geometry)
         squares = float(change @ np.linalg.solve(seen.covariance + believed, change))
-        return bool(squares > chi2.ppf(1.0 - UNLIKELY, max(int(np.sum(seen.known)), 1)))
+        return bool(squares > chdtri(max(int(np.sum(seen.known)), 1), UNLIKELY))
 
     def moves(self, solved: JointEstimate, seen: Observability) -> tuple[ViewMove, ...]:
         """The likeliest size of every move, and its standard deviation."""

@@ -6,17 +6,17 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import roma
 import torch
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
-from torch import Tensor
 
 from radgs.errors import RadgsError
+from radgs.gaussians.adam import Adam
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.voxelize import profile_matrix, voxelize
 from radgs.geometry import FloatArray, Volume
+from radgs.rotations import matrices_to_quaternions
 from radgs.threads import one_thread
 
 #: Voxels below this fraction of the largest magnitude place no Gaussians.
@@ -119,24 +119,18 @@ def _optimised(
     parameters = [tensor.clone().requires_grad_() for tensor in gaussians.tensors()]
     units = (voxel_mm, 1.0, 1.0, float(gaussians.densities.square().mean().sqrt()))
     rates = [rate * unit for rate, unit in zip(LEARNING_RATES, units, strict=True)]
-    optimizer = torch.optim.Adam(
-        [{"params": [parameter], "lr": rate} for parameter, rate in zip(parameters, rates, strict=True)],
-        betas=(0.9, 0.98),
-    )
+    adam = Adam(parameters, rates, betas=(0.9, 0.98))
     # Adam's epsilon must stay small against the gradients, whatever the attenuation's unit.
     weight = 1.0 / float(wanted.square().sum()) * len(gaussians)
     for iteration in range(iterations):
-        optimizer.zero_grad()
         fitted = voxelize(RadiativeGaussians(*parameters), target.index_to_ras, _shape(target), FIT_CUTOFF_SIGMA)
-        ((fitted - wanted).square().sum() * weight).backward()
-        optimizer.step()
+        adam.step(torch.autograd.grad((fitted - wanted).square().sum() * weight, parameters))
         with torch.no_grad():
             parameters[1].clamp_(lowest, highest)
             if (iteration + 1) % SOLVE_INTERVAL == 0:
                 current = RadiativeGaussians(*parameters).detach()
                 parameters[3].copy_(solve_densities(current, target, FIT_CUTOFF_SIGMA, iterations=10).densities)
-        for group in optimizer.param_groups:
-            group["lr"] *= FINAL_RATE ** (1 / iterations)
+        adam.rates = [rate * FINAL_RATE ** (1 / iterations) for rate in adam.rates]
         if progress is not None:
             progress((iteration + 1) / iterations)
     return RadiativeGaussians(*parameters).detach()
@@ -173,7 +167,7 @@ def _from_covariances(means: FloatArray, covariances: FloatArray, voxel_mm: floa
     axes[np.linalg.det(axes) < 0, :, 0] *= -1
     lowest, highest = SCALE_RANGE_VOXELS
     scales = np.clip(np.sqrt(variances), lowest * voxel_mm, highest * voxel_mm)
-    quaternions: Tensor = roma.quat_xyzw_to_wxyz(roma.rotmat_to_unitquat(torch.from_numpy(axes)))
+    quaternions = matrices_to_quaternions(torch.from_numpy(axes))
     tensors = (torch.from_numpy(means), torch.from_numpy(np.log(scales)), quaternions, torch.zeros(len(means)))
     return RadiativeGaussians(*(tensor.to(torch.float32) for tensor in tensors))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-import roma
 import torch
 from torch import Tensor
+
+from radgs.rotations import matrices_to_quaternions, quaternion_products, quaternions_to_matrices
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -68,7 +69,7 @@ class RadiativeGaussians:
 
     def rotations(self) -> Float[Tensor, "N 3 3"]:
         """(N, 3, 3) rotations from each Gaussian's own axes to the frame."""
-        return roma.unitquat_to_rotmat(roma.quat_normalize(roma.quat_wxyz_to_xyzw(self.quaternions)))
+        return quaternions_to_matrices(self.quaternions)
 
     def whitening(self) -> Float[Tensor, "N 3 3"]:
         """(N, 3, 3) maps V with P = V^T V: V (x - mean) measures offsets in standard deviations."""
@@ -93,7 +94,6 @@ class RadiativeGaussians:
         """
         rotation = torch.as_tensor(rotation, dtype=self.dtype, device=self.device)
         translation = torch.as_tensor(translation, dtype=self.dtype, device=self.device)
-        turn = roma.rotmat_to_unitquat(rotation).expand(len(self), 4)
-        quaternions = roma.quat_xyzw_to_wxyz(roma.quat_product(turn, roma.quat_wxyz_to_xyzw(self.quaternions)))
+        quaternions = quaternion_products(matrices_to_quaternions(rotation), self.quaternions)
         means = self.means @ rotation.transpose(0, 1) + translation
         return RadiativeGaussians(means, self.log_scales, quaternions, self.densities)

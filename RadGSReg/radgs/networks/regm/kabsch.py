@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import roma
 import torch
 from torch import Tensor
 
@@ -63,5 +62,10 @@ def weighted_kabsch(
         target: (N, 3) where they belong.
         weights: (N,) not negative, not all zero.
     """
-    rotation, translation = roma.rigid_points_registration(source, target, weights)
-    return torch.as_tensor(rotation), torch.as_tensor(translation)
+    share = (weights / weights.sum())[:, None]
+    middle, goal = (share * source).sum(dim=0), (share * target).sum(dim=0)
+    u, _, v = torch.linalg.svd((target - goal).T @ (share * (source - middle)))
+    # A mirror image that fits better is turned over along the direction in which that costs least.
+    u = torch.cat([u[:, :2], u[:, 2:] * torch.det(u @ v)], dim=1)
+    rotation = u @ v
+    return rotation, goal - rotation @ middle

@@ -6,12 +6,12 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import roma
 import torch
 from torch import Tensor, nn
 
 from radgs.drr import WATER
 from radgs.networks.layers import ResidualBlock, convolution, normalization
+from radgs.rotations import vectors_to_matrices
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -73,7 +73,7 @@ def moved(
         translations: (B, 3), mm.
         motion: (B, 6) as RegM returns it.
     """
-    turn = roma.rotvec_to_rotmat(motion[:, :3])
+    turn = vectors_to_matrices(motion[:, :3])
     return turn @ rotations, translations + motion[:, 3:]
 
 
