@@ -40,12 +40,12 @@ class CompiledRayCaster:
 
     def render(
         self,
-        bordered: Float[Tensor, "D H W C"],
+        bordered: Float[Tensor, "D H W"],
         world_to_index: FloatArray,
         step_mm: float,
         geometry: ViewGeometry,
     ) -> Float[Tensor, "H W"]:
-        """Line integrals (H, W) of the first channel.
+        """Line integrals (H, W).
 
         Args:
             bordered: The volume with its border, contiguous.
@@ -55,33 +55,30 @@ class CompiledRayCaster:
         """
         shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
         image = np.empty(len(directions), dtype=np.float32)
-        flat, channels = bordered.view(-1).numpy(), bordered.shape[3]
-        self.integrate(flat, channels, shape, directions, to_index, source, spans, samples, image)
+        self.integrate(bordered.view(-1).numpy(), shape, directions, to_index, source, spans, samples, image)
         return torch.from_numpy(image).view(geometry.shape)
 
     def render_with_jacobian(
         self,
-        bordered: Float[Tensor, "D H W 4"],
+        bordered: Float[Tensor, "D H W"],
         world_to_index: FloatArray,
         step_mm: float,
         geometry: ViewGeometry,
-        rotation: FloatArray,
         centre: FloatArray,
     ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
         """Line integrals (H, W) and derivative (6, H, W), as ``VolumeRenderer.render_with_jacobian`` says.
 
         Args:
-            bordered: Value and gradient of the volume, with its border, contiguous.
+            bordered: As in ``render``.
             world_to_index: As in ``render``.
             step_mm: As in ``render``.
             geometry: As in ``render``.
-            rotation: (3, 3) of the volume's pose.
             centre: (3,) the twist's fixed point, world mm.
         """
         shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
         images = np.empty((7, len(directions)), dtype=np.float32)
-        flat, turn = bordered.view(-1).numpy(), np.ascontiguousarray(rotation, dtype=np.float64)
-        self.integrate_with_derivatives(flat, shape, directions, to_index, source, spans, samples, turn, centre, images)
+        volume = bordered.view(-1).numpy()
+        self.integrate_with_derivatives(volume, shape, directions, to_index, source, spans, samples, centre, images)
         stack = torch.from_numpy(images).view(7, *geometry.shape)
         return stack[0], stack[1:]
 
@@ -89,7 +86,7 @@ class CompiledRayCaster:
         self, bordered: Tensor, world_to_index: FloatArray, step_mm: float, geometry: ViewGeometry
     ) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray, FloatArray, int]:
         """What both kernels take: shape, world to index, directions, source, where rays enter and leave, samples."""
-        shape = np.array(bordered.shape[:3], dtype=np.int64)
+        shape = np.array(bordered.shape, dtype=np.int64)
         to_index = np.ascontiguousarray(world_to_index[:3], dtype=np.float64)
         to_index[:, 3] += 1.0  # the border
         directions = np.ascontiguousarray(geometry.pixel_directions, dtype=np.float64)

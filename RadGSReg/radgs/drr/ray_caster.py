@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, pad
 
 from radgs.drr.compiled_ray_caster import CompiledRayCaster
 from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
@@ -30,23 +30,15 @@ class VolumeRenderer:
 
     Args:
         volume: Attenuation in 1/mm; array (D, H, W), index_to_ras of the volume's own frame.
-        with_gradient: Keep the spatial gradient too, as ``render_with_jacobian`` needs it.
         device: Where to compute.
     """
 
-    def __init__(self, volume: Volume, *, with_gradient: bool = False, device: torch.device | str = "cpu") -> None:
+    def __init__(self, volume: Volume, *, device: torch.device | str = "cpu") -> None:
         array = torch.as_tensor(np.ascontiguousarray(volume.array), dtype=torch.float32, device=device)
         self._ras_to_index = np.linalg.inv(volume.index_to_ras)
-        self._extent = np.array(volume.size, dtype=np.float64) - 1.0
-        channels = [array]
-        if with_gradient:
-            channels += _gradient_in_ras(array, volume.index_to_ras)
-        # Value and gradient of a voxel lie side by side: a sample then touches a quarter of the cache lines.
-        self._bordered = array.new_zeros(*(size + 2 for size in array.shape), len(channels))
-        inner = self._bordered[1:-1, 1:-1, 1:-1]
-        for channel, values in enumerate(channels):
-            inner[..., channel] = values
-        self._channels = inner.permute(3, 0, 1, 2)[None]
+        self._size = np.array(volume.size, dtype=np.float64)
+        # Beyond the outermost voxel centres the interpolation fades to zero within one voxel.
+        self._bordered = pad(array, (1,) * 6)
         self._step_mm = float(volume.spacing.min())
 
     def sampled_every(self, step_mm: float) -> VolumeRenderer:
@@ -56,7 +48,7 @@ class VolumeRenderer:
         return other
 
     def mirrored(self, point: ArrayLike, normal: ArrayLike) -> VolumeRenderer:
-        """The volume mirrored in a plane of its own frame; for ``render`` only, its gradient is not turned over.
+        """The volume mirrored in a plane of its own frame.
 
         Args:
             point: (3,) of the plane, mm.
@@ -80,8 +72,7 @@ class VolumeRenderer:
         if compiled := self._compiled():
             return compiled.render(self._bordered, self._world_to_index(pose), self._step_mm, geometry)
         rays = self._rays(pose, geometry)
-        samples = self._sample(rays, channels=1)
-        return rays.image(samples.sum(dim=1) * rays.step)[0]
+        return rays.image(self._sample(rays.positions()).sum(dim=0, keepdim=True) * rays.step)[0]
 
     def render_with_jacobian(
         self, pose: RigidTransform, geometry: ViewGeometry, centre: ArrayLike
@@ -90,24 +81,28 @@ class VolumeRenderer:
 
         The twist is a rotation about ``centre`` (world mm; 3 radians) and a translation (3 mm). With g the gradient of
         the attenuation in world axes and x the sample, d/dv = -int g and d/dw = -int (x - centre) x g: one pass over
-        the volume instead of one per parameter.
+        the volume instead of one per parameter. g is the exact gradient of what is interpolated between voxel centres;
+        the fade to zero beyond the outermost ones is where the CT ends, not the patient, and has no slope. Of int g the
+        part along the ray is zero, for a ray that slides along itself stays what it is; a sum over samples, each on its
+        own side of a step of g, would only come near that, and is set right.
         """
         centre = np.asarray(centre, dtype=np.float64)
         if compiled := self._compiled():
             world_to_index = self._world_to_index(pose)
-            return compiled.render_with_jacobian(
-                self._bordered, world_to_index, self._step_mm, geometry, pose.rotation, centre
-            )
+            return compiled.render_with_jacobian(self._bordered, world_to_index, self._step_mm, geometry, centre)
         rays = self._rays(pose, geometry)
-        samples = self._sample(rays, channels=4)
-        device = samples.device
-        rotation = torch.as_tensor(pose.rotation, dtype=torch.float32, device=device)
-        lever = torch.as_tensor(geometry.source_ras - centre, dtype=torch.float32, device=device)
-        force = rotation @ samples[1:].sum(dim=1)
-        moment = rotation @ (samples[1:] * rays.distances).sum(dim=1)
+        values, gradients = self._sample_with_gradient(rays.positions())
+        # Of every component two sums along the ray: plain, and weighted by the sample's number.
+        numbers = torch.arange(rays.count, dtype=values.dtype, device=values.device)
+        sums = torch.stack([torch.ones_like(numbers), numbers]) @ gradients.flatten(1)
+        to_world = torch.as_tensor(self._gradient_to_world(pose), dtype=values.dtype, device=values.device)
+        force, weighted = (to_world @ total.view(-1, 3).T for total in sums)
+        force = force - (force * rays.direction).sum(dim=0) * rays.direction
+        moment = rays.first * force + rays.step * weighted
+        lever = torch.as_tensor(geometry.source_ras - centre, dtype=values.dtype, device=values.device)
         torque = torch.linalg.cross(lever[:, None].expand_as(force), force, dim=0)
         torque = torque + torch.linalg.cross(rays.direction, moment, dim=0)
-        image = rays.image(torch.cat([samples[:1].sum(dim=1), -torque, -force]) * rays.step)
+        image = rays.image(torch.cat([values.sum(dim=0, keepdim=True), -torque, -force]) * rays.step)
         return image[0], image[1:]
 
     def _compiled(self) -> CompiledRayCaster | None:
@@ -124,9 +119,9 @@ class VolumeRenderer:
         origin = world_to_index[:3, :3] @ geometry.source_ras + world_to_index[:3, 3]
         direction_index = world_to_index[:3, :3] @ directions.T  # (3, H * W): NumPy is slow on arrays that end in 3
 
-        # Beyond the outermost voxel centres the interpolation fades to zero within one voxel.
+        # The border of zeros is part of what is sampled.
         with np.errstate(divide="ignore", invalid="ignore"):
-            low, high = ((end - origin)[:, None] / direction_index for end in (-np.ones(3), self._extent + 1.0))
+            low, high = ((end - origin)[:, None] / direction_index for end in (-np.ones(3), self._size))
         near = np.maximum(np.minimum(low, high).max(axis=0), 0.0)
         far = np.maximum(low, high).min(axis=0)
         hit = np.flatnonzero(far > near)
@@ -135,12 +130,11 @@ class VolumeRenderer:
         step = (far - near) / count
         first = near + step / 2
 
-        # In normalised coordinates of grid_sample (align_corners=True): -1 and 1 are the outermost voxel centres.
-        scale = 2.0 / np.maximum(self._extent, 1e-9)
+        # In normalised coordinates of grid_sample (align_corners=True): -1 and 1 are the border's voxel centres.
         through = direction_index[:, hit].T
-        start = (origin + first[:, None] * through) * scale - 1.0
-        advance = step[:, None] * through * scale
-        device = self._channels.device
+        start = (origin + 1.0 + first[:, None] * through) * self._normalised_per_voxel - 1.0
+        advance = step[:, None] * through * self._normalised_per_voxel
+        device = self._bordered.device
 
         def tensor(values: NDArray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=device)
@@ -156,11 +150,28 @@ class VolumeRenderer:
             count=count,
         )
 
-    def _sample(self, rays: _Rays, channels: int) -> Tensor:
-        """(C, S, R) samples of the first channels along the rays."""
-        steps = torch.arange(rays.count, device=rays.start.device, dtype=torch.float32)[:, None, None]
-        grid = torch.addcmul(rays.start, steps, rays.advance)
-        return grid_sample(self._channels[:, :channels], grid[None, :, :, None], align_corners=True)[0, ..., 0]
+    @property
+    def _normalised_per_voxel(self) -> FloatArray:
+        """(3,) of grid_sample's coordinates, which go from -1 to 1 between the border's voxel centres."""
+        return 2.0 / (self._size + 1.0)
+
+    def _gradient_to_world(self, pose: RigidTransform) -> FloatArray:
+        """(3, 3) from derivatives in grid_sample's coordinates to those in world mm."""
+        return self._world_to_index(pose)[:3, :3].T * self._normalised_per_voxel
+
+    def _sample(self, positions: Tensor) -> Tensor:
+        """(S, R) values at positions (S, R, 3) in grid_sample's coordinates."""
+        volume, grid = self._bordered[None, None], positions[None, :, :, None]
+        return grid_sample(volume, grid, align_corners=True)[0, 0, ..., 0]
+
+    def _sample_with_gradient(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """(S, R) values and their derivative (S, R, 3) in the positions."""
+        positions.requires_grad_()
+        with torch.enable_grad():
+            values = self._sample(positions)
+        (gradients,) = torch.autograd.grad(values, positions, torch.ones_like(values))
+        outermost = torch.as_tensor(1.0 - self._normalised_per_voxel, dtype=values.dtype, device=values.device)
+        return values.detach(), gradients.masked_fill_(positions.detach().abs() > outermost, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,21 +196,13 @@ class _Rays:
     step: Tensor
     count: int
 
-    @property
-    def distances(self) -> Tensor:
-        """(S, R) distance of every sample from the source, mm."""
-        return self.first + self.step * torch.arange(self.count, device=self.step.device)[:, None]
+    def positions(self) -> Tensor:
+        """(S, R, 3) all samples, in grid_sample's normalised coordinates."""
+        numbers = torch.arange(self.count, device=self.start.device, dtype=self.start.dtype)
+        return torch.addcmul(self.start, numbers[:, None, None], self.advance)
 
     def image(self, values: Tensor) -> Tensor:
         """(C, H, W) image with the values (C, R) at their pixels, zero elsewhere."""
         flat = values.new_zeros(values.shape[0], self.shape[0] * self.shape[1])
         flat[:, self.hit] = values
         return flat.reshape(-1, *self.shape)
-
-
-def _gradient_in_ras(array: Float[Tensor, "D H W"], index_to_ras: FloatArray) -> list[Float[Tensor, "D H W"]]:
-    """Central differences of (D, H, W) along R, A, S, per mm."""
-    along_k, along_j, along_i = torch.gradient(array)
-    index_gradient = torch.stack([along_i, along_j, along_k])
-    ras_from_index = torch.as_tensor(np.linalg.inv(index_to_ras[:3, :3]).T, dtype=array.dtype, device=array.device)
-    return list(torch.einsum("ab,bdhw->adhw", ras_from_index, index_gradient))

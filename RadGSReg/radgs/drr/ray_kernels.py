@@ -1,7 +1,7 @@
 """The ray caster's inner loops, compiled: what ``VolumeRenderer`` computes with ``grid_sample``, a ray at a time.
 
-Volumes lie flat, channels of a voxel side by side, with a border of zeros one voxel wide: interpolation fades to zero
-there, and no sample needs to ask where the volume ends. Indices (i, j, k) count from the border's first voxel.
+Volumes lie flat, with a border of zeros one voxel wide: interpolation fades to zero there, and no sample needs to ask
+where the volume ends. Indices (i, j, k) count from the border's first voxel.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radgs.kernels import kernel
-
-#: Value, and gradient in the volume's RAS.
-CHANNELS = 4
 
 
 @kernel("int64(float64[:,::1], float64[:,::1], float64[::1], float64[::1], float64, float64[:,::1])")
@@ -57,12 +54,10 @@ def cut_rays(
 
 
 @kernel(
-    "void(float32[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64[::1], float64[:,::1], int64,"
-    " float32[::1])"
+    "void(float32[::1], int64[::1], float64[:,::1], float64[:,::1], float64[::1], float64[:,::1], int64, float32[::1])"
 )
 def integrate(
     volume: NDArray[np.float32],
-    channels: int,
     shape: NDArray[np.int64],
     directions: NDArray[np.float64],
     to_index: NDArray[np.float64],
@@ -71,11 +66,10 @@ def integrate(
     samples: int,
     image: NDArray[np.float32],
 ) -> None:
-    """Line integrals of a volume's first channel.
+    """Line integrals of a volume.
 
     Args:
         volume: Flat.
-        channels: Values a voxel.
         shape: (3,) planes, rows and columns.
         directions: (R, 3) unit directions, world.
         to_index: (3, 4) world mm to index.
@@ -86,9 +80,9 @@ def integrate(
     """
     one, zero = np.float32(1.0), np.int32(0)
     last_i, last_j, last_k = np.int32(shape[2] - 2), np.int32(shape[1] - 2), np.int32(shape[0] - 2)
-    along_j, along_k = shape[2] * channels, shape[1] * shape[2] * channels
+    along_j, along_k = shape[2], shape[1] * shape[2]
     # Unsigned: numba asks of every signed index whether it counts from the end.
-    i1, j1, k1 = np.uint64(channels), np.uint64(along_j), np.uint64(along_k)
+    i1, j1, k1 = np.uint64(1), np.uint64(along_j), np.uint64(along_k)
     for ray in range(directions.shape[0]):
         step = (spans[ray, 1] - spans[ray, 0]) / samples
         if not step > 0.0:
@@ -110,7 +104,7 @@ def integrate(
             i, j, k = np.int32(x), np.int32(y), np.int32(z)
             i, j, k = max(min(i, last_i), zero), max(min(j, last_j), zero), max(min(k, last_k), zero)
             fx, fy, fz = x - np.float32(i), y - np.float32(j), z - np.float32(k)
-            a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i) * channels)
+            a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i))
             b, c, d = a + j1, a + k1, a + k1 + j1
             va = volume[a] + fx * (volume[a + i1] - volume[a])
             vb = volume[b] + fx * (volume[b + i1] - volume[b])
@@ -122,7 +116,7 @@ def integrate(
 
 @kernel(
     "void(float32[::1], int64[::1], float64[:,::1], float64[:,::1], float64[::1], float64[:,::1], int64,"
-    " float64[:,::1], float64[::1], float32[:,::1])"
+    " float64[::1], float32[:,::1])"
 )
 def integrate_with_derivatives(
     volume: NDArray[np.float32],
@@ -132,11 +126,13 @@ def integrate_with_derivatives(
     source: NDArray[np.float64],
     spans: NDArray[np.float64],
     samples: int,
-    rotation: NDArray[np.float64],
     centre: NDArray[np.float64],
     images: NDArray[np.float32],
 ) -> None:
-    """Line integrals of a volume of ``CHANNELS``, and their derivatives in a left-multiplied twist of its pose.
+    """Line integrals of a volume and their derivatives in a left-multiplied twist of its pose.
+
+    The gradient is that of the interpolation itself. Along an axis on which a sample lies between the outermost voxel
+    centres and the border it counts for nothing: there the volume ends.
 
     Args:
         volume: Flat.
@@ -146,15 +142,13 @@ def integrate_with_derivatives(
         source: (3,) where all rays begin, world mm.
         spans: (R, 2) where rays enter and leave.
         samples: Of each ray.
-        rotation: (3, 3) of the pose.
         centre: (3,) the twist's fixed point, world mm.
         images: (7, R) receives line integrals, derivatives in three rotations (radians) and three translations (mm).
     """
-    one, zero = np.float32(1.0), np.int32(0)
+    nothing, zero = np.float32(0.0), np.int32(0)
     last_i, last_j, last_k = np.int32(shape[2] - 2), np.int32(shape[1] - 2), np.int32(shape[0] - 2)
-    along_j, along_k = shape[2] * CHANNELS, shape[1] * shape[2] * CHANNELS
-    c1, c2, c3 = np.uint64(1), np.uint64(2), np.uint64(3)
-    i1, j1, k1 = np.uint64(CHANNELS), np.uint64(along_j), np.uint64(along_k)
+    along_j, along_k = shape[2], shape[1] * shape[2]
+    i1, j1, k1 = np.uint64(1), np.uint64(along_j), np.uint64(along_k)
     for ray in range(directions.shape[0]):
         step = (spans[ray, 1] - spans[ray, 0]) / samples
         if not step > 0.0:
@@ -176,34 +170,34 @@ def integrate_with_derivatives(
             i, j, k = np.int32(x), np.int32(y), np.int32(z)
             i, j, k = max(min(i, last_i), zero), max(min(j, last_j), zero), max(min(k, last_k), zero)
             fx, fy, fz = x - np.float32(i), y - np.float32(j), z - np.float32(k)
-            a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i) * CHANNELS)
+            a = np.uint64(np.int64(k) * along_k + np.int64(j) * along_j + np.int64(i))
             b, c, d = a + j1, a + k1, a + k1 + j1
-            e, f, g, h = a + i1, b + i1, c + i1, d + i1
-            ex, ey, ez = one - fx, one - fy, one - fz
-            wa, wb, wc, wd = ex * (ey * ez), ex * (fy * ez), ex * (ey * fz), ex * (fy * fz)
-            we, wf, wg, wh = fx * (ey * ez), fx * (fy * ez), fx * (ey * fz), fx * (fy * fz)
-            value += ((wa * volume[a] + we * volume[e]) + (wb * volume[b] + wf * volume[f])) + (
-                (wc * volume[c] + wg * volume[g]) + (wd * volume[d] + wh * volume[h])
-            )
-            vx = ((wa * volume[a + c1] + we * volume[e + c1]) + (wb * volume[b + c1] + wf * volume[f + c1])) + (
-                (wc * volume[c + c1] + wg * volume[g + c1]) + (wd * volume[d + c1] + wh * volume[h + c1])
-            )
-            vy = ((wa * volume[a + c2] + we * volume[e + c2]) + (wb * volume[b + c2] + wf * volume[f + c2])) + (
-                (wc * volume[c + c2] + wg * volume[g + c2]) + (wd * volume[d + c2] + wh * volume[h + c2])
-            )
-            vz = ((wa * volume[a + c3] + we * volume[e + c3]) + (wb * volume[b + c3] + wf * volume[f + c3])) + (
-                (wc * volume[c + c3] + wg * volume[g + c3]) + (wd * volume[d + c3] + wh * volume[h + c3])
-            )
+            va, vb, vc, vd = volume[a], volume[b], volume[c], volume[d]
+            # Along i at the four edges of the cell, then along j on its two faces, then along k.
+            ia, ib, ic, id = volume[a + i1] - va, volume[b + i1] - vb, volume[c + i1] - vc, volume[d + i1] - vd
+            va, vb, vc, vd = va + fx * ia, vb + fx * ib, vc + fx * ic, vd + fx * id
+            jl, jh = vb - va, vd - vc
+            vl, vh = va + fy * jl, vc + fy * jh
+            vz = vh - vl
+            value += vl + fz * vz
+            ia, ic = ia + fy * (ib - ia), ic + fy * (id - ic)
+            vx, vy = ia + fz * (ic - ia), jl + fz * (jh - jl)
+            vx = vx if zero < i < last_i else nothing
+            vy = vy if zero < j < last_j else nothing
+            vz = vz if zero < k < last_k else nothing
             gx, gy, gz = gx + vx, gy + vy, gz + vz
             mx, my, mz = mx + t * vx, my + t * vy, mz + t * vz
         images[0, ray] = value * np.float32(step)
-        # Force -int g and torque -int (x - centre) x g, both in world axes; x = source + distance times direction.
-        f0 = (rotation[0, 0] * gx + rotation[0, 1] * gy + rotation[0, 2] * gz) * -step
-        f1 = (rotation[1, 0] * gx + rotation[1, 1] * gy + rotation[1, 2] * gz) * -step
-        f2 = (rotation[2, 0] * gx + rotation[2, 1] * gy + rotation[2, 2] * gz) * -step
-        m0 = (rotation[0, 0] * mx + rotation[0, 1] * my + rotation[0, 2] * mz) * -step * step + first * f0
-        m1 = (rotation[1, 0] * mx + rotation[1, 1] * my + rotation[1, 2] * mz) * -step * step + first * f1
-        m2 = (rotation[2, 0] * mx + rotation[2, 1] * my + rotation[2, 2] * mz) * -step * step + first * f2
+        # Force -int g and torque -int (x - centre) x g, both in world axes; x = source + distance times direction. What
+        # lies along the ray is left out of the force: sliding along itself changes no ray.
+        f0 = (to_index[0, 0] * gx + to_index[1, 0] * gy + to_index[2, 0] * gz) * -step
+        f1 = (to_index[0, 1] * gx + to_index[1, 1] * gy + to_index[2, 1] * gz) * -step
+        f2 = (to_index[0, 2] * gx + to_index[1, 2] * gy + to_index[2, 2] * gz) * -step
+        along = f0 * d0 + f1 * d1 + f2 * d2
+        f0, f1, f2 = f0 - along * d0, f1 - along * d1, f2 - along * d2
+        m0 = (to_index[0, 0] * mx + to_index[1, 0] * my + to_index[2, 0] * mz) * -step * step + first * f0
+        m1 = (to_index[0, 1] * mx + to_index[1, 1] * my + to_index[2, 1] * mz) * -step * step + first * f1
+        m2 = (to_index[0, 2] * mx + to_index[1, 2] * my + to_index[2, 2] * mz) * -step * step + first * f2
         l0, l1, l2 = source[0] - centre[0], source[1] - centre[1], source[2] - centre[2]
         images[1, ray] = l1 * f2 - l2 * f1 + d1 * m2 - d2 * m1
         images[2, ray] = l2 * f0 - l0 * f2 + d2 * m0 - d0 * m2

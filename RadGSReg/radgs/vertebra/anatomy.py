@@ -109,17 +109,17 @@ class VertebraAnatomy:
     @cached_property
     def neighbour_parts(self) -> tuple[VolumeRenderer, ...]:
         """The vertebrae above and below."""
-        return tuple(VolumeRenderer(volume, with_gradient=True, device=self.device) for volume in self.neighbours)
+        return tuple(VolumeRenderer(volume, device=self.device) for volume in self.neighbours)
 
     @cached_property
     def surroundings_part(self) -> VolumeRenderer:
         """Everything else."""
-        return VolumeRenderer(self.surroundings, with_gradient=True, device=self.device)
+        return VolumeRenderer(self.surroundings, device=self.device)
 
     @cached_property
     def whole_part(self) -> VolumeRenderer:
         """The CT as it was scanned."""
-        return VolumeRenderer(self.whole, with_gradient=True, device=self.device)
+        return VolumeRenderer(self.whole, device=self.device)
 
     @cached_property
     def doubt_part(self) -> VolumeRenderer | None:

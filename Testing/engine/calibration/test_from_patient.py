@@ -44,7 +44,7 @@ def seen(phantom_anatomy: ArticulatedAnatomy) -> RegistrationCase:
 
 def bones_alone(anatomy: ArticulatedAnatomy, case: RegistrationCase) -> tuple[tuple[XRayView, ...], tuple[Body, ...]]:
     """The views with nothing on them but the three vertebrae, and these as bodies."""
-    parts = {name: VolumeRenderer(anatomy.excess[name], with_gradient=True).sampled_every(3.0) for name in LEVELS}
+    parts = {name: VolumeRenderer(anatomy.excess[name]).sampled_every(3.0) for name in LEVELS}
     views = []
     for view in case.views:
         image = sum(parts[name].render(case.truth[name], view.geometry) for name in LEVELS)
