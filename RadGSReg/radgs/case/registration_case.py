@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from radgs.case.checks import check_case, check_ct, check_label
 from radgs.case.checks.headers import StatedView, compare_headers
 from radgs.case.checks.identity import compare_identities
-from radgs.case.checks.views import check_size
+from radgs.case.checks.views import check_size, doubtful_size
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
 from radgs.case.result import Reason
 from radgs.errors import CaseError, InputFileError
@@ -175,7 +175,9 @@ def _compare_files(file: CaseFile, case: RegistrationCase) -> tuple[Reason, ...]
     stated = [
         StatedView(view.name, view.geometry, entry.image) for view, entry in zip(case.views, file.views, strict=True)
     ]
-    return (*identities, *compare_headers(stated))
+    pairs = zip(case.views, file.views, strict=True)
+    cropped = [reason for view, entry in pairs for reason in doubtful_size(view.name, view.geometry, entry.size)]
+    return (*identities, *compare_headers(stated), *cropped)
 
 
 def _read_view(entry: ViewEntry) -> XRayView:

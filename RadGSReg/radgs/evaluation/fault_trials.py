@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from radgs.case import LevelResult, RegistrationCase, Verdict
-from radgs.case.checks.views import check_size
+from radgs.case.checks.views import check_size, doubtful_size
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre
 from radgs.evaluation.trials import BenchmarkSubject, append_line
@@ -210,19 +210,21 @@ def _registered(
     fault = fault_named(planned.fault)
     key = (fault.mirrored_ct, fault.foreign_ct, str(world_named(planned.world).extent))
     try:
-        for view, size in zip(faulty.case.views, faulty.sizes, strict=True):
+        case = faulty.case
+        for view, size in zip(case.views, faulty.sizes, strict=True):
             check_size(view.name, view.geometry.shape, size)
-        faulty.case.validate()
+            case = replace(case, cautions=(*case.cautions, *doubtful_size(view.name, view.geometry, size)))
+        case.validate()
         vertebra = None if fault.labels_mm else vertebrae.get(key)
         if vertebra is None:
-            vertebra = build_vertebra_anatomy(faulty.case.ct, faulty.case.labels, faulty.case.level(planned.level))
+            vertebra = build_vertebra_anatomy(case.ct, case.labels, case.level(planned.level))
         if not fault.labels_mm:
             vertebrae[key] = vertebra
-        registration = register(faulty.case, device=device, vertebrae={planned.level: vertebra})
+        registration = register(case, device=device, vertebrae={planned.level: vertebra})
     except RadgsError as refusal:
         return FaultTrial(planned, "reject", str(refusal), ("refused",), math.nan, math.nan)
     result = registration.result.levels[planned.level]
-    error = _error(result, faulty.case, vertebra, planned.level) if fault.has_right_pose else math.inf
+    error = _error(result, case, vertebra, planned.level) if fault.has_right_pose else math.inf
     return FaultTrial(
         planned,
         result.verdict,

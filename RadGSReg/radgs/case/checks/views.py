@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from radgs.case.result import Reason
 from radgs.errors import GeometryError, InputFileError
 from radgs.geometry import ViewGeometry, XRayView, angle_between
 from radgs.geometry.views import MIN_VIEW_ANGLE_DEG
@@ -16,6 +17,9 @@ MIN_SOURCE_TO_DETECTOR_MM = 100.0
 
 #: Pixel spacings of detectors and of resampled X-rays (mm); anything else is in another unit.
 PIXEL_SPACING_RANGE_MM = (0.005, 10.0)
+
+#: Further from the image's middle than this share of its size, no C-arm's beam meets a whole image.
+CENTRED_SHARE = 0.04
 
 #: A pixel's steps and the normal must span this share of the box of their lengths.
 MIN_SPAN = 1e-3
@@ -55,6 +59,31 @@ def check_size(name: str, shape: tuple[int, int], stated: tuple[int, int] | None
             f"{stated[0]} x {stated[1]}.",
             "Give the image as it was calibrated, neither cropped nor resampled, or calibrate this one.",
         )
+
+
+def doubtful_size(name: str, geometry: ViewGeometry, stated: tuple[int, int] | None) -> tuple[Reason, ...]:
+    """What speaks for an image that lost rows or columns since it was calibrated, where no size is stated.
+
+    A C-arm's beam meets its detector near the middle; a cropped image, its geometry kept, has it elsewhere.
+
+    Args:
+        name: The view's.
+        geometry: Its geometry, with the size of its image.
+        stated: Columns and rows of the image that was calibrated; None where nothing says so.
+    """
+    if stated is not None:
+        return ()
+    rows, columns = geometry.shape
+    foot = geometry.project(geometry.source_ras + geometry.normal)
+    off = np.abs(foot / (np.array([columns, rows]) - 1) - 0.5)
+    if off.max() <= CENTRED_SHARE:
+        return ()
+    place = ("left or right", "top or bottom")[int(np.argmax(off))]
+    message = (
+        f"View {name}: its beam meets the image {off.max():.0%} of its size off the middle, and its geometry does not "
+        f"say of how many columns and rows it is. Was the image cropped at its {place}?"
+    )
+    return (Reason("header", message),)
 
 
 def check_geometry(name: str, geometry: ViewGeometry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from dicom_xray_files import Exposure, write
 
-from radgs.case import Reason
+from radgs.case import Reason, RegistrationCase, load_case
 from radgs.case.checks.headers import StatedView, compare_headers
+from radgs.case.checks.views import doubtful_size
 from radgs.geometry import RigidTransform, ViewGeometry, XRayView
 from radgs.io.dicom_geometry import read_dicom_view
 from radgs.io.xray_images import write_xray
@@ -115,3 +117,45 @@ def test_an_image_that_stands_where_the_case_says_is_believed(tmp_path: Path) ->
 def test_an_image_that_says_another_place_is_told(tmp_path: Path) -> None:
     (caution,) = placed(tmp_path, 10.0)
     assert "10 mm" in caution.message
+
+
+def seen_from(columns: int, rows: int, foot: tuple[float, float]) -> ViewGeometry:
+    """A detector of 1 mm pixels whose beam meets it at a pixel."""
+    detector = np.eye(4)
+    detector[:3, 3] = [-foot[0], -foot[1], 0.0]
+    return ViewGeometry(np.array([0.0, 0.0, -1000.0]), detector, (rows, columns))
+
+
+@pytest.mark.parametrize(
+    ("geometry", "stated_size", "place"),
+    [
+        (seen_from(384, 384, (191.5, 191.5)), None, None),
+        (seen_from(384, 384, (196.0, 184.0)), None, None),  # a detector that hangs a little
+        (seen_from(346, 384, (153.5, 191.5)), None, "left or right"),  # a tenth cut off
+        (seen_from(384, 340, (191.5, 191.5)), None, "top or bottom"),
+        (seen_from(346, 384, (153.5, 191.5)), (346, 384), None),  # it says so: calibrated as it is
+    ],
+)
+def test_an_image_off_its_beam_whose_size_nobody_states_may_be_cropped(
+    geometry: ViewGeometry, stated_size: tuple[int, int] | None, place: str | None
+) -> None:
+    found = doubtful_size("AP", geometry, stated_size)
+    assert [reason.code for reason in found] == ([] if place is None else ["header"])
+    assert all(f"cropped at its {place}" in reason.message for reason in found)
+
+
+def test_a_case_that_states_no_size_of_a_cropped_image_is_cautioned(
+    small_case: RegistrationCase, tmp_path: Path
+) -> None:
+    front = small_case.views[0]
+    cut = front.image[:, front.image.shape[1] // 8 :].copy()
+    narrower = ViewGeometry(front.geometry.source_ras, front.geometry.detector_to_ras, cut.shape)
+    cropped = replace(front, image=cut, geometry=narrower)
+    path = replace(small_case, views=(cropped, *small_case.views[1:])).save(tmp_path)
+    assert "header" not in {reason.code for reason in load_case(path).cautions}  # a case that we write states it
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for view in content["views"]:
+        view.pop("size", None)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (caution,) = load_case(path).cautions
+    assert "cropped at its left or right" in caution.message
