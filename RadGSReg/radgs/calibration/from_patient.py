@@ -2,18 +2,17 @@
 
 The first view is held, because nothing tells where both stand. Coarse to fine: first the CT as it was scanned, as one
 rigid thing, with the view free; then every vertebra with its surroundings apart. Directions of the view that the
-images do not tell better than what was believed of it stay where they were, and are named.
+images do not tell better than what was believed of it are named, and no surer than they were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radgs.calibration.observability import KNOWN_BETTER
 from radgs.calibration.patient_problem import PatientProblem
 from radgs.calibration.view_moves import numbers_between
 from radgs.case import SelfCalibratedView
@@ -77,7 +76,7 @@ def calibrate_from_patient(
     if believed is not None:
         progress(0.8, "asking whether the view can stand where it is believed to")
         known = believed.as_invertible_covariance
-        within = problem.finest(known, replace(solved, geometry=problem.believed), KNOWN_BETTER)
+        within = problem.within(known, solved)
         explained = within[0].support > solved.support - TELLING
         if explained or not problem.contradicts(solved, seen, known):
             unlikely, (solved, seen) = False, within

@@ -1,4 +1,4 @@
-"""The stages of a calibration from the patient: the CT as one, the vertebrae apart, full resolution, what is held."""
+"""The stages of a calibration from the patient: the CT as one, the vertebrae apart, full resolution, what is told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import chdtri
 
 from radgs.calibration.joint_body import Body
 from radgs.calibration.joint_solver import JointEstimate, Setting, solve
-from radgs.calibration.observability import KNOWN_BETTER_THAN_NOMINAL, Observability, as_moves, names_of
+from radgs.calibration.observability import KNOWN_BETTER, KNOWN_BETTER_THAN_NOMINAL, Observability, as_moves, names_of
 from radgs.calibration.view_moves import (
     MOVES,
     NOMINAL_SIZES,
@@ -161,16 +161,25 @@ class PatientProblem:
         bodies = self._bodies(begin, parts_apart)
         return solve(self._setting(bodies, prior, LOOSELY), begin, PARTING)
 
-    def finest(
-        self, prior: NDArray[np.float64], begin: JointEstimate, known_better: float = KNOWN_BETTER_THAN_NOMINAL
-    ) -> tuple[JointEstimate, Observability]:
-        """At full resolution; once more, with what the images do not tell held where it is believed to be."""
-        bodies = self._bodies(begin, parts_polished)
-        free = solve(self._setting(bodies, prior, LOOSELY), begin, FINISHING)
-        seen = Observability.of(self._size_in_doubt(free.information), prior, known_better)
-        if not seen.held.size:
-            return free, seen
-        return solve(self._setting(bodies, prior, LOOSELY, seen.holding), free, FINISHING), seen
+    def finest(self, prior: NDArray[np.float64], begin: JointEstimate) -> tuple[JointEstimate, Observability]:
+        """At full resolution, and what the images tell of a view that was read off a display.
+
+        What they tell little of stays soft: held where it is wrong by centimetres, it would bend what they tell well.
+        """
+        free = self._finished(prior, begin)
+        return free, Observability.of(self._size_in_doubt(free.information), prior, KNOWN_BETTER_THAN_NOMINAL)
+
+    def within(self, believed: NDArray[np.float64], begin: JointEstimate) -> tuple[JointEstimate, Observability]:
+        """The same of a view that stands where it is believed to, nearly: what the images do not tell is held there."""
+        begin = replace(begin, geometry=self.believed)
+        free = self._finished(believed, begin)
+        seen = Observability.of(self._size_in_doubt(free.information), believed, KNOWN_BETTER)
+        return (self._finished(believed, free, seen.holding) if seen.held.size else free), seen
+
+    def _finished(
+        self, prior: NDArray[np.float64], begin: JointEstimate, holding: NDArray[np.float64] | float = 0.0
+    ) -> JointEstimate:
+        return solve(self._setting(self._bodies(begin, parts_polished), prior, LOOSELY, holding), begin, FINISHING)
 
     def _size_in_doubt(self, information: NDArray[np.float64]) -> NDArray[np.float64]:
         """The images' (9, 9) information, when vertebrae may be larger or smaller than the CT's model of them.

@@ -52,7 +52,7 @@ class SelfCalibratedView:
         sigma: How uncertain both are.
         changed: (9,) of the source (mm), the detector's centre (mm) and its rotation (degrees), along the world's axes.
         moves: The same change in ways in which a C-arm is off.
-        held: What the images do not tell, in words: it stays as it was believed.
+        held: What the images tell little of, in words: it is no surer than it was believed to be.
         beyond_sigma: Whether the change is more than the geometry's uncertainty allows.
     """
 
@@ -74,7 +74,7 @@ class SelfCalibratedView:
             f"Self-calibration: the source of view {self.view} was moved by {source:.1f} mm, its detector by "
             f"{detector:.1f} mm and {turn:.2f} degrees; the other view was held.",
             f"Changed: {'; '.join(told)}." if told else "Nothing changed by more than its uncertainty.",
-            *([f"The images do not tell, and it was left as given: {'; '.join(self.held)}."] if self.held else []),
+            *([f"The images tell too little of this to make it surer: {'; '.join(self.held)}."] if self.held else []),
         )
 
     def applied(self, views: Sequence[XRayView]) -> tuple[XRayView, ...]:

@@ -64,7 +64,7 @@ def test_its_sentences_tell_what_changed_and_what_was_left() -> None:
     assert "view LAT was moved by 5.0 mm, its detector by 1.5 mm and 2.00 degrees" in moved
     assert "the turn about the beam by +2.00 degrees (standard deviation 0.10)" in changed
     assert "distance" not in changed  # within its uncertainty
-    assert left == "The images do not tell, and it was left as given: the source-detector distance."
+    assert left == "The images tell too little of this to make it surer: the source-detector distance."
     assert len(replace(FOUND, held=()).sentences) == 2
 
 
