@@ -19,7 +19,7 @@ from RadGSRegLib.theme import style
 #: Modules that make a segmentation of the vertebrae, the best first: name among ``slicer.modules``, and title.
 SEGMENTERS = {"totalsegmentator": "TotalSegmentator", "segmenteditor": "Segment Editor"}
 
-#: Least width of the line under the segmentation, pixels: alone, and with a button beside it. Its height is made for it.
+#: Least width of the line under the segmentation, pixels: alone, and with a button beside it.
 WIDE_HINT, NARROW_HINT = 260, 160
 
 
