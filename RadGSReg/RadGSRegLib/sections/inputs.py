@@ -20,7 +20,7 @@ from RadGSRegLib.theme import style
 SEGMENTERS = {"totalsegmentator": "TotalSegmentator", "segmenteditor": "Segment Editor"}
 
 #: Least width of the line under the segmentation, pixels: alone, and with a button beside it.
-WIDE_HINT, NARROW_HINT = 260, 160
+WIDE_HINT, NARROW_HINT = 240, 160
 
 
 class InputsSection(Section):
