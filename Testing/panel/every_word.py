@@ -76,7 +76,7 @@ def show_dialogs(panel: slicerhost.Host) -> None:
     with tempfile.TemporaryDirectory() as folder:
         camera = Path(folder) / "AP.txt"
         camera.write_text("900 0 9\n0 900 9\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 900\n", "utf-8")
-        loading = CalibrationDialog([camera], inputs.xrays, 0, None, panel.ui.loadGeometry1Button)
+        loading = CalibrationDialog([camera], inputs.xrays, 0, None, panel.ui.loadGeometry1Button, panel.logic)
         show("load geometry", loading.dialog)
         loading.dialog.reject()
 

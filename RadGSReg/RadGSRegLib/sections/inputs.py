@@ -19,8 +19,8 @@ from RadGSRegLib.theme import style
 #: Modules that make a segmentation of the vertebrae, the best first: name among ``slicer.modules``, and title.
 SEGMENTERS = {"totalsegmentator": "TotalSegmentator", "segmenteditor": "Segment Editor"}
 
-#: Least width of the line under the segmentation, pixels: alone, and with a button beside it. Its height follows.
-WIDE_HINT, NARROW_HINT = 260, 160
+#: Least width of the line under the segmentation, pixels: alone, and with a button beside it.
+WIDE_HINT, NARROW_HINT = 240, 160
 
 
 class InputsSection(Section):

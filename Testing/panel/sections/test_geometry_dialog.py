@@ -164,18 +164,18 @@ def test_a_drr_follows_what_is_typed(a_filled_panel: Any, user: Any, host: Any, 
     """The X-ray beside the CT as the geometry would show it: alike where it is right, and unlike 40 degrees away."""
     dialog = edit(a_filled_panel, user)
     picture, logic = child(dialog, "exposurePictureLabel"), a_filled_panel.logic
-    host.wait_until(lambda: not logic.drawingExposures, 120)
+    host.wait_until(lambda: not logic.drawingExposures, 400)
     assert picture.isVisible()
     right = alike(picture.pixmap, tmp_path / "picture.png")
     assert right > 0.45
     assert "not registered" in child(dialog, "exposureCaptionLabel").text
     child(dialog, "primaryAngleSpinBox").value -= 40.0
-    host.wait_until(lambda: not logic.drawingExposures, 60)
+    host.wait_until(lambda: not logic.drawingExposures, 400)
     assert alike(picture.pixmap, tmp_path / "picture.png") < right - 0.1
     child(dialog, "sourceToIsocentreSpinBox").value = 1500.0
     assert picture.isHidden()
     dialog.reject()
-    host.wait_until(lambda: not logic.worker.busy, 60)
+    host.wait_until(lambda: not logic.worker.busy, 400)
 
 
 def test_the_dialog_closes_when_its_xray_goes_or_the_module_is_left(

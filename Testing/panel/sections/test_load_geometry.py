@@ -333,7 +333,7 @@ def test_every_reading_is_drawn_beside_the_xrays_and_chosen_by_its_picture(
         readings = child(dialog, "readingsList")
         assert readings.isHidden()  # before it is known how the patient lies, there is nothing to be seen
         say(dialog, superior=3, anterior=1)
-        host.wait_until(lambda: not a_panel.logic.drawingExposures, 120)
+        host.wait_until(lambda: not a_panel.logic.drawingExposures, 400)
         assert readings.count > 1
         texts = [readings.item(row).text() for row in range(readings.count)]
         pictures = [readings.item(row).icon().pixmap(readings.iconSize) for row in range(readings.count)]
@@ -344,7 +344,7 @@ def test_every_reading_is_drawn_beside_the_xrays_and_chosen_by_its_picture(
         seen["rows"] = child(dialog, "rowsComboBox").currentText
         assert "first pixel" in child(dialog, "calibrationStatusLabel").text  # no eye tells half a pixel
         say(dialog, pixels=1)
-        host.wait_until(lambda: not a_panel.logic.drawingExposures, 120)
+        host.wait_until(lambda: not a_panel.logic.drawingExposures, 400)
         assert readings.count > 1
         assert readings.currentRow == int(np.argmax(agree))
         user.press(ok_button(dialog))
@@ -372,7 +372,7 @@ def test_one_reading_is_drawn_too_so_that_wrong_directions_are_seen(
         readings = child(dialog, "readingsList")
         for superior, anterior in ((3, 1), (4, 1), (3, 2)):  # as it is; upside down; front and back exchanged
             say(dialog, superior=superior, anterior=anterior)
-            host.wait_until(lambda: not a_panel.logic.drawingExposures, 120)
+            host.wait_until(lambda: not a_panel.logic.drawingExposures, 400)
             assert readings.count == 1
             agree.append(alike(readings.item(0).icon().pixmap(readings.iconSize), tmp_path / "picture.png"))
 
@@ -405,7 +405,7 @@ def test_closing_the_dialog_frees_the_engine(
     choose_files(monkeypatch, *write_projections(tmp_path, true))
     answer(lambda dialog: say(dialog, superior=3, anterior=1))
     user.press(a_panel.ui.loadGeometry1Button)
-    host.wait_until(lambda: not a_panel.logic.worker.busy, 60)
+    host.wait_until(lambda: not a_panel.logic.worker.busy, 400)
     assert open_dialog() is None
 
 
