@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from radgs.colours import AREA_COLOUR, SERIES_COLOURS
 from radgs.evaluation.trials import Trial
 from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.io.atomic import write_atomically
-from radgs.networks.segmentation import Part
+from radgs.networks.segmentation import Part, SegmentedGaussians
 from radgs.overlay.arrays import for_display
 from radgs.training.batches import TrainingBatch
-
-if TYPE_CHECKING:
-    from radgs.experiments.segmentation import Judged
 
 #: Attention is 1 on average; what is more than twice that is as bright.
 ATTENTION_RANGE = (0.0, 2.0)
@@ -89,14 +86,14 @@ def save_noise_curves(path: Path, curves: Mapping[str, Mapping[float, float]]) -
     _save(figure, path)
 
 
-def save_segmented(path: Path, judged: Judged) -> None:
-    """Gaussians over the X-rays of one pair, coloured by their label, and beside them by the truth."""
-    means = judged.found.gaussians.means.detach().cpu().numpy()
-    mass = judged.found.mass().detach().cpu().numpy()
+def save_segmented(path: Path, found: SegmentedGaussians, truth: NDArray[np.int64]) -> None:
+    """Gaussians of one pair from the front and from the side, coloured by their labels, and by the truth."""
+    means = found.gaussians.means.detach().cpu().numpy()
+    mass = found.mass().detach().cpu().numpy()
     sizes = 10.0 * np.clip(mass / max(np.percentile(mass, 95), 1e-9), 0.02, 1.0)
     figure = _figure(9.0, 8.6)
     axes = figure.subplots(2, 2)
-    columns = (("labelled", judged.found.parts.cpu().numpy()), ("truth", judged.truth))
+    columns = (("labelled", found.parts.cpu().numpy()), ("truth", truth))
     for row, across, title in ((axes[0], 0, "from the front"), (axes[1], 1, "from the side")):
         for axis, (what, parts) in zip(row, columns, strict=True):
             for part, colour in zip(Part, SERIES_COLOURS, strict=False):

@@ -95,7 +95,7 @@ def segmentation_experiment(
             spine = make_spine(FIRST_SEED + patient, spacing_mm=1.5)
         rng = np.random.default_rng([FIRST_SEED, patient, spine.levels[level]])
         judged += judged_pairs(spine, level, trials, networks, rng, f"{patient} {level}")
-    save_segmented(folder / "segmentation.png", judged[0])
+    save_segmented(folder / "segmentation.png", judged[0].found, judged[0].truth)
     report = folder / "report.md"
     write_text(report, segmentation_report(judged, spines, seed), private=False)
     return report
@@ -109,9 +109,7 @@ def judged_pairs(
     vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(level, label))
     found = []
     for _ in range(count):
-        ct_to_roi = random_pose(vertebra.frame_to_ct.translation, SETTINGS, rng, vertebra.spacing_mm)
-        around = vertebra.random_background(ct_to_roi, SETTINGS.simulation, rng)
-        views = _exposed(vertebra, ct_to_roi, around, rng, networks.recm.points.device)
+        views, ct_to_roi, around = exposed_pair(vertebra, rng, networks.recm.points.device)
         made = reconstructed(networks, views)
         truth = true_parts(spine.labels, label, ct_to_roi, around[1:], made.gaussians.means.cpu().numpy())
         found.append(Judged(name, made, truth))
@@ -166,13 +164,12 @@ def _distances(labels: Volume, label: int, to_roi: RigidTransform, points: Float
     return np.asarray(field.sample(to_roi.inverse().apply(points), outside=np.inf), dtype=np.float64)
 
 
-def _exposed(
-    vertebra: TrainingVertebra,
-    ct_to_roi: RigidTransform,
-    around: tuple[RigidTransform, ...],
-    rng: np.random.Generator,
-    device: torch.device,
-) -> ViewBatch:
+def exposed_pair(
+    vertebra: TrainingVertebra, rng: np.random.Generator, device: torch.device
+) -> tuple[ViewBatch, RigidTransform, tuple[RigidTransform, ...]]:
+    """Two X-rays of a vertebra at a random pose; its pose in the ROI, and those of the rest and of its neighbours."""
+    ct_to_roi = random_pose(vertebra.frame_to_ct.translation, SETTINGS, rng, vertebra.spacing_mm)
+    around = vertebra.random_background(ct_to_roi, SETTINGS.simulation, rng)
     sources = random_sources(DIRECTIONS, SETTINGS.simulation, rng)
     views = [crop_geometry(source) for source in sources]
     images = np.stack([vertebra.vertebra_image(ct_to_roi, view) for view in views])
@@ -180,7 +177,7 @@ def _exposed(
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     xrays, valid = exposed(torch.from_numpy(images)[None], torch.from_numpy(background)[None], Exposure(), generator)
     places = torch.from_numpy(np.stack(sources).astype(np.float32))[None]
-    return ViewBatch.of(xrays.to(device), valid.to(device), places.to(device))
+    return ViewBatch.of(xrays.to(device), valid.to(device), places.to(device)), ct_to_roi, around
 
 
 def segmentation_report(judged: Sequence[Judged], spines: int, seed: int) -> str:

@@ -41,13 +41,13 @@ class SegmentationLimits:
         occupancy: A Gaussian of the vertebra lies where bone is at least so likely...
         residual_mm: ...and shows a point of it that is at most so far from where the pose says.
         half_height_mm: Further than this above or below the body's centre, other bone is a neighbour's...
-        reach_mm: ...if it is no further than this from the axis through the body's centre and the canal.
+        reach_mm: ...if it is no further than this from the superior axis through the body's centre.
     """
 
-    occupancy: float = 0.35
-    residual_mm: float = 8.0
-    half_height_mm: float = 14.0
-    reach_mm: float = 50.0
+    occupancy: float = 0.5
+    residual_mm: float = 6.0
+    half_height_mm: float = 18.0
+    reach_mm: float = 28.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +91,8 @@ def segmented(
     if pose is None:
         return SegmentedGaussians(gaussians, torch.full((len(gaussians),), Part.other, device=gaussians.device))
     means = gaussians.means.detach()
-    occupancy = torch.sigmoid(_at(logits[None], means))[0]
-    shown = _at(canonical, means).T
+    occupancy = torch.sigmoid(at_points(logits[None], means))[0]
+    shown = at_points(canonical, means).T
     to_frame = pose.inverse()
     rotation, translation = (torch.as_tensor(part).to(means) for part in (to_frame.rotation, to_frame.translation))
     placed = means @ rotation.T + translation
@@ -108,7 +108,7 @@ def gaussian_mass(gaussians: RadiativeGaussians) -> Float[Tensor, " N"]:
     return gaussians.densities * torch.exp(gaussians.log_scales.sum(dim=1)) * (2.0 * math.pi) ** 1.5
 
 
-def _at(values: Float[Tensor, "C D H W"], points: Float[Tensor, "N 3"]) -> Float[Tensor, "C N"]:
+def at_points(values: Float[Tensor, "C D H W"], points: Float[Tensor, "N 3"]) -> Float[Tensor, "C N"]:
     """(C, N) values on a grid over the ROI, interpolated at points (N, 3), mm."""
     places = (points * (2.0 / ROI_SIZE_MM))[None, None, None]
     found = functional.grid_sample(
