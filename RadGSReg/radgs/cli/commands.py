@@ -51,6 +51,7 @@ class Experiment(StrEnum):
     reconstruction = "reconstruction"
     attention = "attention"
     offsets = "offsets"
+    segmentation = "segmentation"
 
 
 class CacheAction(StrEnum):
@@ -315,10 +316,15 @@ def benchmark(
 
 @app.command()
 def experiment(
-    which: Annotated[Experiment, typer.Argument(help="RecM alone; attention and CAL; clicks off by known distances.")],
+    which: Annotated[
+        Experiment,
+        typer.Argument(help="RecM alone; attention and CAL; clicks off by known distances; labelled Gaussians."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for report.md and the plots.")],
     steps: Annotated[int, typer.Option(min=1, max=MAX_STEPS, help="Of each training.")] = 600,
-    trials: Annotated[int, typer.Option(min=1, max=MAX_TRIALS, help="Of each known distance.")] = 6,
+    trials: Annotated[
+        int, typer.Option(min=1, max=MAX_TRIALS, help="Of each known distance, or of each vertebra.")
+    ] = 6,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings of each arm of the attention experiment.")] = 1,
     seed: Annotated[
         int, typer.Option(min=0, max=MAX_SEED, help="Of the synthetic patient, pairs, weights and noise.")
@@ -338,6 +344,7 @@ def experiment(
                 Experiment.reconstruction: partial(experiments.reconstruction_experiment, steps=steps),
                 Experiment.attention: partial(experiments.attention_experiment, steps=steps, seeds=seeds),
                 Experiment.offsets: partial(experiments.offsets_experiment, trials=trials),
+                Experiment.segmentation: partial(experiments.segmentation_experiment, trials=trials),
             }[which]
             report = run(out, seed=seed, device=device.value, progress=progress)
         typer.echo(report.read_text(encoding="utf-8"))

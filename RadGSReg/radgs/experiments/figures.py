@@ -9,12 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from radgs.colours import AREA_COLOUR, SERIES_COLOURS
 from radgs.evaluation.trials import Trial
 from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.io.atomic import write_atomically
+from radgs.networks.segmentation import Part, SegmentedGaussians
 from radgs.overlay.arrays import for_display
 from radgs.training.batches import TrainingBatch
 
@@ -81,6 +83,27 @@ def save_noise_curves(path: Path, curves: Mapping[str, Mapping[float, float]]) -
     axis.set(xlabel="quanta per pixel in the open beam", title="SSIM, inside the mask")
     axis.grid(alpha=0.25)
     axis.legend(fontsize=8)
+    _save(figure, path)
+
+
+def save_segmented(path: Path, found: SegmentedGaussians, truth: NDArray[np.int64]) -> None:
+    """Gaussians of one pair from the front and from the side, coloured by their labels, and by the truth."""
+    means = found.gaussians.means.detach().cpu().numpy()
+    mass = found.mass().detach().cpu().numpy()
+    sizes = 10.0 * np.clip(mass / max(np.percentile(mass, 95), 1e-9), 0.02, 1.0)
+    figure = _figure(9.0, 8.6)
+    axes = figure.subplots(2, 2)
+    columns = (("labelled", found.parts.cpu().numpy()), ("truth", truth))
+    for row, across, title in ((axes[0], 0, "from the front"), (axes[1], 1, "from the side")):
+        for axis, (what, parts) in zip(row, columns, strict=True):
+            for part, colour in zip(Part, SERIES_COLOURS, strict=False):
+                chosen = parts == part
+                axis.scatter(means[chosen, across], means[chosen, 2], s=sizes[chosen], color=colour, label=part.name)
+            share = mass[parts == Part.vertebra].sum() / mass.sum()
+            axis.set(title=f"{what}, {title}: {share:.0%} vertebra", xlim=(-64, 64), ylim=(-64, 64), aspect="equal")
+            axis.set(xlabel=("right" if across == 0 else "anterior") + ", mm", ylabel="superior, mm")
+            axis.grid(alpha=0.25)
+    axes[0, 0].legend(fontsize=8, markerscale=2.0)
     _save(figure, path)
 
 

@@ -11,18 +11,23 @@ import torch
 from radgs.case import RegistrationCase
 from radgs.evaluation.trials import BenchmarkSubject, read_trials
 from radgs.experiments import (
+    attention,
     attention_arms,
     attention_experiment,
     offsets,
     offsets_experiment,
     reconstruction_experiment,
+    segmentation_experiment,
 )
 from radgs.experiments.attention_arms import focus_of, share_on
 from radgs.experiments.attention_report import nested_interval
 from radgs.experiments.offsets import clicked_off
+from radgs.experiments.segmentation import true_parts
 from radgs.experiments.setting import RECM_ALONE, Setting
+from radgs.geometry import RigidTransform
 from radgs.networks import load_generic
 from radgs.networks.recm.attention import MassAttention
+from radgs.phantom import PhantomSpine
 from radgs.simulation import ArticulatedAnatomy
 
 SMALL = {"steps": 2, "pairs": 4, "held_out": 3}
@@ -48,6 +53,8 @@ def test_the_arms_go_on_from_one_trunk_and_are_compared_on_the_same_pairs(
 ) -> None:
     told: list[float] = []
     monkeypatch.setattr(attention_arms, "PHOTONS", (1e6, 1e4))
+    monkeypatch.setattr(attention_arms, "CELLS", 2)
+    monkeypatch.setattr(attention, "DRAWN", 1)
     arguments = {**SMALL, "seeds": 1, "trunk_steps": 1}
 
     def progress(done: float, what: str) -> None:
@@ -135,3 +142,22 @@ def test_known_offsets_end_in_a_table_and_a_plot(
     assert far.mtre_mm < 2.0
     assert "| 12 | 1 |" in text
     assert (tmp_path / "offsets.png").stat().st_size > 5000
+
+
+def test_the_truth_of_a_place_is_the_bone_that_lies_there(phantom_spine: PhantomSpine) -> None:
+    label = phantom_spine.levels["L3"]
+    pose = RigidTransform.from_rotation_vector(np.array([0.0, 0.1, 0.2]))
+    away = RigidTransform(np.eye(3), np.array([0.0, 40.0, 0.0]))
+    centres = np.stack([phantom_spine.frames[level].translation for level in ("L3", "L2", "L4", "L1")])
+    places = pose.apply(centres)
+    assert true_parts(phantom_spine.labels, label, pose, (pose, pose), places).tolist() == [0, 1, 1, 2]
+    moved = true_parts(phantom_spine.labels, label, pose, (away @ pose, pose), places)
+    assert moved.tolist() == [0, 2, 1, 2], "a neighbour is where its own pose puts it"
+
+
+@pytest.mark.slow
+def test_labelled_gaussians_are_held_against_the_truth(tmp_path: Path) -> None:
+    text = segmentation_experiment(tmp_path, spines=1, trials=1).read_text(encoding="utf-8")
+    assert "2 pairs of 1 synthetic lumbar spines" in text
+    assert "no labels: all is vertebra" in text
+    assert (tmp_path / "segmentation.png").stat().st_size > 5000
