@@ -8,7 +8,6 @@ import numpy as np
 
 from radgs.anatomy import VertebraFrames
 from radgs.case import Level
-from radgs.drr import SOFT_TISSUE, attenuation_from_hu, hu_from_attenuation
 from radgs.errors import CaseError
 from radgs.gaussians import fit
 from radgs.geometry import FloatArray, RigidTransform, Volume
@@ -17,7 +16,7 @@ from radgs.vertebra.anatomy import VertebraAnatomy
 from radgs.vertebra.completion import completed, unknown_voxels
 from radgs.vertebra.remembered_anatomy import remembered_anatomy
 from radgs.vertebra.separated_ct import SeparatedCT
-from radgs.vertebra.separation import label_box
+from radgs.vertebra.separation import Attenuation, label_box
 
 GAUSSIAN_COUNT = 2000
 #: Voxel sizes, mm: the vertebra (for the fit) and its neighbours, everything else, and the CT as it was scanned.
@@ -65,13 +64,9 @@ def build_vertebra_anatomy(
 
 def _built(ct: Volume, labels: Volume, level: Level, progress: Callable[[float], None] | None) -> VertebraAnatomy:
     unknown, alone = unknown_voxels(ct, labels)
-    if unknown.any():  # soft tissue leaves no excess
-        ct = Volume(np.where(unknown, hu_from_attenuation(SOFT_TISSUE), ct.array), ct.index_to_ras)
-    # One after the other: either takes a copy of the CT in 4 bytes a voxel.
-    attenuation = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
-    whole = completed(attenuation, unknown, WHOLE_VOXEL_MM, alone=alone).excess
-    del attenuation
-    separated = SeparatedCT.around(ct, labels, level.label)
+    soft = unknown if unknown.any() else None  # soft tissue leaves no excess
+    whole = completed(Attenuation(ct, soft), unknown, WHOLE_VOXEL_MM, alone=alone).excess
+    separated = SeparatedCT.around(ct, labels, level.label, soft)
     surroundings = completed(separated.remainder, unknown, SURROUNDINGS_VOXEL_MM, alone=alone)
     excess = separated.sampled_excess(level.label, VERTEBRA_VOXEL_MM)
     spacing = separated.frames.level_spacing_mm(level.label) or TYPICAL_LEVEL_SPACING_MM
