@@ -26,7 +26,7 @@ from radgs.overlay.contours import Contours, projected_lines
 from radgs.overlay.films import binned_film, film_comparisons, film_of, like_film
 from radgs.overlay.marks import edge_labels
 from radgs.vertebra import SeparatedCT
-from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
+from radgs.vertebra.build import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
 
 OVERLAY_SCHEMA = "radgs.overlay/2"
 OVERLAY_FILE = "overlay.json"

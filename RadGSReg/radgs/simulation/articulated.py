@@ -72,7 +72,7 @@ class ArticulatedAnatomy:
         self.ct, self.labels, self.levels = ct, labels, levels
         separated = SeparatedCT(ct, labels, list(levels.values()))
         self.centres = {name: separated.frames.body_centre(label) for name, label in levels.items()}
-        self._rest = VolumeRenderer(separated.remainder).sampled_every(1.0)
+        self._rest = VolumeRenderer(separated.remainder.all()).sampled_every(1.0)
         #: Each vertebra's attenuation above soft tissue, 1/mm, in the CT's RAS.
         self.excess = {name: separated.excess[label] for name, label in levels.items()}
         self._vertebrae = {name: VolumeRenderer(volume) for name, volume in self.excess.items()}

@@ -14,7 +14,7 @@ from radgs.geometry import FloatArray, RigidTransform, ViewGeometry, Volume
 from radgs.refine.parts import HalfResolution
 from radgs.simulation import SimulationSettings
 from radgs.simulation.articulated import small_motion
-from radgs.vertebra.anatomy import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
+from radgs.vertebra.build import VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM
 from radgs.vertebra.separated_ct import SeparatedCT
 from radgs.vertebra.separation import resampled_isotropic
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from radgs.drr import SOFT_TISSUE
 from radgs.geometry import Volume
-from radgs.vertebra.separation import resampled_isotropic
+from radgs.vertebra.separation import Attenuation, resampled_isotropic
 
 BoolArray = NDArray[np.bool_]
 
@@ -67,8 +67,10 @@ def unknown_voxels(ct: Volume, labels: Volume | None = None) -> tuple[BoolArray,
     """
     array = ct.array
     unknown = ~(array > IMPOSSIBLE_HU)
-    known = array[~unknown]
-    padding = unknown | (array <= known.min()) if known.size else unknown
+    known = ~unknown
+    lowest = np.fmin.reduce(array, axis=None, where=known, initial=np.fmax.reduce(array, axis=None))
+    padding = unknown | (array <= lowest) if known.any() else unknown
+    del known
     if padding.mean() < MIN_PADDING:
         return unknown, False
     for axis in range(3):
@@ -110,18 +112,19 @@ def _disc(known: BoolArray) -> BoolArray | None:
     return disc if (disc & known).sum() >= DISC_AGREEMENT * (disc | known).sum() else None
 
 
-def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alone: bool = False) -> Completed:
+def completed(
+    attenuation: Volume | Attenuation, unknown: BoolArray, spacing_mm: float, *, alone: bool = False
+) -> Completed:
     """A CT on cubic voxels that goes on beyond what it shows.
 
     Args:
-        attenuation: 1/mm, on the CT's own grid.
+        attenuation: 1/mm, on the CT's own grid; soft tissue's where it is unknown.
         unknown: (D, H, W) voxels that were never reconstructed.
         spacing_mm: Voxel size of the result.
         alone: Whether it shows segmented bones alone: they are known to their edge, and nothing of them goes on.
     """
     if alone:
-        excess = np.where(unknown, np.float32(0.0), attenuation.array - np.float32(SOFT_TISSUE))
-        resampled = resampled_isotropic(Volume(excess, attenuation.index_to_ras), spacing_mm)
+        resampled = resampled_isotropic(attenuation, spacing_mm, values=lambda array: array - np.float32(SOFT_TISSUE))
         return Completed(resampled, None, SOFT_TISSUE)
     fine = resampled_isotropic(attenuation, spacing_mm)
     factor = max(1, round(COARSE_MM / spacing_mm))
@@ -146,11 +149,14 @@ def completed(attenuation: Volume, unknown: BoolArray, spacing_mm: float, *, alo
     invented = np.where(inside, np.float32(0.0), np.abs(beyond - (background if background else target)))
     if not background:  # past the last slice we do not even know whether there is a patient
         invented = np.where(inside, np.float32(0.0), beyond)
-    whole = np.where(seen, values, _block_spread(beyond, factor, values.shape)) - np.float32(background)
+    rows_spread = _block_spread(beyond, factor, values.shape[:2])
+    for layer, known, rough in zip(values, seen, rows_spread, strict=True):  # there is never a second copy of all
+        np.copyto(layer, _block_spread_along(rough, 1, factor, layer.shape[1]), where=~known)
+        layer -= np.float32(background)
     doubt = (
         Volume(invented, _coarse_grid(index_to_ras, factor)) if invented.max(initial=0.0) > 0.05 * SOFT_TISSUE else None
     )
-    return Completed(Volume(whole.astype(np.float32), index_to_ras), doubt, background)
+    return Completed(Volume(values, index_to_ras), doubt, background)
 
 
 def _coarse(values: NDArray[np.float32], seen: BoolArray, factor: int) -> tuple[NDArray[np.float32], BoolArray]:
@@ -160,7 +166,7 @@ def _coarse(values: NDArray[np.float32], seen: BoolArray, factor: int) -> tuple[
     return means.astype(np.float32), weights > 0.5
 
 
-def _seen(grid: Volume, unknown: BoolArray, fine: Volume, factor: int) -> BoolArray:
+def _seen(grid: Volume | Attenuation, unknown: BoolArray, fine: Volume, factor: int) -> BoolArray:
     """Voxels of ``fine``, in blocks of ``factor``, in which nothing unknown and nothing off the grid has a part."""
     known = np.ones(unknown.shape, dtype=np.uint8)
     if unknown.any():
@@ -220,11 +226,15 @@ def _block_mean(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]
 
 
 def _block_spread(values: NDArray[np.float32], factor: int, shape: Sequence[int]) -> NDArray[np.float32]:
-    """The inverse of ``_block_mean``, interpolated along each axis."""
+    """The inverse of ``_block_mean``, interpolated along the first axes, as many as there are sizes."""
     for axis, n in enumerate(shape):
-        at = np.clip((np.arange(n) + 0.5) / factor - 0.5, 0, values.shape[axis] - 1)
-        low = np.floor(at).astype(int)
-        high = np.minimum(low + 1, values.shape[axis] - 1)
-        weight = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        values = values.take(low, axis) * (1 - weight) + values.take(high, axis) * weight
+        values = _block_spread_along(values, axis, factor, n)
     return values
+
+
+def _block_spread_along(values: NDArray[np.float32], axis: int, factor: int, n: int) -> NDArray[np.float32]:
+    at = np.clip((np.arange(n) + 0.5) / factor - 0.5, 0, values.shape[axis] - 1)
+    low = np.floor(at).astype(int)
+    high = np.minimum(low + 1, values.shape[axis] - 1)
+    weight = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+    return values.take(low, axis) * (1 - weight) + values.take(high, axis) * weight

@@ -6,14 +6,15 @@ Refinement, training, trials and pictures all begin here; each samples what it n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radgs.anatomy import VertebraFrames, surface_points
-from radgs.drr import attenuation_from_hu
 from radgs.geometry import FloatArray, Volume
-from radgs.vertebra.separation import SplitCT, label_box, resampled_isotropic, soft_mask, split_parts
+from radgs.vertebra.separation import Attenuation, label_box, parts_excess, resampled_isotropic, soft_mask
 
 #: A label one above or below is taken for the neighbouring vertebra when its body is no further away than this.
 NEIGHBOUR_REACH_MM = 60.0
@@ -26,20 +27,24 @@ class SeparatedCT:
         ct: Hounsfield units.
         labels: Label map, on any grid.
         vertebrae: Labels of the vertebrae that may move on their own.
+        unknown: (D, H, W) voxels of the CT that count as soft tissue; None where none do.
     """
 
-    def __init__(self, ct: Volume, labels: Volume, vertebrae: Sequence[int]) -> None:
+    def __init__(
+        self, ct: Volume, labels: Volume, vertebrae: Sequence[int], unknown: NDArray[np.bool_] | None = None
+    ) -> None:
         self.ct, self.labels, self.vertebrae = ct, labels, tuple(vertebrae)
+        self._attenuation = Attenuation(ct, unknown)
         self.frames = VertebraFrames(labels)
 
     @classmethod
-    def around(cls, ct: Volume, labels: Volume, label: int) -> SeparatedCT:
+    def around(cls, ct: Volume, labels: Volume, label: int, unknown: NDArray[np.bool_] | None = None) -> SeparatedCT:
         """A vertebra and its neighbours, the vertebra first.
 
         Raises:
             CaseError: The label map has no such vertebra, or it is too small to have a body.
         """
-        separated = cls(ct, labels, (label,))
+        separated = cls(ct, labels, (label,), unknown)
         neighbours = neighbouring_labels(labels, label, separated.frames.body_centre(label))
         separated.vertebrae = (label, *neighbours)
         return separated
@@ -49,19 +54,15 @@ class SeparatedCT:
         """Every vertebra but the first."""
         return self.vertebrae[1:]
 
+    @property
+    def remainder(self) -> Attenuation:
+        """The CT's attenuation without the vertebrae's excess."""
+        return replace(self._attenuation, without=tuple(self.excess.values()))
+
     @cached_property
-    def _split(self) -> SplitCT:
-        return split_parts(self.ct, self.labels, list(self.vertebrae))
-
-    @property
-    def remainder(self) -> Volume:
-        """The CT's attenuation without the vertebrae's excess, 1/mm, on the CT's grid."""
-        return self._split.remainder
-
-    @property
     def excess(self) -> dict[int, Volume]:
         """Each vertebra's signed attenuation above soft tissue, 1/mm, on a box of the CT's grid."""
-        return self._split.excess
+        return parts_excess(self._attenuation, self.labels, self.vertebrae)
 
     def sampled_excess(self, label: int, spacing_mm: float) -> Volume:
         """A vertebra's excess on cubic voxels."""
@@ -69,7 +70,7 @@ class SeparatedCT:
 
     def sampled_ct(self, spacing_mm: float) -> Volume:
         """All of the CT on cubic voxels, 1/mm."""
-        return resampled_isotropic(self.ct, spacing_mm, values=attenuation_from_hu)
+        return resampled_isotropic(self._attenuation, spacing_mm)
 
     def sampled_mask(self, label: int, spacing_mm: float) -> Volume:
         """Membership 0..1 of a vertebra on cubic voxels."""

@@ -6,11 +6,11 @@ Excess and remainder add up to the CT exactly, and a moved part leaves no edge w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from radgs.anatomy import label_extent, label_mask
@@ -40,7 +40,7 @@ def soft_mask(labels: Volume, label: int, grid: Volume) -> Volume:
     return membership.resampled_to(grid)
 
 
-def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGIN_MM) -> Volume:
+def label_box(labels: Volume, label: int, grid: Volume | Attenuation, margin_mm: float = MARGIN_MM) -> Volume:
     """The part of ``grid`` around a label.
 
     Raises:
@@ -52,6 +52,79 @@ def label_box(labels: Volume, label: int, grid: Volume, margin_mm: float = MARGI
     indices = grid.to_index(labels.to_ras(corners))
     margin = margin_mm / grid.spacing
     return grid.box(np.floor(indices.min(axis=0) - margin), np.ceil(indices.max(axis=0) + margin) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Attenuation:
+    """A CT's attenuation, 1/mm, made box by box where it is asked for: of a large CT there is never a second copy.
+
+    Attributes:
+        ct: Hounsfield units.
+        unknown: (D, H, W) voxels that count as soft tissue; None where none do.
+        without: What is subtracted, 1/mm, in this order, each on a box of the CT's grid.
+    """
+
+    ct: Volume
+    unknown: NDArray[np.bool_] | None = None
+    without: tuple[Volume, ...] = ()
+
+    @property
+    def index_to_ras(self) -> FloatArray:
+        """(4, 4) of the CT."""
+        return self.ct.index_to_ras
+
+    @property
+    def spacing(self) -> FloatArray:
+        """(3,) of the CT, mm."""
+        return self.ct.spacing
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Voxels of the CT along i, j, k."""
+        return self.ct.size
+
+    def to_ras(self, indices: ArrayLike) -> FloatArray:
+        """Maps (..., 3) indices (i, j, k) to RAS mm."""
+        return self.ct.to_ras(indices)
+
+    def to_index(self, points: ArrayLike) -> FloatArray:
+        """Maps (..., 3) RAS mm to continuous indices (i, j, k)."""
+        return self.ct.to_index(points)
+
+    def box(self, low: ArrayLike, high: ArrayLike) -> Volume:
+        """The attenuation at indices low <= (i, j, k) < high, clipped to the grid."""
+        box = self.ct.box(low, high)
+        attenuation = Volume(attenuation_from_hu(box.array), box.index_to_ras)
+        if self.unknown is not None:
+            attenuation.array[Volume(self.unknown, self.index_to_ras).box(low, high).array] = SOFT_TISSUE
+        for part in self.without:
+            first = np.rint(attenuation.to_index(part.to_ras([0, 0, 0]))).astype(int)
+            shared = attenuation.box(first, first + part.size)  # a view
+            taken = part.box(-first, attenuation.size - first)
+            shared.array[...] -= taken.array
+        return attenuation
+
+    def all(self) -> Volume:
+        """All of it at once, in 4 bytes a voxel."""
+        return self.box((0, 0, 0), self.size)
+
+
+def parts_excess(attenuation: Attenuation, labels: Volume, parts: Sequence[int]) -> dict[int, Volume]:
+    """Each part's signed attenuation above soft tissue, 1/mm, on a box of the CT's grid.
+
+    Where parts overlap, the first takes its share and the next what that leaves.
+
+    Args:
+        attenuation: Of the CT, with nothing taken out.
+        labels: Label map, on any grid.
+        parts: Labels that may move on their own.
+    """
+    excess: dict[int, Volume] = {}
+    for label in parts:
+        box = label_box(labels, label, replace(attenuation, without=tuple(excess.values())))
+        part = ((box.array - SOFT_TISSUE) * soft_mask(labels, label, box).array).astype(np.float32)
+        excess[label] = Volume(part, box.index_to_ras)
+    return excess
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,25 +141,20 @@ class SplitCT:
 
 
 def split_parts(ct: Volume, labels: Volume, parts: list[int]) -> SplitCT:
-    """Subtracts each part's excess from the CT, in the order given.
+    """Subtracts each part's excess from the CT, in the order given; all of it at once.
 
     Args:
         ct: Hounsfield units.
         labels: Label map, on any grid.
         parts: Labels that may move on their own.
     """
-    remainder = Volume(attenuation_from_hu(ct.array), ct.index_to_ras)
-    excess = {}
-    for label in parts:
-        box = label_box(labels, label, remainder)
-        part = ((box.array - SOFT_TISSUE) * soft_mask(labels, label, box).array).astype(np.float32)
-        excess[label] = Volume(part, box.index_to_ras)
-        box.array[...] -= part  # box is a view into the remainder
-    return SplitCT(remainder, excess)
+    attenuation = Attenuation(ct)
+    excess = parts_excess(attenuation, labels, parts)
+    return SplitCT(replace(attenuation, without=tuple(excess.values())).all(), excess)
 
 
 def resampled_isotropic(
-    volume: Volume,
+    volume: Volume | Attenuation,
     spacing_mm: float,
     centre: FloatArray | None = None,
     size_mm: FloatArray | None = None,
@@ -121,7 +189,7 @@ def resampled_isotropic(
 
 
 def _smoothed_on(
-    grid: Volume, volume: Volume, sigma: FloatArray, values: Callable[[NDArray], NDArray]
+    grid: Volume, volume: Volume | Attenuation, sigma: FloatArray, values: Callable[[NDArray], NDArray]
 ) -> NDArray[np.float32]:
     """A volume's smoothed values on a grid, from the part of the volume that they depend on."""
     corners = np.stack(np.meshgrid(*((0, n - 1) for n in grid.size), indexing="ij"), axis=-1).reshape(-1, 3)

@@ -15,7 +15,8 @@ from radgs.gaussians import fit
 from radgs.geometry import RigidTransform, ViewGeometry, Volume, unit
 from radgs.phantom import PhantomSpine
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
-from radgs.vertebra.anatomy import REACH_MM, VERTEBRA_VOXEL_MM, GaussianPart
+from radgs.vertebra.anatomy import GaussianPart
+from radgs.vertebra.build import REACH_MM, VERTEBRA_VOXEL_MM
 from radgs.vertebra.separated_ct import neighbouring_labels
 from radgs.vertebra.separation import SplitCT, resampled_isotropic, split_parts
 

@@ -8,6 +8,7 @@ import pytest
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import Volume
 from radgs.vertebra.completion import Completed, _every, completed, unknown_voxels
+from radgs.vertebra.separation import Attenuation
 
 
 def patient(side: int = 60, radius_mm: float = 55.0) -> Volume:
@@ -22,7 +23,7 @@ def patient(side: int = 60, radius_mm: float = 55.0) -> Volume:
 
 def complete(ct: Volume) -> Completed:
     unknown, alone = unknown_voxels(ct)
-    return completed(Volume(attenuation_from_hu(ct.array), ct.index_to_ras), unknown, 2.0, alone=alone)
+    return completed(Attenuation(ct, unknown), unknown, 2.0, alone=alone)
 
 
 def test_a_whole_patient_stays_in_air() -> None:
@@ -77,7 +78,7 @@ def test_a_masked_bone_stands_in_soft_tissue() -> None:
     unknown, alone = unknown_voxels(masked, labels)
     assert alone
     assert (unknown == ~bone).all()
-    found = completed(Volume(attenuation_from_hu(masked.array), ct.index_to_ras), unknown, 2.0, alone=True)
+    found = completed(Attenuation(masked, unknown), unknown, 2.0, alone=True)
     assert found.excess.array.min() > -0.05 * SOFT_TISSUE
     assert np.abs(found.excess.array[[0, -1]]).max() < 0.05 * SOFT_TISSUE
     # All of the bone is there, its outermost voxels too.

@@ -14,6 +14,7 @@ from radgs.geometry import RigidTransform, Volume
 from radgs.phantom import PhantomSpine
 from radgs.vertebra.separation import (
     SLAB_VOXELS,
+    Attenuation,
     SplitCT,
     label_box,
     resampled_isotropic,
@@ -179,3 +180,24 @@ def test_resampling_a_large_volume_takes_little_beside_it() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2.0 * 2 * ct.array.nbytes + 8 * small.array.nbytes
+
+
+@pytest.mark.parametrize(("low", "high"), [((0, 0, 0), (6, 5, 4)), ((2, 1, 1), (5, 9, 3)), ((4, 3, 3), (6, 5, 4))])
+def test_a_box_of_the_attenuation_is_that_of_all_of_it(low: tuple[int, ...], high: tuple[int, ...]) -> None:
+    """Parts within the box, across its border, over the CT's own, beside it; some of it unknown."""
+    random = np.random.default_rng(0)
+    grid = np.diag([-1.0, 2.0, 1.5, 1.0])
+    grid[:3, 3] = [3.0, -7.0, 11.0]
+    ct = Volume(random.integers(-1000, 1000, (4, 5, 6)).astype(np.int16), grid)
+    unknown = random.random(ct.array.shape) < 0.3
+    expected = attenuation_from_hu(ct.array)
+    expected[unknown] = SOFT_TISSUE
+    parts = []
+    for first, stop in (((1, 1, 1), (4, 4, 3)), ((3, 0, 2), (6, 5, 4)), ((0, 0, 0), (2, 2, 1))):
+        box = Volume(expected, grid).box(first, stop)
+        parts.append(Volume(random.random(box.array.shape).astype(np.float32), box.index_to_ras))
+        box.array[...] -= parts[-1].array
+    found = Attenuation(ct, unknown, tuple(parts)).box(low, high)
+    whole = Volume(expected, grid).box(low, high)
+    np.testing.assert_array_equal(found.array, whole.array)
+    np.testing.assert_array_equal(found.index_to_ras, whole.index_to_ras)
