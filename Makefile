@@ -25,11 +25,17 @@ SLICER_INSTALLED = $(SLICER_VENV)/.installed-$(shell { cat $(SLICER_LOCK); pwd; 
 SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engine/export host mrml panel) \
   --ignore Testing/mrml/engine/test_dependencies.py --ignore Testing/engine/export/igtl
 
+# Triton, and the NumPy that its interpreter needs, before those of .venv: fused kernels run on the CPU for their tests.
+FUSED_SITE ?= .venv-fused
+FUSED_LOCK := requirements/fused.txt
+FUSED_INSTALLED = $(FUSED_SITE)/.installed-$(shell { cat $(FUSED_LOCK); pwd; } | cksum | tr ' ' '-')
+FUSED_TESTS := Testing/engine/drr/test_fused_ray_caster.py Testing/engine/gaussians/test_splat_fused.py
+
 # The engine's packages, each with its face.
 PACKAGES = $(patsubst RadGSReg/radgs/%/__init__.py,radgs.%,$(wildcard RadGSReg/radgs/*/__init__.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow coverage test-panel test-slicer-5.10 golden lint format fuzz screenshots pictures docs wheel install clean distclean
+.PHONY: help demo test test-slow coverage test-panel test-slicer-5.10 test-fused golden lint format fuzz screenshots pictures docs wheel install clean distclean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +58,9 @@ test-panel: $(INSTALLED) ## test the panel with Slicer's own Python files: SLICE
 
 test-slicer-5.10: $(SLICER_INSTALLED) ## test panel and readers on the versions of 3D Slicer 5.10, without torch
 	OMP_NUM_THREADS=1 PYTHONPATH="$(CURDIR)/RadGSReg" $(SLICER_VENV)/bin/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(SLICER_TESTS) $(ARGS)
+
+test-fused: $(INSTALLED) $(FUSED_INSTALLED) ## test the GPU's fused kernels in Triton's interpreter, on the CPU
+	OMP_NUM_THREADS=1 TRITON_INTERPRET=1 PYTHONPATH="$(abspath $(FUSED_SITE))" $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(FUSED_TESTS) $(ARGS)
 
 golden: $(INSTALLED) ## the demo's poses to GOLDEN, or where that file is there, how far they are from it
 	$(BIN)/python Testing/benchmarks/golden_pose.py $(if $(wildcard $(GOLDEN)),--compare,--write) $(GOLDEN)
@@ -93,7 +102,7 @@ clean: ## remove builds, caches and the demo's result
 	find RadGSReg Testing Resources -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove the environments
-	rm -rf $(VENV) $(SLICER_VENV)
+	rm -rf $(VENV) $(SLICER_VENV) $(FUSED_SITE)
 
 # torch first and alone: nothing else may choose its build.
 $(INSTALLED):
@@ -112,4 +121,9 @@ $(SLICER_INSTALLED):
 	$(SLICER_PYTHON) -m venv $(SLICER_VENV)
 	$(SLICER_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $(SLICER_LOCK)
 	@rm -f $(SLICER_VENV)/.installed-*
+	@touch $@
+
+$(FUSED_INSTALLED): $(INSTALLED)
+	rm -rf $(FUSED_SITE)
+	$(PIP) install --quiet --no-deps --target $(FUSED_SITE) -r $(FUSED_LOCK)
 	@touch $@

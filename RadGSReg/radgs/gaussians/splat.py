@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -11,6 +12,7 @@ from radgs.gaussians.footprint import Detectors, footprints, setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.splat_compiled import CompiledSplatter
 from radgs.gaussians.splat_dense import accumulate_dense
+from radgs.gaussians.splat_fused import FUSED, splat_fused
 from radgs.gaussians.splat_windowed import accumulate_windowed
 from radgs.geometry import ViewGeometry
 from radgs.threads import one_thread
@@ -84,12 +86,16 @@ def splat_poses(
 
 
 def _compiled(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float | None) -> Tensor | None:
-    """The sums (B, H, W) by compiled kernels, where there are some for this."""
+    """The sums (B, H, W) by compiled or fused kernels, where there are some for this."""
     leaves = (*gaussians.tensors(), detectors.sources, detectors.bases)
     if cutoff_sigma is None or (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in leaves)):
         return None
-    compiled = CompiledSplatter.of(gaussians)
-    return None if compiled is None else compiled.splat(gaussians, detectors, cutoff_sigma)
+    if compiled := CompiledSplatter.of(gaussians):
+        return compiled.splat(gaussians, detectors, cutoff_sigma)
+    if gaussians.dtype != torch.float32:
+        return None
+    fused = FUSED.attempt(gaussians.device, partial(splat_fused, gaussians, detectors, cutoff_sigma))
+    return None if fused is None else fused[:, 0]
 
 
 def _summed(

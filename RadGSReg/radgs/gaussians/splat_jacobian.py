@@ -9,6 +9,7 @@ two large motions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -20,6 +21,7 @@ from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import chunks, polynomials
 from radgs.gaussians.splat import DEFAULT_CUTOFF_SIGMA
 from radgs.gaussians.splat_compiled import CompiledSplatter
+from radgs.gaussians.splat_fused import FUSED, splat_fused
 from radgs.gaussians.splat_windowed import PixelRuns
 from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.threads import one_thread
@@ -60,12 +62,26 @@ def splat_with_pose_jacobian(
     pivot = _Pivot.at(gaussians.means.to(dtype).mean(dim=0), detectors)
     if backend == "auto" and (compiled := CompiledSplatter.of(gaussians)):
         sums = compiled.splat_with_derivatives(gaussians, detectors, cutoff_sigma, float(pivot.depth_ratio))
+    elif backend == "auto" and gaussians.dtype == torch.float32 and FUSED.usable(device):
+        sums = _fused(gaussians, detectors, cutoff_sigma, pivot.depth_ratio)
     else:
-        prints = footprints(gaussians, detectors, cutoff_sigma)
-        sums = _accumulate(prints, geometry.shape, cutoff_sigma, pivot.depth_ratio)
+        sums = _summed(gaussians, detectors, cutoff_sigma, pivot.depth_ratio)
     sums *= detectors.ray_lengths().to(gaussians.dtype)
     fixed = torch.as_tensor(centre, dtype=dtype, device=device)
     return sums[0], _twist_derivative(sums, pivot, rotation, rotation.T @ (fixed - translation))
+
+
+def _fused(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float, depth_ratio: Tensor) -> Tensor:
+    """The sums (5, H, W) by fused kernels, by PyTorch where they fail."""
+    call = partial(splat_fused, gaussians, detectors, cutoff_sigma, float(depth_ratio))
+    sums = FUSED.attempt(gaussians.device, call)
+    return _summed(gaussians, detectors, cutoff_sigma, depth_ratio) if sums is None else sums[0]
+
+
+def _summed(gaussians: RadiativeGaussians, detectors: Detectors, cutoff_sigma: float, depth_ratio: Tensor) -> Tensor:
+    """The sums (5, H, W) by PyTorch."""
+    prints = footprints(gaussians, detectors, cutoff_sigma)
+    return accumulate_with_derivatives(prints, detectors.shape, cutoff_sigma, depth_ratio)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +112,9 @@ class _Pivot:
         return cls(projected[2], point, pixel, torch.stack([basis[:, 0], basis[:, 1], through], dim=1))
 
 
-def _accumulate(prints: Footprints, shape: tuple[int, int], cutoff_sigma: float, depth_ratio: Tensor) -> Tensor:
+def accumulate_with_derivatives(
+    prints: Footprints, shape: tuple[int, int], cutoff_sigma: float, depth_ratio: Tensor
+) -> Tensor:
     """(5, H, W) sums per unit ray length: the value and its derivatives.
 
     Along column and row steps, first of the direction with the ray held at ``depth_ratio``, then of the ray as a whole.
@@ -154,7 +172,7 @@ def _twist_derivative(sums: Tensor, pivot: _Pivot, rotation: Tensor, centre: Ten
     """(6, H, W) derivatives in the object's twist: moving the object forwards moves every ray backwards.
 
     Args:
-        sums: (5, H, W) from ``_accumulate``, times the ray lengths.
+        sums: (5, H, W) from ``accumulate_with_derivatives``, times the ray lengths.
         pivot: Where the rays were held.
         rotation: (3, 3) object-to-world: twists are in world.
         centre: (3,) the twist's centre in the frame of the Gaussians, mm.

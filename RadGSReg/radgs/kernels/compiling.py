@@ -49,7 +49,7 @@ class Kernel:
 
     def compiled(self) -> Callable[..., Any] | None:
         """The compiled function, waited for; None where PyTorch's form is to run."""
-        return None if _switched_off() else self.begin().result()
+        return None if switched_off() else self.begin().result()
 
 
 def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
@@ -65,12 +65,13 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
 
 def begin_compiling() -> None:
     """Has every kernel of the modules imported so far compiled beside other work."""
-    if not _switched_off():
+    if not switched_off():
         for one in _registered:
             one.begin()
 
 
-def _switched_off() -> bool:
+def switched_off() -> bool:
+    """Whether RADGS_KERNELS leaves everything to PyTorch."""
     return os.environ.get(VARIABLE, "").strip().lower() in ("off", "0", "no", "false")
 
 
