@@ -32,6 +32,8 @@ WIDTHS = {"silhouette": 1.6, "crest": 0.8, "neighbour": 0.7}
 COLUMN_TITLES = ("X-ray", "DRR at the start", "DRR at the result", "X-ray with the contour")
 PANEL_INCHES = 3.3
 DPI = 110
+#: PNG's usual 6 takes two and a half times as long, for files a tenth smaller.
+PNG = {"compress_level": 3}
 SCALE_BAR_MM = 20.0
 RESEARCH_ONLY = "Research use only, not a medical device."
 
@@ -122,7 +124,7 @@ def save_overlays(
     for file, figure in zip((overlay_name(name), *names), figures, strict=True):
         written.append(Path(folder) / file)
         with write_atomically(written[-1]) as aside:
-            figure.savefig(aside)
+            figure.savefig(aside, pil_kwargs=PNG)
     return written
 
 

@@ -19,7 +19,7 @@ from radgs.geometry.roi import ROI_SIZE_MM
 from radgs.io.atomic import write_atomically
 from radgs.overlay.arrays import FloatImage, display_window, for_display, windowed
 from radgs.overlay.contours import ProjectedLine
-from radgs.overlay.figures import DPI, PANEL_INCHES, RESEARCH_ONLY
+from radgs.overlay.figures import DPI, PANEL_INCHES, PNG, RESEARCH_ONLY
 
 COLUMN_TITLES = ("X-ray", "Attention", "Reconstruction", "CT vertebra at the result")
 #: Attention is 0..2; what the picture shows as bright counts twice.
@@ -89,7 +89,7 @@ def reconstruction_figure(title: str, views: Sequence[ViewOfReconstruction]) -> 
 def save_reconstruction_figure(path: Path, title: str, views: Sequence[ViewOfReconstruction]) -> Path:
     """Writes the picture as PNG."""
     with write_atomically(path) as aside:
-        reconstruction_figure(title, views).savefig(aside)
+        reconstruction_figure(title, views).savefig(aside, pil_kwargs=PNG)
     return path
 
 
