@@ -11,6 +11,7 @@ from torch import Tensor
 from radgs.gaussians.footprint import NEAREST_MM, Detectors, fixed_whitening, footprints, source_to_plane
 from radgs.gaussians.model import RadiativeGaussians
 from radgs.gaussians.runs import CHORD_MARGIN
+from radgs.gaussians.splat_derivatives import accumulate_with_derivatives
 from radgs.geometry import ViewGeometry
 from radgs.kernels.fused import FusedForm, assert_near
 
@@ -99,8 +100,6 @@ def compare_with_pytorch(device: torch.device) -> None:
     Raises:
         ArithmeticError: They differ by more than that explains.
     """
-    from radgs.gaussians.splat_jacobian import accumulate_with_derivatives  # which asks this module first
-
     generator = torch.Generator().manual_seed(0)
     means, densities = 30.0 * torch.rand(24, 3, generator=generator) - 15.0, torch.rand(24, generator=generator)
     scales, turns = torch.rand(24, 3, generator=generator), torch.randn(24, 4, generator=generator)

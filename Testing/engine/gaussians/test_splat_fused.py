@@ -14,7 +14,7 @@ import torch
 import radgs
 from radgs.gaussians import RadiativeGaussians, splat_fused
 from radgs.gaussians.footprint import Detectors, footprints
-from radgs.gaussians.splat_jacobian import accumulate_with_derivatives
+from radgs.gaussians.splat_derivatives import accumulate_with_derivatives
 from radgs.gaussians.splat_windowed import accumulate_windowed
 from radgs.geometry import RigidTransform, ViewGeometry
 
