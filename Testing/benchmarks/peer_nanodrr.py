@@ -55,6 +55,9 @@ else:
 WHOLE_VOXEL_MM, VERTEBRA_VOXEL_MM = 2.0, 1.0
 #: Region about the clicks, its pixels, and samples along a ray through the volume.
 REGION_MM, PIXELS, SAMPLES = 128.0, 128, 150
+#: nanodrr's rays end at its detector. A crop's stands within the patient; behind all of it, at so many times its
+#: distance, it shows the same rays.
+DETECTOR_BEHIND = 1.8
 #: Local windows of the correlations, pixels; None is global.
 NCC_WINDOWS, GRADIENT_WINDOW = [None, 9], 11
 #: Largest steps, mm, and one radian counts as so many.
@@ -105,17 +108,17 @@ class Camera:
         seen, _ = XRayView(view.name, view.image, view.geometry, view.conversion, everywhere).crop(
             centre, REGION_MM, PIXELS
         )
-        inverse_intrinsic, to_world, depth = camera_matrices(seen.geometry)
+        inverse_intrinsic, to_world, distance = camera_matrices(seen.geometry)
         return cls(
             torch.from_numpy(inverse_intrinsic)[None].float(),
             torch.from_numpy(to_world).float(),
-            torch.tensor([depth], dtype=torch.float32),
+            torch.tensor([distance], dtype=torch.float32),
             torch.from_numpy(seen.image)[None, None],
         )
 
 
 def camera_matrices(geometry: ViewGeometry) -> tuple[FloatArray, FloatArray, float]:
-    """Inverse intrinsic matrix (3, 3), camera to world (4, 4) and distance of the detector, mm; half-pixel centres."""
+    """Inverse intrinsic matrix (3, 3), camera to world (4, 4) and how far its rays go, mm; half-pixel centres."""
     axes = np.column_stack([unit(geometry.column_step), unit(geometry.row_step), geometry.normal])
     to_world = np.eye(4)
     to_world[:3, :3], to_world[:3, 3] = axes, geometry.source_ras
@@ -124,7 +127,7 @@ def camera_matrices(geometry: ViewGeometry) -> tuple[FloatArray, FloatArray, flo
     inverse_intrinsic = np.array(
         [[across / depth, 0, (column - across / 2) / depth], [0, down / depth, (row - down / 2) / depth], [0, 0, 1]]
     )
-    return inverse_intrinsic, to_world, float(depth)
+    return inverse_intrinsic, to_world, DETECTOR_BEHIND * float(depth)
 
 
 def aligned(

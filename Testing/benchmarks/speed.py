@@ -44,8 +44,6 @@ from radgs.vertebra import SeparatedCT
 HERE = RigidTransform.identity()
 CROP_MM, SOURCE_MM = 128.0, 620.0
 COMPARABLE_DB = 45.0
-#: nanodrr's detector stands this many times as far from the source as the vertebra.
-DETECTOR_BEHIND = 1.8
 
 
 @dataclass(frozen=True)
@@ -119,13 +117,9 @@ def splats(what: str, gaussians: RadiativeGaussians, geometry: ViewGeometry, cen
 
 def peers(what: str, volume: Volume, geometry: ViewGeometry, device: str) -> Entry:
     """nanodrr, whose rays end at the detector: behind everything here. Its samples lie about as densely as ours."""
-    detector = geometry.detector_to_ras.copy()
-    detector[:3, :2] *= DETECTOR_BEHIND
-    detector[:3, 3] = geometry.source_ras + DETECTOR_BEHIND * (detector[:3, 3] - geometry.source_ras)
-    geometry = ViewGeometry(geometry.source_ras, detector, geometry.shape)
     subject: Any = peer_nanodrr.subject_of(volume).to(device)
-    inverse_intrinsic, camera, depth = peer_nanodrr.camera_matrices(geometry)
-    intrinsic, distance = torch.from_numpy(inverse_intrinsic)[None].float(), torch.tensor([depth]).float()
+    inverse_intrinsic, camera, away = peer_nanodrr.camera_matrices(geometry)
+    intrinsic, distance = torch.from_numpy(inverse_intrinsic)[None].float(), torch.tensor([away]).float()
     pose = torch.from_numpy(camera)[None].float().to(device)
     samples = int(np.ceil(np.linalg.norm(np.array(volume.size) * volume.spacing) / volume.spacing.min()))
 
