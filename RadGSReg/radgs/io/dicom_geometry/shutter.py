@@ -19,13 +19,17 @@ from radgs.io.dicom_geometry.frame_attributes import FrameAttributes, named
 COLLIMATOR = "CollimatorShapeSequence"
 #: Corners of the polygon that stands for a circle.
 ROUND = 72
-#: A polygon that leaves less of the image than this is a mistake of the file's: nothing could be registered in it.
+#: What leaves less of the image than this is a mistake of the file's: nothing could be registered in it.
 LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """The keywords of a shutter or a collimator."""
+    """The keywords of a shutter or a collimator.
+
+    Attributes:
+        may_be_nonsense: Devices write this one in millimetres about the middle, too: what leaves nothing is not meant.
+    """
 
     shape: str
     prefix: str
@@ -33,6 +37,7 @@ class _Kind:
     radius: str
     corners: str
     macro: str = ""
+    may_be_nonsense: bool = False
 
 
 KINDS = (
@@ -50,6 +55,7 @@ KINDS = (
         "RadiusOfCircularCollimator",
         "VerticesOfThePolygonalCollimator",
         COLLIMATOR,
+        may_be_nonsense=True,
     ),
 )
 
@@ -72,19 +78,20 @@ def open_field(attributes: FrameAttributes, size: tuple[int, int]) -> tuple[Floa
     whole = np.array([[-0.5, -0.5], [columns - 0.5, -0.5], [columns - 0.5, rows - 0.5], [-0.5, rows - 0.5]])
     field, said = whole, []
     for kind in KINDS:
+        left, by = field, []
         shapes = attributes.text(kind.shape, kind.macro).upper().split("\\")
         for name in shapes:
             shape = _shape(attributes, kind, name.strip(), size)
             if shape is not None:
-                field = _cut(shape, field) if name.strip() == "POLYGONAL" else _cut(field, shape)
-                said.append(f"{named(kind.shape)} {name.strip()}")
-    if _area(field) >= 0.999 * _area(whole):
-        return None, []
-    if _area(field) < LEAST_SHARE * _area(whole):
-        raise InputFileError(
-            f"{', '.join(said)} leaves nothing of the image.", "Correct it, or export the image without it."
-        )
-    return field, said
+                left = _cut(shape, left) if name.strip() == "POLYGONAL" else _cut(left, shape)
+                by.append(f"{named(kind.shape)} {name.strip()}")
+        if _area(left) >= LEAST_SHARE * _area(whole):
+            field, said = left, [*said, *by]
+        elif not kind.may_be_nonsense:
+            raise InputFileError(
+                f"{', '.join(by)} leaves nothing of the image.", "Correct it, or export the image without it."
+            )
+    return (None, []) if _area(field) >= 0.999 * _area(whole) else (field, said)
 
 
 def _shape(attributes: FrameAttributes, kind: _Kind, name: str, size: tuple[int, int]) -> FloatArray | None:

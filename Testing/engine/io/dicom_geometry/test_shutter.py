@@ -107,3 +107,9 @@ def test_a_shutter_that_cannot_be_is_told(attributes: dict[str, Any], said: str,
     path = write(tmp_path / "x.dcm", EXPOSURE, **attributes)
     with pytest.raises(InputFileError, match=said):
         read_dicom_view(path)
+
+
+def test_a_collimator_in_some_other_unit_is_not_believed(tmp_path: Path) -> None:
+    """A radiograph of pydicom's data has edges of -184 to 184 and 907 to 1299 in 1841 x 1955 pixels."""
+    path = write(tmp_path / "x.dcm", EXPOSURE, **{**edges("Collimator"), "CollimatorRightVerticalEdge": "-20"})
+    assert read_dicom_view(path).field is None
