@@ -76,7 +76,8 @@ def open_field(attributes: FrameAttributes, size: tuple[int, int]) -> tuple[Floa
     """
     columns, rows = size
     whole = np.array([[-0.5, -0.5], [columns - 0.5, -0.5], [columns - 0.5, rows - 0.5], [-0.5, rows - 0.5]])
-    field, said = whole, []
+    field = whole
+    said: list[str] = []
     for kind in KINDS:
         left, by = field, []
         shapes = attributes.text(kind.shape, kind.macro).upper().split("\\")
