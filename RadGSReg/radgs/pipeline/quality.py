@@ -179,12 +179,13 @@ def gather_evidence(
     batches = [elsewhere[first : first + POSES_AT_ONCE] for first in range(0, len(elsewhere), POSES_AT_ONCE)]
     wrong = np.concatenate(map_concurrently(unexplained_at, batches))
     wishes = view_wishes(refinement, vertebra, [view.name for view in views])
+    is_vertebra = vertebra.frame_to_ct is not None
     lever_arms = result.apply(vertebra.surface) - centre
     by_geometry = geometry_covariance(views, result.apply(vertebra.surface), centre)
     # What the views cannot agree on is, as far as anybody knows, as large in the directions that no view can show.
     predicted = predicted_surface_error(refinement.final.information, lever_arms, seed, by_geometry)
     return Evidence(
-        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes))),
+        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes, of_vertebra=is_vertebra))),
         similarity_start=match.correlation(started),
         similarity_result=match.correlation(found),
         distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
@@ -199,7 +200,7 @@ def gather_evidence(
         stray_mm=refinement.stray_mm,
         flips=try_flips(views, vertebra, refinement),
         wishes=wishes,
-        is_vertebra=vertebra.frame_to_ct is not None,
+        is_vertebra=is_vertebra,
     )
 
 

@@ -101,9 +101,14 @@ class ViewWish:
         return max(wants)[1]
 
 
-def disagreement_mm(wishes: Sequence[ViewWish]) -> float:
-    """By how much the views surely contradict each other: what they want of the pose, together."""
-    return float(sum(wish.sure_mm for wish in wishes))
+def disagreement_mm(wishes: Sequence[ViewWish], *, of_vertebra: bool = True) -> float:
+    """By how much the views surely contradict each other: what they want of the pose, together; mm.
+
+    Args:
+        wishes: What each still wants.
+        of_vertebra: Whether the bone is known to be a vertebra; what is wanted of another one is not believed.
+    """
+    return float(sum(wish.sure_mm for wish in wishes)) if of_vertebra else 0.0
 
 
 def log_odds(apart_mm: float, squares: float, distinction: float) -> float:

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from radgs.filters import blurred
-from radgs.pipeline.view_consistency import CHECK_ODDS, ViewWish, _covariance, _Plane, log_odds, view_findings
+from radgs.pipeline.view_consistency import (
+    CHECK_ODDS,
+    ViewWish,
+    _covariance,
+    _Plane,
+    disagreement_mm,
+    log_odds,
+    view_findings,
+)
 
 SIZE = 96
 PLANE = _Plane(np.array([44.0, 51.0]), pixel_mm=1.2, pixels=SIZE)
@@ -81,6 +89,8 @@ def test_views_reject_no_bone_that_is_no_vertebra() -> None:
     """Right poses of a forearm's bones on real X-rays: up to 7 mm and 15 standard deviations."""
     ((verdict, reason),) = view_findings(wishes(6.8, 0.45), 1.1, of_vertebra=False)
     assert (verdict, reason.code) == ("check", "views")
+    assert disagreement_mm(wishes(6.8, 0.45)) == pytest.approx(6.8)
+    assert disagreement_mm(wishes(6.8, 0.45), of_vertebra=False) == 0.0
 
 
 def test_doubt_grows_with_every_number_that_speaks_for_it() -> None:
