@@ -44,6 +44,9 @@ ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = -0.92, -6.22
 CHECK_ODDS = -1.2
 #: From which on it is rejected, by views that contradict each other by so much, and as surely (squares of sigmas).
 REJECT_ODDS, REJECT_MM, REJECT_SQUARES = 0.5, 1.0, 20.0
+#: A bone that is no vertebra, alone in its CT among tissues that this does not show: right poses on real X-rays of a
+#: forearm come to 2 to 8 mm, wrong ones to 8.5 and more. From here on it is rejected, mm.
+REJECT_OTHER_BONE_MM = 8.0
 #: Distinctions below this count as this.
 MIN_DISTINCTION = 0.01
 #: Further than this a view is not followed, mm.
@@ -135,8 +138,7 @@ def view_findings(
     Args:
         wishes: What they still want.
         distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
-        of_vertebra: Whether the bone is known to be a vertebra, which the odds were fitted on; another one is never
-            rejected by them. Of a forearm's bones, alone in their CT, right poses on real X-rays come to 2 to 7 mm.
+        of_vertebra: Whether the bone is known to be a vertebra, which the odds were fitted on.
     """
     apart = sum(wish.size_mm for wish in wishes)
     squares = sum(wish.squares for wish in wishes)
@@ -148,7 +150,8 @@ def view_findings(
         f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
         "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
     )
-    surely = of_vertebra and odds > REJECT_ODDS and apart > REJECT_MM and squares > REJECT_SQUARES
+    surely = odds > REJECT_ODDS and apart > (REJECT_MM if of_vertebra else REJECT_OTHER_BONE_MM)
+    surely = surely and squares > REJECT_SQUARES
     return [("reject" if surely else "check", Reason("views", message))]
 
 
