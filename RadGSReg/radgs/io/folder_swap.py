@@ -229,12 +229,16 @@ def _mark(place: Path, aside: Path, listed: dict[str, str]) -> None:
 def _clear_away(leftover: Path, folder: Path) -> None:
     """Deletes a folder that is no longer needed; what somebody put into it meanwhile moves on to ``folder``.
 
-    Only a run's own folder is touched: one with a list, or killed before it had any.
+    Only a run's own folder is touched: one with a list, or killed before it had any. The list goes last: killed on the
+    way, the next run still knows whose the folder is.
     """
     if leftover.is_symlink() or not leftover.is_dir():
         return
-    entries, listed = list(leftover.iterdir()), listed_files(leftover)
+    entries = sorted(leftover.iterdir(), key=lambda entry: entry.name == LIST_NAME)
+    listed = listed_files(leftover)
     if listed is None and (_is_unfinished(leftover) or all(_is_nobodys(entry.name) for entry in entries)):
+        for entry in entries:
+            _delete(entry)
         shutil.rmtree(leftover, ignore_errors=True)
         return
     if listed is None:
@@ -246,6 +250,15 @@ def _clear_away(leftover: Path, folder: Path) -> None:
             elif not (folder / entry.name).exists():
                 entry.rename(folder / entry.name)
         leftover.rmdir()
+
+
+def _delete(entry: Path) -> None:
+    """A file, a link or a folder; what cannot be deleted stays."""
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+        return
+    with suppress(OSError):
+        entry.unlink()
 
 
 def _is_nobodys(name: str) -> bool:

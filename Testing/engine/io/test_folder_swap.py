@@ -127,6 +127,35 @@ def test_what_a_killed_run_left_aside_is_cleared_away_and_nothing_else(tmp_path:
     assert (aside / "mine.txt").exists()
 
 
+@pytest.mark.parametrize("listed", [None, dict.fromkeys("abcdef", "")], ids=["unfinished", "earlier"])
+def test_killed_while_it_clears_away_the_next_run_goes_on(
+    listed: dict[str, str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = tmp_path / ".out.radgs-new"
+    aside.mkdir()
+    (aside / LIST_NAME).write_text(json.dumps({"schema": "radgs.files/1", "files": listed}), encoding="utf-8")
+    for name in "abcdef":
+        (aside / name).touch()
+    deleted: list[Path] = []
+    really = Path.unlink
+
+    def unlink(path: Path) -> None:
+        deleted.append(path)
+        if len(deleted) == 3:
+            raise SystemExit("killed")
+        really(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(SystemExit, match="killed"):
+            run_into(tmp_path / "out", result="1")
+    assert (aside / LIST_NAME).exists()
+    assert 0 < len(list(aside.iterdir())) < 7
+    run_into(tmp_path / "out", result="2")
+    assert shown(tmp_path / "out") == {"result": "2"}
+    assert not aside.exists()
+
+
 def test_a_link_within_the_folder_is_not_followed(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs.txt"
     theirs.write_text("keep me", encoding="utf-8")

@@ -66,6 +66,7 @@ def test_what_a_self_calibration_changed_can_be_undone(a_filled_panel: Any, user
     assert "self-calibrated" in ui.geometry2Label.text
     assert "moved the source by 5.0 mm" in ui.geometry2Label.toolTip
     assert not ui.undoGeometry1Button.isVisible()
+    ui.inputsCollapsibleButton.collapsed = False  # folded since the registration began
     user.press(ui.undoGeometry2Button)
     now, sigma = geometry_of(xray), sigma_of(xray)
     np.testing.assert_allclose(now.source_ras, given.source_ras, atol=1e-9)
@@ -117,5 +118,6 @@ def test_the_second_xray_takes_the_geometry_that_was_found_and_says_so(
     assert np.linalg.norm(found[1].source_ras - given[1].source_ras) < 3.0  # it stood where it should
     assert geometry_origin(parameters.xray2) == "self-calibrated from the patient"
     assert "self-calibrated" in ui.geometry2Label.text
+    ui.inputsCollapsibleButton.collapsed = False  # folded since the registration began
     user.press(ui.undoGeometry2Button)
     np.testing.assert_allclose(geometry_of(parameters.xray2).source_ras, given[1].source_ras, atol=1e-9)
