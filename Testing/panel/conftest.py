@@ -37,3 +37,15 @@ def the_panel(host: Any, the_module: Any, a_launcher: Path | None) -> Iterator[A
 def user(host: Any) -> Any:
     """Someone with a mouse: only what is visible and enabled can be pressed."""
     return host.user
+
+
+@pytest.fixture
+def two_films(a_panel: Any) -> tuple[Any, Any]:
+    """X-rays 1 and 2 of the panel, of which nothing is known."""
+    import slicer
+    from calibrated_films import add_films
+
+    parameters, films = a_panel.logic.getParameterNode(), add_films()
+    parameters.xray1, parameters.xray2 = films
+    slicer.app.processEvents()
+    return films

@@ -325,8 +325,8 @@ def take_what_is_needed(photo: Photographer) -> None:
 
 def take_the_geometry(photo: Photographer) -> None:
     """An exposure typed in, with its sketch; a calibration whose conventions are asked; what a DICOM file lacks."""
+    import calibrated_films as films
     import slicer
-    import test_load_geometry as films
     from dialogs import open_dialog
     from dicom_xray_files import Exposure, write
     from slicerhost.views import Offscreen3DView
@@ -371,8 +371,8 @@ def take_the_geometry(photo: Photographer) -> None:
 
 def take_the_readings(photo: Photographer) -> None:
     """Two readings of projection matrices, each beside the X-rays: nothing was clicked that would tell them apart."""
+    import calibrated_films as films
     import slicer
-    import test_load_geometry as films
 
     from RadGSRegLib.scene.xray_nodes import geometry_of
     from RadGSRegLib.sections.calibration_dialog import CalibrationDialog

@@ -45,14 +45,7 @@ class CompiledRayCaster:
         step_mm: float,
         geometry: ViewGeometry,
     ) -> Float[Tensor, "H W"]:
-        """Line integrals (H, W).
-
-        Args:
-            bordered: The volume with its border, contiguous.
-            world_to_index: (4, 4) from world mm to the indices of the volume without its border.
-            step_mm: Longest distance between samples.
-            geometry: The view, in world.
-        """
+        """Line integrals (H, W), of what ``torch_ray_caster.render`` takes; the volume is contiguous."""
         shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
         image = np.empty(len(directions), dtype=np.float32)
         self.integrate(bordered.view(-1).numpy(), shape, directions, to_index, source, spans, samples, image)
@@ -66,15 +59,7 @@ class CompiledRayCaster:
         geometry: ViewGeometry,
         centre: FloatArray,
     ) -> tuple[Float[Tensor, "H W"], Float[Tensor, "6 H W"]]:
-        """Line integrals (H, W) and derivative (6, H, W), as ``VolumeRenderer.render_with_jacobian`` says.
-
-        Args:
-            bordered: As in ``render``.
-            world_to_index: As in ``render``.
-            step_mm: As in ``render``.
-            geometry: As in ``render``.
-            centre: (3,) the twist's fixed point, world mm.
-        """
+        """Line integrals (H, W) and derivative (6, H, W), of what ``torch_ray_caster.render_with_jacobian`` takes."""
         shape, to_index, directions, source, spans, samples = self._cut(bordered, world_to_index, step_mm, geometry)
         images = np.empty((7, len(directions)), dtype=np.float32)
         volume = bordered.view(-1).numpy()

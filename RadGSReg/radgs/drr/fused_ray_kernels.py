@@ -50,15 +50,21 @@ def narrowed(
 
 
 @triton.jit
+def job_pixels(size: tl.tensor, BLOCK: tl.constexpr) -> tuple[tl.tensor, tl.tensor, tl.tensor, tl.tensor]:
+    """This block's pixels, which of them the job's image has, its columns, and where its rays begin."""
+    columns = tl.load(size + 5)
+    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    return pixel, pixel < tl.load(size + 4) * columns, columns, tl.load(size + 6)
+
+
+@triton.jit
 def cut_rays(
     geometries: tl.tensor, sizes: tl.tensor, spans: tl.tensor, samples: tl.tensor, total: tl.tensor, BLOCK: tl.constexpr
 ) -> None:
     """Entry and exit (2, total) of every ray, mm, and each job's number of samples: that of its longest ray."""
     job = tl.program_id(1)
     geometry, size = geometries + job * GEOMETRY, sizes + job * SIZES
-    columns, pixels, first_ray = tl.load(size + 5), tl.load(size + 4) * tl.load(size + 5), tl.load(size + 6)
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    ours = pixel < pixels
+    pixel, ours, columns, first_ray = job_pixels(size, BLOCK)
     x, y, z = ray_direction(geometry, (pixel % columns).to(tl.float64), (pixel // columns).to(tl.float64))
     near = tl.zeros([BLOCK], tl.float64)
     far = near + float("inf")
@@ -86,9 +92,7 @@ def integrate(
     """Line integrals, and with DERIVATIVES six derivatives, of all jobs: (7 or 1, total) images."""
     job = tl.program_id(1)
     geometry, size = geometries + job * GEOMETRY, sizes + job * SIZES
-    columns, pixels, first_ray = tl.load(size + 5), tl.load(size + 4) * tl.load(size + 5), tl.load(size + 6)
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    ours = pixel < pixels
+    pixel, ours, columns, first_ray = job_pixels(size, BLOCK)
     near = tl.load(spans + first_ray + pixel, ours, 0.0)
     far = tl.load(spans + total + first_ray + pixel, ours, 0.0)
     count = tl.maximum(tl.load(samples + job), 1)
