@@ -6,8 +6,8 @@
 
 A logistic model of three numbers that trials log, each with a weight of one sign: the contradiction in mm and in
 standard deviations, and the distinction's logarithm. Bad are poses more than 2 mm off whose fault the inputs can
-reveal, and more than 3 mm where arithmetic says that they hardly can, without mirrors and refused cases, which other
-grounds find; good are poses within 1 mm of cases with nothing wrong, a geometry off by what is usual among them.
+reveal, without mirrors and refused cases, which other grounds find; good are poses within 1 mm of cases with nothing
+wrong, a geometry off by what is usual among them.
 Prints the weights for ``radgs.pipeline.view_consistency``, and what limits would cost.
 """
 
@@ -33,8 +33,6 @@ from radgs.pipeline.view_consistency import FULL_MM, FULL_SIGMA, MIN_DISTINCTION
 SIGNS = np.array([1.0, 1.0, -1.0])
 #: Pull of the weights towards zero, in units of each number's spread.
 RIDGE = 0.02
-#: A pose further off is bad although views hardly contradict each other.
-HARDLY_SHOWN_MM = 3.0
 LIMITS = np.arange(-4.0, 2.1, 0.5)
 
 
@@ -53,7 +51,7 @@ def is_bad(trial: Mapping[str, Any]) -> bool | None:
         return None
     if planned["fault"] == "none":
         return False if error <= GOOD_MM else None
-    return True if error > (HARMFUL_MM if planned["revealable"] else HARDLY_SHOWN_MM) else None
+    return True if planned["revealable"] and error > HARMFUL_MM else None
 
 
 def fit(rows: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -82,14 +82,15 @@ def fault_report(trials: Sequence[FaultTrial], command: str) -> str:
         command: What makes them again.
     """
     faulty = [trial for trial in trials if trial.planned.fault != "none"]
-    seen = [trial for trial in faulty if trial.planned.revealable]
-    hidden = [trial for trial in faulty if not trial.planned.revealable]
+    seen = [trial for trial in faulty if trial.revealable]
+    hidden = [trial for trial in faulty if not trial.revealable]
     good = [trial for trial in trials if trial.planned.fault == "none" and trial.mtre_mm <= GOOD_MM]
     lines = [
         "# Cases that are wrong on purpose",
         "",
         f"`{command}`: {len(trials)} registrations of simulated X-rays. What the inputs can reveal was decided by "
-        "arithmetic before each registration. Intervals are Clopper-Pearson, 95 %.",
+        "arithmetic before each registration; a mirror counts as not revealable where its trial has no power, whatever "
+        "the verdict. Intervals are Clopper-Pearson, 95 %.",
         "",
         "| | trials | 95 % |",
         "| --- | --- | --- |",
@@ -117,7 +118,7 @@ def _fault_row(name: str, trials: Sequence[FaultTrial]) -> str:
     counts = [verdicts.count(verdict) for verdict in ("accept", "check", "reject")]
     refused = sum(bool(trial.refused) for trial in trials)
     codes = sorted({code for trial in trials for code in trial.reasons})
-    revealed = sum(trial.planned.revealable for trial in trials)
+    revealed = sum(trial.revealable for trial in trials)
     silent = sum(trial.silent_failure for trial in trials)
     cells = [name, f"{revealed} of {len(trials)}", *map(str, counts), str(refused), str(silent), ", ".join(codes)]
     return f"| {' | '.join(cells)} |"

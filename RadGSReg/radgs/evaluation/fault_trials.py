@@ -18,6 +18,7 @@ from radgs.evaluation.metrics import mtre
 from radgs.evaluation.trials import BenchmarkSubject, append_line
 from radgs.io.json_fields import nan_for_null, null_for_nan
 from radgs.pipeline import register
+from radgs.pipeline.orientation import MIN_POWER
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings
 from radgs.simulation.faults import FaultyCase, fault_named, simulate_faulty_case
 from radgs.simulation.revealable import revealable
@@ -38,7 +39,8 @@ class PlannedTrial:
 
     Attributes:
         patient, level, fault, world, index, seed: Which; the same six always mean the same images.
-        revealable: Whether the inputs can reveal the fault, by arithmetic alone.
+        revealable: Whether the inputs can reveal the fault, by arithmetic alone; a mirror always, until the power of
+            its trial is known.
     """
 
     patient: str
@@ -71,6 +73,14 @@ class FaultTrial:
     mtre_mm: float
     predicted_p95_mm: float
     grounds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def revealable(self) -> bool:
+        """Whether the inputs can reveal the fault; a mirror they cannot where its trial has no power: that is asked."""
+        fault = fault_named(self.planned.fault)
+        if self.refused or not (fault.mirrored_view or fault.mirrored_ct):
+            return self.planned.revealable
+        return self.planned.revealable and self.grounds["flip_power"] >= MIN_POWER
 
     @property
     def silent_failure(self) -> bool:

@@ -41,6 +41,6 @@ def pose_covariance(
     except np.linalg.LinAlgError:
         return None
     matrix = TWIST_SCALE[:, None] * in_units * TWIST_SCALE
-    contradiction = disagreement_mm(wishes, of_vertebra=vertebra.frame_to_ct is not None)
+    contradiction = disagreement_mm(wishes)
     matrix[3:, 3:] += (contradiction / ELLIPSOID_95) ** 2 * np.eye(3)
     return PoseCovariance(centre, (matrix + matrix.T) / 2)

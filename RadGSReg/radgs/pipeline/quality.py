@@ -7,7 +7,7 @@ several grounds that fail differently, and "check" or "reject" always says which
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,8 +28,8 @@ from radgs.vertebra import VertebraAnatomy
 
 #: Predicted 95th-percentile surface error (mm) beyond which a pose is rejected; ``ACCEPT_P95_MM`` is what is accepted.
 REJECT_P95_MM = 5.0
-#: Gradient correlation on the vertebra, worst view. Where a CT is cut or scatter is strong, the right pose explains
-#: less of the images, 0.65 at times; what tells a wrong pose then are the views, see ``view_consistency``.
+#: Robust gradient correlation on the vertebra, worst view. Where a CT is cut or scatter is strong, the right pose
+#: explains less of the images, 0.65 at times; what tells a wrong pose then are the views, see ``view_consistency``.
 ACCEPT_SIMILARITY, REJECT_SIMILARITY = 0.65, 0.5
 #: By what fraction the unexplained part of the images must rise, on average, at wrong poses.
 ACCEPT_DISTINCTION, REJECT_DISTINCTION = 0.10, 0.02
@@ -64,6 +64,7 @@ class Evidence:
     Attributes:
         surface_p95_mm: 95th percentile over surface and pose uncertainty of the predicted error.
         similarity_start, similarity_result: (V,) gradient correlation on the vertebra's pixels.
+        similarity_robust: (V,) the result's, pixels weighed down that something else crosses, such as a screw.
         distinction: Mean rise of the unexplained gradient energy at wrong poses, as a fraction of the result's.
         beaten_by: Fraction of wrong poses that leave no more unexplained.
         articulation_mm: Mean surface distance between the pose and that of the CT as scanned.
@@ -76,12 +77,12 @@ class Evidence:
         stray_mm: Distance of the result from the nearest of the poses that refinement could begin at.
         flips: Every view compared with the CT turned over.
         wishes: What each view still wants in its own plane.
-        is_vertebra: Whether the bone has what tells a vertebra: a body, an arch and processes.
     """
 
     surface_p95_mm: float
     similarity_start: NDArray[np.float64]
     similarity_result: NDArray[np.float64]
+    similarity_robust: NDArray[np.float64]
     distinction: float
     beaten_by: float
     articulation_mm: float
@@ -94,7 +95,6 @@ class Evidence:
     stray_mm: float = 0.0
     flips: tuple[FlipTrial, ...] = ()
     wishes: tuple[ViewWish, ...] = ()
-    is_vertebra: bool = True
 
     @property
     def grounds(self) -> dict[str, float]:
@@ -104,6 +104,7 @@ class Evidence:
         return {
             "uncertain_mm": self.surface_p95_mm,
             "similarity": float(np.min(self.similarity_result)),
+            "similarity_robust": float(np.min(self.similarity_robust)),
             "distinction": self.distinction,
             "beaten_by": self.beaten_by,
             "articulation_mm": self.articulation_mm,
@@ -116,6 +117,7 @@ class Evidence:
             "views_squares": float(sum(wish.squares for wish in self.wishes)),
             "flip_advantage": float("nan") if worst is None else worst.advantage,
             "flip_flipped": float("nan") if worst is None else worst.flipped,
+            "flip_power": max((trial.power for trial in flips), default=0.0),
             "around_similarity": min((trial.as_given for trial in flips), default=float("nan")),
         }
 
@@ -179,15 +181,15 @@ def gather_evidence(
     batches = [elsewhere[first : first + POSES_AT_ONCE] for first in range(0, len(elsewhere), POSES_AT_ONCE)]
     wrong = np.concatenate(map_concurrently(unexplained_at, batches))
     wishes = view_wishes(refinement, vertebra, [view.name for view in views])
-    is_vertebra = vertebra.frame_to_ct is not None
     lever_arms = result.apply(vertebra.surface) - centre
     by_geometry = geometry_covariance(views, result.apply(vertebra.surface), centre)
     # What the views cannot agree on is, as far as anybody knows, as large in the directions that no view can show.
     predicted = predicted_surface_error(refinement.final.information, lever_arms, seed, by_geometry)
     return Evidence(
-        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes, of_vertebra=is_vertebra))),
+        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes))),
         similarity_start=match.correlation(started),
         similarity_result=match.correlation(found),
+        similarity_robust=replace(match, pixel_weight=weight).correlation(found),
         distinction=float(wrong.mean() / max(unexplained, 1e-12) - 1.0),
         beaten_by=float((wrong <= unexplained).mean()),
         articulation_mm=mean_distance(vertebra.surface, refinement.whole.poses[0], result),
@@ -200,7 +202,6 @@ def gather_evidence(
         stray_mm=refinement.stray_mm,
         flips=try_flips(views, vertebra, refinement),
         wishes=wishes,
-        is_vertebra=is_vertebra,
     )
 
 
@@ -260,8 +261,8 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
         "uncertain",
         f"The images leave the pose uncertain: the vertebra's surface may be off by {evidence.surface_p95_mm:.1f} mm.",
     )
-    worst = int(np.argmin(evidence.similarity_result))
-    lowest = float(evidence.similarity_result[worst])
+    worst = int(np.argmin(evidence.similarity_robust))
+    lowest = float(evidence.similarity_robust[worst])
     weigh(
         -lowest,
         -ACCEPT_SIMILARITY,
@@ -323,8 +324,8 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
-    findings += view_findings(evidence.wishes, evidence.distinction, of_vertebra=evidence.is_vertebra)
-    findings += flip_findings(evidence.flips, lowest)
+    findings += view_findings(evidence.wishes, evidence.distinction)
+    findings += flip_findings(evidence.flips, float(np.min(evidence.similarity_result)))
     if not findings:
         return "accept", ()
     # What views contradict each other in has entered the predicted error: one ground, not two. A click that was far off

@@ -38,17 +38,15 @@ DOUBTFUL_SIGMA = 3.0
 #: each other, up to ``FULL_MM``, per standard deviation of that, up to ``FULL_SIGMA``, and per e-fold of the
 #: distinction: the same contradiction weighs more where the images hardly single out a pose. Fitted by
 #: ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
-ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, FULL_SIGMA = 2.55, 2.5, 0.31, 20.0
-ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = -0.92, -6.22
+ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, FULL_SIGMA = 3.92, 2.5, 1.91, 20.0
+ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = -2.79, -10.58
 #: From which on a pose is not accepted.
-CHECK_ODDS = -1.2
-#: From which on it is rejected, by views that contradict each other by so much, and as surely (squares of sigmas).
-REJECT_ODDS, REJECT_MM, REJECT_SQUARES = 0.5, 1.0, 20.0
-#: A bone that is no vertebra, alone in its CT among tissues that this does not show: right poses on real X-rays of a
-#: forearm come to 2 to 8 mm, wrong ones to 8.5 and more. From here on it is rejected, mm.
-REJECT_OTHER_BONE_MM = 8.0
-#: Distinctions below this count as this.
-MIN_DISTINCTION = 0.01
+CHECK_ODDS = -1.8
+#: From which on it is rejected: where the contradiction is as sure (squares of standard deviations), and in any case:
+#: another patient's CT explains too little of the images for anything to be sure.
+REJECT_ODDS, REJECT_SQUARES, REJECT_UNSURE_ODDS = 0.5, 4.0, 4.0
+#: Distinctions, and likenesses of the CT's image and the X-ray, below this count as this.
+MIN_DISTINCTION, MIN_LIKENESS = 0.01, 0.05
 #: Further than this a view is not followed, mm.
 FARTHEST_MM = 12.0
 
@@ -56,6 +54,9 @@ FARTHEST_MM = 12.0
 @dataclass(frozen=True)
 class ViewWish:
     """What a view wants of the vertebra's image that the pose does not give it; lengths at the vertebra.
+
+    Two witnesses have to want it: the bones alone, what lies around them held, and all that the CT shows. Tissue that
+    has moved since the CT deceives the second, little contrast the first; what one of them does not want is not wanted.
 
     Attributes:
         view: Which.
@@ -104,14 +105,9 @@ class ViewWish:
         return max(wants)[1]
 
 
-def disagreement_mm(wishes: Sequence[ViewWish], *, of_vertebra: bool = True) -> float:
-    """By how much the views surely contradict each other: what they want of the pose, together; mm.
-
-    Args:
-        wishes: What each still wants.
-        of_vertebra: Whether the bone is known to be a vertebra; what is wanted of another one is not believed.
-    """
-    return float(sum(wish.sure_mm for wish in wishes)) if of_vertebra else 0.0
+def disagreement_mm(wishes: Sequence[ViewWish]) -> float:
+    """By how much the views surely contradict each other: what they want of the pose, together; mm."""
+    return float(sum(wish.sure_mm for wish in wishes))
 
 
 def log_odds(apart_mm: float, squares: float, distinction: float) -> float:
@@ -130,15 +126,12 @@ def log_odds(apart_mm: float, squares: float, distinction: float) -> float:
     )
 
 
-def view_findings(
-    wishes: Sequence[ViewWish], distinction: float, *, of_vertebra: bool = True
-) -> list[tuple[Verdict, Reason]]:
+def view_findings(wishes: Sequence[ViewWish], distinction: float) -> list[tuple[Verdict, Reason]]:
     """What the views say against a pose that they agreed on; the one that is least satisfied is named.
 
     Args:
         wishes: What they still want.
         distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
-        of_vertebra: Whether the bone is known to be a vertebra, which the odds were fitted on.
     """
     apart = sum(wish.size_mm for wish in wishes)
     squares = sum(wish.squares for wish in wishes)
@@ -150,9 +143,8 @@ def view_findings(
         f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
         "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
     )
-    surely = odds > REJECT_ODDS and apart > (REJECT_MM if of_vertebra else REJECT_OTHER_BONE_MM)
-    surely = surely and squares > REJECT_SQUARES
-    return [("reject" if surely else "check", Reason("views", message))]
+    rejected = odds > (REJECT_ODDS if squares > REJECT_SQUARES else REJECT_UNSURE_ODDS)
+    return [("reject" if rejected else "check", Reason("views", message))]
 
 
 @torch.no_grad()
@@ -174,10 +166,9 @@ def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequen
         geometry = one.geometries[0]
         parts = [part.render(pose, geometry) for part, pose in zip(moving, poses, strict=True)]
         # The neighbours' poses were found with the vertebra's, and in both views: they bear witness as it does.
-        bones = torch.stack([parts[0], *parts[2:]]).abs().amax(dim=0)
-        drawn = torch.stack(parts).sum(dim=0)
-        plane = _Plane(geometry.project(centre), one.pixel_mm, drawn.shape[-1])
-        return _wish(names[number], one, plane, drawn, bones)
+        bones = torch.stack([parts[0], *parts[2:]])
+        plane = _Plane(geometry.project(centre), one.pixel_mm, bones.shape[-1])
+        return _wish(names[number], one, plane, bones, parts[1])
 
     return tuple(map_concurrently(wish_of, range(len(names))))
 
@@ -217,16 +208,46 @@ class _Plane:
         return torch.stack([-by_column / self.pixel_mm, -by_row / self.pixel_mm, turned, grown])
 
 
-def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, bones: Tensor) -> ViewWish:
-    wish, covariance = np.zeros(4), np.full((4, 4), np.inf)
-    near = functional.max_pool2d((bones > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
-    weight = (AROUND + (1 - AROUND) * near) * (one.valid > 0.99)
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """How one witness would move the image.
+
+    Attributes:
+        values_mm: (3,) down, turned, larger.
+        sigma_mm: (3,) standard deviations of these.
+        likeness: Gradient correlation of the image, so moved, with the X-ray where the witness looks.
+    """
+
+    values_mm: FloatArray
+    sigma_mm: FloatArray
+    likeness: float
+
+
+def _wish(name: str, one: Observation, plane: _Plane, bones: Tensor, around: Tensor) -> ViewWish:
+    """What all that the CT shows and the (B, n, n) bones alone both want, as surely as the less sure one knows it."""
+    near = functional.max_pool2d((bones.abs().amax(dim=0) > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
+    measured = one.valid > 0.99
+    alone = bones.sum(dim=0)
+    by_all = _wanted(one, plane, alone + around, torch.zeros_like(alone), (AROUND + (1 - AROUND) * near) * measured)
+    by_bones = _wanted(one, plane, alone, around, near * measured)
+    both = np.minimum(np.abs(by_all.values_mm), np.abs(by_bones.values_mm)) * np.sign(by_all.values_mm)
+    down, turn, grow = np.where(by_all.values_mm * by_bones.values_mm > 0, both, 0.0).tolist()
+    # A CT that explains a part of the image knows by that much less.
+    sigma = np.hypot(by_all.sigma_mm, by_bones.sigma_mm) / max(by_all.likeness, MIN_LIKENESS)
+    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()))
+
+
+def _wanted(one: Observation, plane: _Plane, moving: Tensor, held: Tensor, weight: Tensor) -> _Wanted:
+    """Moves an image (n, n) before one that is held, coarse to fine, to where the X-ray is matched best."""
+    if not bool(weight.any()):
+        return _Wanted(np.zeros(3), np.full(3, np.inf), 0.0)
+    wish = np.zeros(4)
     for sigma_mm in SCALES_MM:
         (kernel,) = one.gradient_filters(sigma_mm / one.pixel_mm)
         match = Match(one.gradients(one.images, (kernel,)), weight, GAIN_REACH_MM / one.pixel_mm, shared_samples=1.0)
         for _ in range(STEPS):
-            moved = plane.moved(drawn, wish)
-            both = one.compared(torch.cat([moved[None], plane.derivatives(moved, wish)]), kernel)
+            moved = plane.moved(moving, wish)
+            both = one.compared(torch.cat([(moved + held)[None], plane.derivatives(moved, wish)]), kernel)
             state = LinearisedImages(both[:1], both[None, 1:])
             robust = match.robust_weight(state.rendered)
             system = match.normal_equations(state, robust)
@@ -236,10 +257,8 @@ def _wish(name: str, one: Observation, plane: _Plane, drawn: Tensor, bones: Tens
             wish = wish + step
             if np.abs(step).max() < SETTLED * sigma_mm or np.abs(wish).max() > FARTHEST_MM:
                 break
-        covariance = _covariance(normal, match.scores(state, robust)[0], round(TILE_MM / one.pixel_mm))
-    deviation = np.sqrt(np.diag(covariance))
-    _, down, turn, grow = (float(value) for value in wish)
-    return ViewWish(name, down, turn, grow, tuple(float(value) for value in deviation[1:]))  # type: ignore[arg-type]
+    covariance = _covariance(normal, match.scores(state, robust)[0], round(TILE_MM / one.pixel_mm))
+    return _Wanted(wish[1:], np.sqrt(np.diag(covariance))[1:], float(match.correlation(state.rendered)[0]))
 
 
 def _covariance(normal: NDArray[np.float64], scores: Tensor, tile: int) -> NDArray[np.float64]:

@@ -24,9 +24,18 @@ from radgs.phantom.morphometry import LABELS
 from radgs.simulation import ArticulatedAnatomy
 
 
-def trial(fault: str, verdict: Verdict, mtre_mm: float, revealable: bool = True, refused: str = "") -> FaultTrial:
+def trial(
+    fault: str,
+    verdict: Verdict,
+    mtre_mm: float,
+    revealable: bool = True,
+    refused: str = "",
+    flip_power: float = 0.4,
+) -> FaultTrial:
     planned = PlannedTrial("phantom 1", "L3", fault, "clean", 0, 0, revealable)
-    return FaultTrial(planned, verdict, refused, () if verdict == "accept" else ("views",), mtre_mm, 1.0)
+    codes = () if verdict == "accept" else ("views",)
+    grounds = {} if refused else {"flip_power": flip_power}
+    return FaultTrial(planned, verdict, refused, codes, mtre_mm, 1.0, grounds)
 
 
 def test_an_exact_interval_is_never_empty() -> None:
@@ -51,6 +60,15 @@ def test_what_counts_against_a_verdict(verdict: Verdict, mtre_mm: float, silent:
     made = trial("cropped", verdict, mtre_mm)
     assert (made.silent_failure, made.gross_and_not_rejected) == (silent, gross)
     assert json.loads(json.dumps(made.to_json_dict(), allow_nan=False))["no_right_pose"] == math.isinf(mtre_mm)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"), [("mirrored-ap", False), ("mirrored-ct", False), ("detector-5deg", True)]
+)
+def test_a_mirror_without_a_trial_that_can_tell_it_counts_as_asked_for(fault: str, expected: bool) -> None:
+    for verdict in ("accept", "check", "reject"):
+        assert trial(fault, verdict, 9.0, flip_power=0.1).revealable == expected
+    assert trial(fault, "check", 9.0, flip_power=0.2).revealable
 
 
 def test_the_report_keeps_apart_what_can_be_revealed_and_hides_no_failure() -> None:

@@ -16,6 +16,7 @@ EVIDENCE = Evidence(
     surface_p95_mm=0.8,
     similarity_start=np.array([0.2, 0.3]),
     similarity_result=np.array([0.9, 0.85]),
+    similarity_robust=np.array([0.92, 0.88]),
     distinction=0.5,
     beaten_by=0.0,
     articulation_mm=1.5,
