@@ -15,6 +15,8 @@ from radgs.io.json_fields import JsonObject
 SYMMETRY = 1e-6
 #: A Gaussian displacement in space stays within so many standard deviations with a probability of 95 %.
 ELLIPSOID_95 = 2.7955
+#: Directions and lengths that the distance within which a point lies is read from.
+DRAWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,13 @@ class PoseCovariance:
         for axis in range(3):  # rotation about an axis moves a point by axis x arm
             moved[:, :, axis] = np.cross(np.eye(3)[axis], arms)
         return moved @ self.matrix @ moved.transpose(0, 2, 1)
+
+    def distances_95(self, points: ArrayLike) -> FloatArray:
+        """(N,) within which distance points (N, 3), world mm at the pose, truly lie with a probability of 95 %, mm."""
+        size = np.linalg.eigvalsh(self.of_points(points)).clip(min=0.0)
+        drawn = np.random.default_rng(0).normal(size=(DRAWS, 3))
+        distances: FloatArray = np.percentile(np.linalg.norm(drawn * np.sqrt(size)[:, None], axis=-1), 95, axis=-1)
+        return distances
 
     def to_json_dict(self) -> dict[str, Any]:
         """As result.json holds it."""

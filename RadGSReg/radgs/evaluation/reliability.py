@@ -17,13 +17,22 @@ from radgs.simulation.worlds import WORLDS
 NOMINAL = 0.95
 #: Trials are taken together by what was predicted, in so many groups of the same size.
 GROUPS = 5
-HEADINGS = ("world", "n", "within the predicted error", "median predicted", "median actual", "predicted / actual")
+HEADINGS = ("n", "within the predicted error", "median predicted", "median actual", "predicted / actual")
 
 
 def predicted_and_actual(trials: Sequence[Trial]) -> np.ndarray:
     """(n, 2) 95th percentiles of the surface's error, predicted and actual, mm, of the trials that have both."""
-    pairs = np.array([(trial.predicted_p95_mm, trial.surface_p95_mm) for trial in trials]).reshape(-1, 2)
-    return pairs[np.isfinite(pairs).all(axis=1)]
+    return _finite([(trial.predicted_p95_mm, trial.surface_p95_mm) for trial in trials])
+
+
+def predicted_and_actual_at_pedicles(trials: Sequence[Trial]) -> np.ndarray:
+    """(n, 2) the same at a pedicle of each, mm."""
+    return _finite([(trial.predicted_pedicle_mm, trial.pedicle_mm) for trial in trials])
+
+
+def _finite(pairs: Sequence[tuple[float, float]]) -> np.ndarray:
+    numbers = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return numbers[np.isfinite(numbers).all(axis=1)]
 
 
 def reliability_section(trials: Sequence[Trial]) -> str:
@@ -39,7 +48,11 @@ def reliability_section(trials: Sequence[Trial]) -> str:
         "95th percentile of the surface's error, mm. Brackets: Clopper and Pearson's 95 % intervals. A prediction "
         "includes how uncertain the geometry is said to be; where a world's geometry is exact, it is too large by that."
     )
-    return "\n\n".join(["## Predicted error", table(HEADINGS, rows), note])
+    parts = ["## Predicted error", table(("world", *HEADINGS), rows), note]
+    if len(pairs := predicted_and_actual_at_pedicles(trials)):
+        where = "At the middle of a pedicle, the one that is further off for what was predicted:"
+        parts += [where, table(("", *HEADINGS), [_row("pedicles", pairs)])]
+    return "\n\n".join(parts)
 
 
 def _row(name: str, pairs: np.ndarray) -> list[str]:

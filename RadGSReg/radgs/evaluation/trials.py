@@ -16,11 +16,12 @@ from radgs.case import STAGES, LevelResult, Reason, RegistrationCase, Registrati
 from radgs.drr import WATER
 from radgs.errors import RadgsError
 from radgs.evaluation.metrics import mtre, rotation_error, target_errors, volume_similarity
-from radgs.geometry import RigidTransform, Volume
+from radgs.geometry import FloatArray, RigidTransform, Volume
 from radgs.geometry.roi import roi_index_to_ras, roi_to_world
 from radgs.io.json_fields import nan_for_null, null_for_nan
 from radgs.networks import Networks, Reconstruction
 from radgs.networks.recm.loss import OCCUPIED
+from radgs.overlay.contours import Contours
 from radgs.pipeline import Registration, register
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.simulation.worlds import CLEAN_NAME
@@ -69,6 +70,8 @@ class Trial:
         seconds: Registration, the vertebra's anatomy at hand.
         preparation_seconds: Separating the vertebra from the CT, and fitting Gaussians to it.
         grounds: What the verdict rests on, see ``Evidence.grounds``; empty for a case that was refused.
+        pedicle_mm: Error at the middle of a pedicle, the one of the two that is further off for what was predicted.
+        predicted_pedicle_mm: Within which distance the registration said it lies, with a probability of 95 %.
         world: Where the images come from; patient, poses and views of one index are the same in every world.
     """
 
@@ -91,6 +94,8 @@ class Trial:
     preparation_seconds: float
     world: str = CLEAN_NAME
     grounds: dict[str, float] = field(default_factory=dict)
+    pedicle_mm: float = math.nan
+    predicted_pedicle_mm: float = math.nan
 
     @property
     def group(self) -> str:
@@ -176,10 +181,11 @@ def read_trials(path: Path) -> list[Trial]:
 
 @dataclass(frozen=True, eq=False)
 class TimedAnatomy:
-    """A vertebra's anatomy, and how long it took to build, s."""
+    """A vertebra's anatomy, how long it took to build (s), and the middles (P, 3) of its pedicles, the CT's RAS."""
 
     vertebra: VertebraAnatomy
     seconds: float
+    pedicles: FloatArray
 
     @classmethod
     def of(cls, case: RegistrationCase, level: str) -> TimedAnatomy:
@@ -188,7 +194,11 @@ class TimedAnatomy:
         vertebra = build_vertebra_anatomy(case.ct, case.labels, case.level(level))
         # Parts are made at first use: that, too, is preparation.
         _ = vertebra.vertebra_part, vertebra.neighbour_parts, vertebra.surroundings_part, vertebra.whole_part
-        return cls(vertebra, time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        contours = Contours.of(case.labels, vertebra.level.label, vertebra.frame_to_ct)
+        landmarks = contours.landmarks(vertebra.frame_to_ct)
+        pedicles = [point for name, point in landmarks.items() if name.endswith("pedicle")]
+        return cls(vertebra, seconds, np.reshape(pedicles, (-1, 3)))
 
 
 def run_trial(
@@ -222,10 +232,21 @@ def run_trial(
     )
     known = outcome.evidence.get(level)
     trial = replace(trial, world=world, grounds={} if known is None else known.grounds)
+    trial = _with_pedicles(trial, outcome.result.levels[level], case.truth[level], prepared.pedicles)
     seen = outcome.reconstructions.get(level)
     if seen is None:
         return trial
     return replace(trial, reconstruction=_reconstruction_scores(seen, case, anatomy, level))
+
+
+def _with_pedicles(trial: Trial, result: LevelResult, truth: RigidTransform, pedicles: FloatArray) -> Trial:
+    pose, covariance = result.ct_to_world, result.covariance
+    if pose is None or covariance is None or not len(pedicles):
+        return trial
+    found = pose.apply(pedicles)
+    off, predicted = np.linalg.norm(found - truth.apply(pedicles), axis=1), covariance.distances_95(found)
+    worse = int(np.argmax(off / predicted))
+    return replace(trial, pedicle_mm=float(off[worse]), predicted_pedicle_mm=float(predicted[worse]))
 
 
 def _register(

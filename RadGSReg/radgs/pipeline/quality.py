@@ -18,6 +18,7 @@ from radgs.case.result import ACCEPT_P95_MM
 from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance, unit
 from radgs.pipeline.geometry_uncertainty import geometry_covariance
 from radgs.pipeline.orientation import FlipTrial, flip_findings, telling, try_flips
+from radgs.pipeline.pose_uncertainty import CALIBRATION
 from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
@@ -186,7 +187,7 @@ def gather_evidence(
     # What the views cannot agree on is, as far as anybody knows, as large in the directions that no view can show.
     predicted = predicted_surface_error(refinement.final.information, lever_arms, seed, by_geometry)
     return Evidence(
-        surface_p95_mm=float(np.hypot(predicted, disagreement_mm(wishes))),
+        surface_p95_mm=CALIBRATION * float(np.hypot(predicted, disagreement_mm(wishes))),
         similarity_start=match.correlation(started),
         similarity_result=match.correlation(found),
         similarity_robust=replace(match, pixel_weight=weight).correlation(found),

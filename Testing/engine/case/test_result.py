@@ -12,7 +12,7 @@ import pytest
 import SimpleITK
 
 from radgs.case import LevelResult, OpenQuestion, Reason, RegistrationResult, Verdict
-from radgs.case.pose_covariance import PoseCovariance
+from radgs.case.pose_covariance import ELLIPSOID_95, PoseCovariance
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform
 
@@ -135,6 +135,19 @@ def test_a_points_covariance_is_that_of_its_displacement() -> None:
     for number in range(2):
         drawn = np.cov(moved[:, number].T)
         np.testing.assert_allclose(found[number], drawn, atol=0.03 * np.trace(drawn))
+
+
+def test_a_point_lies_within_a_distance_with_95_percent() -> None:
+    matrix = np.zeros((6, 6))
+    matrix[3:, 3:] = 0.4**2 * np.eye(3)
+    assert PoseCovariance(np.zeros(3), matrix).distances_95([[9.0, 0, 0]]) == pytest.approx(
+        [0.4 * ELLIPSOID_95], rel=0.02
+    )
+    matrix[4, 4] = matrix[5, 5] = 0.0  # along one axis
+    assert PoseCovariance(np.zeros(3), matrix).distances_95([[9.0, 0, 0]]) == pytest.approx([0.4 * 1.96], rel=0.03)
+    turning = np.diag([0, 0, 0.01**2, 0, 0, 0])
+    near, far = PoseCovariance(np.zeros(3), turning).distances_95([[10.0, 0, 0], [30.0, 0, 5.0]])
+    assert far == pytest.approx(3 * near)
 
 
 def test_every_level_with_a_pose_has_a_transform_file(result: RegistrationResult, tmp_path: Path) -> None:

@@ -52,6 +52,16 @@ def test_worlds_and_all_are_counted_apart(trials: list[Trial]) -> None:
     assert cells["all"][1].startswith("90% (55%")
 
 
+def test_pedicles_have_a_row_of_their_own(trials: list[Trial]) -> None:
+    there = [
+        replace(one, pedicle_mm=0.4, predicted_pedicle_mm=wide)
+        for one, wide in zip(trials[:2], (0.8, 0.2), strict=True)
+    ]
+    (row,) = [line for line in reliability_section([*there, *trials[2:]]).splitlines() if line.startswith("| pedicles")]
+    assert row.startswith("| pedicles | 2 | 50% (1% to 99%) | 0.50 | 0.40 |")
+    assert "pedicle" not in reliability_section(trials)
+
+
 def test_trials_without_a_pose_are_not_in_it(trials: list[Trial]) -> None:
     assert len(predicted_and_actual(trials)) == 10
     assert reliability_section(trials[-1:]) == ""
