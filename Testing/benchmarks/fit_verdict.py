@@ -4,8 +4,9 @@
     python Testing/benchmarks/real_ct.py --out worlds --world all --trials 5
     python Testing/benchmarks/fit_verdict.py faults/faults.jsonl worlds/trials.jsonl
 
-A logistic model of three numbers that trials log, each with a weight of one sign: the contradiction in mm and in
-standard deviations, and the distinction's logarithm. Bad are poses more than 2 mm off whose fault the inputs can
+A logistic model of four numbers that trials log, each with a weight of one sign: what both witnesses want, in mm and in
+standard deviations, what all that the CT shows wants, in standard deviations, and the logarithm of the share of the
+vertebra's gradients that is not explained. Bad are poses more than 2 mm off whose fault the inputs can
 reveal, without mirrors and refused cases, which other grounds find; good are poses within 1 mm of cases with nothing
 wrong, a geometry off by what is usual among them.
 Prints the weights for ``radgs.pipeline.view_consistency``, and what limits would cost.
@@ -27,20 +28,18 @@ from scipy.optimize import minimize
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 from radgs.evaluation.fault_trials import GOOD_MM, HARMFUL_MM
-from radgs.pipeline.view_consistency import FULL_MM, FULL_SIGMA, MIN_DISTINCTION
+from radgs.pipeline.view_consistency import FULL_MM, FULL_SIGMA, MIN_UNEXPLAINED
 
-#: Each number's weight has this sign: more of it makes a pose more doubtful, or less.
-SIGNS = np.array([1.0, 1.0, -1.0])
 #: Pull of the weights towards zero, in units of each number's spread.
 RIDGE = 0.02
 LIMITS = np.arange(-4.0, 2.1, 0.5)
 
 
 def numbers(grounds: Mapping[str, float]) -> list[float]:
-    """Contradiction (mm, and standard deviations), ln(distinction)."""
-    distinction = max(grounds["distinction"], MIN_DISTINCTION)
-    sigmas = min(float(np.sqrt(grounds["views_squares"])), FULL_SIGMA)
-    return [min(grounds["views_mm"], FULL_MM), sigmas, float(np.log(distinction))]
+    """What both witnesses want (mm, and standard deviations), what all wants (those), ln(share not explained)."""
+    sigmas = [min(float(np.sqrt(grounds[name])), FULL_SIGMA) for name in ("views_squares", "views_squares_of_all")]
+    unexplained = max(1.0 - grounds["similarity_robust"], MIN_UNEXPLAINED)
+    return [min(grounds["views_mm"], FULL_MM), *sigmas, float(np.log(unexplained))]
 
 
 def is_bad(trial: Mapping[str, Any]) -> bool | None:
@@ -55,24 +54,26 @@ def is_bad(trial: Mapping[str, Any]) -> bool | None:
 
 
 def fit(rows: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(4,) the three weights and the offset, by penalised maximum likelihood."""
+    """(5,) the four weights, none negative, and the offset, by penalised maximum likelihood."""
     spread = rows.std(axis=0)
 
     def cost(logs: NDArray[np.float64]) -> float:
-        weights = SIGNS * np.exp(logs[:3])
-        odds = rows @ weights + logs[3]
+        weights = np.exp(logs[:-1])
+        odds = rows @ weights + logs[-1]
         return float(np.logaddexp(0.0, np.where(bad, -odds, odds)).sum() + RIDGE * ((weights * spread) ** 2).sum())
 
-    found = minimize(cost, np.append(-np.log(spread), -5.0), method="L-BFGS-B").x
-    return np.append(SIGNS * np.exp(found[:3]), found[3])
+    found = minimize(cost, np.append(-np.log(spread), -2.0), method="L-BFGS-B").x
+    return np.append(np.exp(found[:-1]), found[-1])
 
 
 def report(rows: NDArray[np.float64], bad: NDArray[np.bool_], fitted: NDArray[np.float64]) -> str:
     """Weights, and per limit how many good poses lie above it and how many bad ones below."""
-    odds = rows @ fitted[:3] + fitted[3]
+    odds = rows @ fitted[:-1] + fitted[-1]
     lines = [
         f"{bad.sum()} bad, {(~bad).sum()} good",
-        "per mm {:.2f}, per sigma {:.2f}, per e-fold of distinction {:.2f}, of nothing {:.2f}".format(*fitted),
+        "per mm {:.2f}, per sigma {:.2f}, per sigma of all {:.2f}, per e-fold unexplained {:.2f}, offset {:.2f}".format(
+            *fitted
+        ),
         "",
         "| limit | good above | bad below |",
         "| --- | --- | --- |",
@@ -84,7 +85,7 @@ def report(rows: NDArray[np.float64], bad: NDArray[np.bool_], fitted: NDArray[np
 
 
 def read(paths: Iterable[Path]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(N, 3) numbers and (N,) whether bad, of the trials in logs."""
+    """(N, 4) numbers and (N,) whether bad, of the trials in logs."""
     trials = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
     known = [(numbers(trial["grounds"]), bad) for trial in trials if (bad := is_bad(trial)) is not None]
     return np.array([row for row, _ in known]), np.array([bad for _, bad in known])

@@ -34,19 +34,19 @@ AROUND = 0.5
 TILE_MM = 25.0
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
-#: Log-odds that a pose is more than 2 mm off, of poses whose inputs can show it: per mm by which the views contradict
-#: each other, up to ``FULL_MM``, per standard deviation of that, up to ``FULL_SIGMA``, and per e-fold of the
-#: distinction: the same contradiction weighs more where the images hardly single out a pose. Fitted by
+#: Log-odds that a pose is more than 2 mm off, of poses whose inputs can show it: per mm that both witnesses want, up to
+#: ``FULL_MM``; per standard deviation of that, and of what all that the CT shows wants, up to ``FULL_SIGMA``; and per
+#: e-fold of the share of the vertebra's own gradients that is not explained. Fitted by
 #: ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
-ODDS_PER_MM, FULL_MM, ODDS_PER_SIGMA, FULL_SIGMA = 3.92, 2.5, 1.91, 20.0
-ODDS_PER_DISTINCTION, ODDS_OF_NOTHING = -2.79, -10.58
+ODDS_PER_MM, FULL_MM = 3.31, 2.5
+ODDS_PER_SIGMA, ODDS_PER_SIGMA_OF_ALL, FULL_SIGMA = 0.63, 0.46, 20.0
+ODDS_PER_UNEXPLAINED, ODDS_OF_ALL_UNEXPLAINED = 2.25, -2.30
 #: From which on a pose is not accepted.
 CHECK_ODDS = -1.8
-#: From which on it is rejected: where the contradiction is as sure (squares of standard deviations), and in any case:
-#: another patient's CT explains too little of the images for anything to be sure.
-REJECT_ODDS, REJECT_SQUARES, REJECT_UNSURE_ODDS = 0.5, 4.0, 4.0
-#: Distinctions, and likenesses of the CT's image and the X-ray, below this count as this.
-MIN_DISTINCTION, MIN_LIKENESS = 0.01, 0.05
+#: From which on it is rejected: where both witnesses are as sure (squares of standard deviations), and in any case.
+REJECT_ODDS, REJECT_SQUARES, REJECT_UNSURE_ODDS = 0.5, 4.0, 6.5
+#: Likenesses of the CT's image and the X-ray, and shares that are not explained, below this count as this.
+MIN_LIKENESS, MIN_UNEXPLAINED = 0.05, 0.01
 #: Further than this a view is not followed, mm.
 FARTHEST_MM = 12.0
 
@@ -64,6 +64,7 @@ class ViewWish:
         turn_mm: Turned clockwise: how far a point 25 mm from the centre moves.
         grow_mm: Larger: how far a point 25 mm from the centre moves outward.
         sigma_mm: (3,) standard deviations of the three.
+        squares_of_all: Sum of squares, in standard deviations, of what all that the CT shows wants.
     """
 
     view: str
@@ -71,6 +72,7 @@ class ViewWish:
     turn_mm: float
     grow_mm: float
     sigma_mm: tuple[float, float, float]
+    squares_of_all: float = 0.0
 
     @property
     def values_mm(self) -> FloatArray:
@@ -110,40 +112,42 @@ def disagreement_mm(wishes: Sequence[ViewWish]) -> float:
     return float(sum(wish.sure_mm for wish in wishes))
 
 
-def log_odds(apart_mm: float, squares: float, distinction: float) -> float:
-    """Log-odds that a pose is more than 2 mm off, by what the views still want of it.
+def log_odds(wishes: Sequence[ViewWish], similarity: float) -> float:
+    """Log-odds that a pose is more than 2 mm off, by what the views still want of it and how well it explains them.
 
     Args:
-        apart_mm: By how much they contradict each other.
-        squares: The sum of squares of what they want, in standard deviations.
-        distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
+        wishes: What each view still wants.
+        similarity: Gradient correlation on the vertebra, worst view.
     """
+    apart = sum(wish.size_mm for wish in wishes)
+    sigmas = np.sqrt(sum(wish.squares for wish in wishes))
+    sigmas_of_all = np.sqrt(sum(wish.squares_of_all for wish in wishes))
     return float(
-        ODDS_OF_NOTHING
-        + ODDS_PER_MM * min(apart_mm, FULL_MM)
-        + ODDS_PER_SIGMA * min(np.sqrt(squares), FULL_SIGMA)
-        + ODDS_PER_DISTINCTION * np.log(max(distinction, MIN_DISTINCTION))
+        ODDS_OF_ALL_UNEXPLAINED
+        + ODDS_PER_MM * min(apart, FULL_MM)
+        + ODDS_PER_SIGMA * min(sigmas, FULL_SIGMA)
+        + ODDS_PER_SIGMA_OF_ALL * min(sigmas_of_all, FULL_SIGMA)
+        + ODDS_PER_UNEXPLAINED * np.log(max(1.0 - similarity, MIN_UNEXPLAINED))
     )
 
 
-def view_findings(wishes: Sequence[ViewWish], distinction: float) -> list[tuple[Verdict, Reason]]:
+def view_findings(wishes: Sequence[ViewWish], similarity: float) -> list[tuple[Verdict, Reason]]:
     """What the views say against a pose that they agreed on; the one that is least satisfied is named.
 
     Args:
         wishes: What they still want.
-        distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
+        similarity: Gradient correlation on the vertebra, worst view.
     """
-    apart = sum(wish.size_mm for wish in wishes)
-    squares = sum(wish.squares for wish in wishes)
-    odds = log_odds(apart, squares, distinction)
+    odds = log_odds(wishes, similarity)
     if not wishes or odds <= CHECK_ODDS:
         return []
-    worst = max(wishes, key=lambda wish: wish.size_mm)
+    apart, worst = sum(wish.size_mm for wish in wishes), max(wishes, key=lambda wish: wish.size_mm)
     message = (
         f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
         "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
     )
-    rejected = odds > (REJECT_ODDS if squares > REJECT_SQUARES else REJECT_UNSURE_ODDS)
+    surely = sum(wish.squares for wish in wishes) > REJECT_SQUARES
+    rejected = odds > (REJECT_ODDS if surely else REJECT_UNSURE_ODDS)
     return [("reject" if rejected else "check", Reason("views", message))]
 
 
@@ -233,8 +237,10 @@ def _wish(name: str, one: Observation, plane: _Plane, bones: Tensor, around: Ten
     both = np.minimum(np.abs(by_all.values_mm), np.abs(by_bones.values_mm)) * np.sign(by_all.values_mm)
     down, turn, grow = np.where(by_all.values_mm * by_bones.values_mm > 0, both, 0.0).tolist()
     # A CT that explains a part of the image knows by that much less.
-    sigma = np.hypot(by_all.sigma_mm, by_bones.sigma_mm) / max(by_all.likeness, MIN_LIKENESS)
-    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()))
+    explained = max(by_all.likeness, MIN_LIKENESS)
+    sigma = np.hypot(by_all.sigma_mm, by_bones.sigma_mm) / explained
+    squares_of_all = float(np.sum((by_all.values_mm * explained / by_all.sigma_mm) ** 2))
+    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()), squares_of_all)
 
 
 def _wanted(one: Observation, plane: _Plane, moving: Tensor, held: Tensor, weight: Tensor) -> _Wanted:

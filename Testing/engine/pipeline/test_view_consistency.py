@@ -110,41 +110,43 @@ def test_a_ct_that_explains_little_of_an_image_knows_little_of_it() -> None:
 def test_a_view_that_measured_nothing_wants_nothing() -> None:
     wish = _wish("AP", seen(EVERYTHING, torch.zeros(SIZE, SIZE, dtype=torch.float64)), PLANE, BONES, AROUND_THEM)
     assert (wish.size_mm, wish.squares, wish.sure_mm) == (0.0, 0.0, 0.0)
-    assert view_findings([wish], 0.5) == []
+    assert view_findings([wish], 0.9) == []
 
 
-def wishes(apart_mm: float, sigma_mm: float) -> tuple[ViewWish, ViewWish]:
-    sigmas = (sigma_mm, sigma_mm, sigma_mm)
-    return ViewWish("AP", 0.0, 0.0, 0.0, sigmas), ViewWish("LAT", apart_mm, 0.0, 0.0, sigmas)
+def wishes(apart_mm: float, sigmas: float, sigmas_of_all: float) -> tuple[ViewWish, ViewWish]:
+    """Two views, of which the lateral one wants all; as many standard deviations as given."""
+    sigma = (apart_mm / sigmas,) * 3
+    return ViewWish("AP", 0.0, 0.0, 0.0, sigma), ViewWish("LAT", apart_mm, 0.0, 0.0, sigma, sigmas_of_all**2)
 
 
 @pytest.mark.parametrize(
-    ("apart_mm", "sigma_mm", "distinction", "expected"),
+    ("apart_mm", "sigmas", "sigmas_of_all", "similarity", "expected"),
     [
-        (0.3, 0.2, 0.2, []),  # T10 of a CT cut to 150 mm, right
-        (0.33, 0.15, 1.0, []),  # T12, right, soft tissue displaced: all that the CT shows wanted 2.7 mm
-        (0.92, 0.6, 0.28, ["check"]),  # T10 in a stack of vertebrae, right, and hardly told from a wrong one
-        (0.44, 0.28, 0.15, ["check"]),  # the same, a detector turned by 5 degrees: 2.5 mm
-        (0.59, 0.22, 0.19, ["reject"]),  # T12, an X-ray that lost columns: it lies 18 mm off
-        (0.92, 0.26, 0.52, ["reject"]),  # T12, the detector 10 mm off: 5.3 mm
-        (2.9, 1.7, 1.1, ["check"]),  # an ulna on real X-rays, its bones alone in the CT, right
-        (5.8, 2.7, 0.43, ["reject"]),  # the same, 10 mm off
-        (2.35, 2.6, 0.13, ["reject"]),  # another patient's CT, which explains little
+        (0.26, 0.9, 3.7, 0.86, []),  # T10 of a CT cut to 150 mm, right
+        (0.32, 1.0, 9.2, 0.95, []),  # T10, right, soft tissue displaced
+        (0.92, 1.5, 4.6, 0.86, ["check"]),  # T10 in a stack of vertebrae, right
+        (0.44, 1.6, 4.8, 0.76, ["check"]),  # the same, a detector turned by 5 degrees: 2.5 mm
+        (0.59, 2.7, 9.0, 0.82, ["reject"]),  # T12, an X-ray that lost columns: it lies 18 mm off
+        (0.92, 3.6, 12.0, 0.88, ["reject"]),  # T12, the detector 10 mm off: 5.3 mm
+        (0.52, 2.9, 8.4, 0.85, ["reject"]),  # another patient's L4
+        (2.9, 1.7, 6.1, 0.83, ["check"]),  # an ulna on real X-rays, its bones alone in the CT, right
+        (5.8, 2.1, 7.1, 0.67, ["reject"]),  # the same, 10 mm off
     ],
 )
 def test_contradictions_are_judged_as_trials_with_a_known_truth_ask_for(
-    apart_mm: float, sigma_mm: float, distinction: float, expected: list[str]
+    apart_mm: float, sigmas: float, sigmas_of_all: float, similarity: float, expected: list[str]
 ) -> None:
-    found = view_findings(wishes(apart_mm, sigma_mm), distinction)
+    found = view_findings(wishes(apart_mm, sigmas, sigmas_of_all), similarity)
     assert [verdict for verdict, _ in found] == expected
     assert all("view LAT wants the vertebra" in reason.message for _, reason in found)
 
 
 def test_doubt_grows_with_every_number_that_speaks_for_it() -> None:
-    here = log_odds(1.0, 40.0, 0.5)
-    assert log_odds(1.5, 40.0, 0.5) > here
-    assert log_odds(1.0, 50.0, 0.5) > here
-    assert log_odds(1.0, 40.0, 0.3) > here
-    assert log_odds(1.0, 40.0, 0.0) == log_odds(1.0, 40.0, -0.5) > here
-    assert log_odds(8.0, 40.0, 0.5) == log_odds(3.0, 40.0, 0.5)
-    assert log_odds(0.1, 0.0, 3.0) < CHECK_ODDS
+    here = log_odds(wishes(1.0, 3.0, 6.0), 0.9)
+    assert log_odds(wishes(1.5, 3.0, 6.0), 0.9) > here
+    assert log_odds(wishes(1.0, 4.0, 6.0), 0.9) > here
+    assert log_odds(wishes(1.0, 3.0, 7.0), 0.9) > here
+    assert log_odds(wishes(1.0, 3.0, 6.0), 0.8) > here
+    assert log_odds(wishes(1.0, 3.0, 6.0), 0.99) == log_odds(wishes(1.0, 3.0, 6.0), 1.0)
+    assert log_odds(wishes(8.0, 3.0, 6.0), 0.9) == log_odds(wishes(3.0, 3.0, 6.0), 0.9)
+    assert log_odds(wishes(0.1, 0.1, 0.1), 0.98) < CHECK_ODDS
