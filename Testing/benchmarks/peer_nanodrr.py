@@ -102,11 +102,11 @@ class Camera:
     image: Tensor
 
     @classmethod
-    def of(cls, view: XRayView, centre: FloatArray) -> Camera:
+    def of(cls, view: XRayView, centre: FloatArray, pixels: int = PIXELS) -> Camera:
         """The view around a point; all pixels are looked at, for nanodrr knows of no field of measurement."""
         everywhere = np.ones(view.image.shape, dtype=bool)
         seen, _ = XRayView(view.name, view.image, view.geometry, view.conversion, everywhere).crop(
-            centre, REGION_MM, PIXELS
+            centre, REGION_MM, pixels
         )
         inverse_intrinsic, to_world, distance = camera_matrices(seen.geometry)
         return cls(
@@ -150,20 +150,8 @@ def aligned(
     best, best_pose = -math.inf, start
     for _ in range(steps):
         optimizer.zero_grad()
-        moved = _moved(start, twist, about)
-        from_world = torch.linalg.inv(moved)
-        score = torch.zeros(())
-        for camera in cameras:
-            drawn = render(
-                volume,
-                camera.inverse_intrinsic,
-                (from_world @ camera.to_world)[None],
-                camera.distance,
-                PIXELS,
-                PIXELS,
-                n_samples=SAMPLES,
-            )
-            score = score + sum(loss(drawn, camera.image).sum() for loss in losses)
+        moved = _moved(start, twist, about, MM_PER_RADIAN)
+        score = similarity(volume, cameras, moved, losses)
         if float(score.detach()) > best:
             best, best_pose = float(score.detach()), moved.detach()
         (-score).backward()
@@ -172,9 +160,94 @@ def aligned(
     return RigidTransform.from_matrix(_orthonormal(best_pose.double().numpy()))
 
 
-def _moved(start: Tensor, twist: Tensor, about: Tensor) -> Tensor:
+def similarity(volume: Any, cameras: Sequence[Camera], ct_to_world: Tensor, losses: Sequence[Any]) -> Tensor:
+    """The sum of the views' similarities with a volume at a pose (4, 4)."""
+    from_world = torch.linalg.inv(ct_to_world)
+    score = torch.zeros(())
+    for camera in cameras:
+        pixels = camera.image.shape[-1]
+        pose = (from_world @ camera.to_world)[None]
+        drawn = render(volume, camera.inverse_intrinsic, pose, camera.distance, pixels, pixels, n_samples=SAMPLES)
+        score = score + sum(loss(drawn, camera.image).sum() for loss in losses)
+    return score
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Adam for as long as it gains, as xvr does it: steps become smaller where the similarity stands still.
+
+    Attributes:
+        step_mm: The first steps.
+        mm_per_radian: One radian counts as so many.
+        pixels: Sides of the crops, the coarsest first; each goes on from the one before.
+        patience: Steps without a gain before they become smaller...
+        factor: ...by this factor...
+        plateaus: ...so many times, then it ends.
+        threshold: A gain is a rise of the similarity by this share at least.
+        most_steps: At each side, whatever it gains.
+    """
+
+    step_mm: float = 1.0
+    mm_per_radian: float = 100.0
+    pixels: tuple[int, ...] = (64, 128)
+    patience: int = 10
+    factor: float = 0.1
+    plateaus: int = 3
+    threshold: float = 1e-4
+    most_steps: int = 500
+
+
+def aligned_while_it_gains(
+    volume: Any,
+    views: Sequence[XRayView],
+    pose: RigidTransform,
+    centre_ct: FloatArray,
+    losses: Sequence[Any],
+    descent: Descent,
+) -> RigidTransform:
+    """The best pose that a descent met.
+
+    Args:
+        volume: What is moved.
+        views: The X-rays.
+        pose: Where it begins, ct_to_world.
+        centre_ct: (3,) what it turns about, in the CT, mm.
+        losses: Similarities of a DRR and an X-ray, their sum is what counts.
+        descent: How.
+    """
+    for pixels in descent.pixels:
+        centre = pose.apply(centre_ct)
+        cameras = [Camera.of(view, centre, pixels) for view in views]
+        start, about = torch.from_numpy(pose.matrix).float(), torch.from_numpy(np.asarray(centre)).float()
+        twist = torch.zeros(6, requires_grad=True)
+        optimizer = torch.optim.Adam([twist], lr=descent.step_mm)
+        best, gained, best_pose, still, plateaus = -math.inf, -math.inf, start, 0, 0
+        for _ in range(descent.most_steps):
+            optimizer.zero_grad()
+            moved = _moved(start, twist, about, descent.mm_per_radian)
+            score = similarity(volume, cameras, moved, losses)
+            value = float(score.detach())
+            if value > best:
+                best, best_pose = value, moved.detach()
+            if value > gained + descent.threshold * abs(gained) or not math.isfinite(gained):
+                gained, still = value, 0
+            else:
+                still += 1
+            if still > descent.patience:
+                plateaus, still = plateaus + 1, 0
+                for group in optimizer.param_groups:
+                    group["lr"] *= descent.factor
+            if plateaus == descent.plateaus:
+                break
+            (-score).backward()
+            optimizer.step()
+        pose = RigidTransform.from_matrix(_orthonormal(best_pose.double().numpy()))
+    return pose
+
+
+def _moved(start: Tensor, twist: Tensor, about: Tensor, mm_per_radian: float) -> Tensor:
     """(4, 4) the pose turned about a point and shifted; turns in units of as many mm as a radian counts for."""
-    x, y, z = twist[:3] / MM_PER_RADIAN
+    x, y, z = twist[:3] / mm_per_radian
     nothing = torch.zeros_like(x)
     skew = torch.stack([nothing, -z, y, z, nothing, -x, -y, x, nothing]).reshape(3, 3)
     turn = torch.linalg.matrix_exp(skew)
@@ -189,13 +262,18 @@ def _orthonormal(pose: FloatArray) -> FloatArray:
     return pose
 
 
-def register_by_peer(case: RegistrationCase, vertebra: PeerVertebra, steps: int) -> dict[str, RigidTransform]:
-    """Poses by stage: "start", "whole" and "alone"."""
-    start = case.start_pose(case.levels[0].name, vertebra.centre)
-    ncc, gradient = (
+def whole_losses() -> tuple[Any, Any]:
+    """Multiscale normalised correlation, and that of gradients: the first stage's; the second's is the latter alone."""
+    return (
         MultiscaleNormalizedCrossCorrelation2d(NCC_WINDOWS, [0.5, 0.5]),
         GradientNormalizedCrossCorrelation2d(GRADIENT_WINDOW),
     )
+
+
+def register_by_peer(case: RegistrationCase, vertebra: PeerVertebra, steps: int) -> dict[str, RigidTransform]:
+    """Poses by stage: "start", "whole" and "alone"."""
+    start = case.start_pose(case.levels[0].name, vertebra.centre)
+    ncc, gradient = whole_losses()
     centre = start.apply(vertebra.centre)
     cameras = [Camera.of(view, centre) for view in case.views]
     whole = aligned(vertebra.whole, cameras, start, centre, (ncc, gradient), steps)
