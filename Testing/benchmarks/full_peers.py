@@ -42,7 +42,7 @@ Way = Callable[[RegistrationCase, PeerVertebra, RigidTransform], RigidTransform]
 DESCENT = Descent()
 SEARCHES = (
     peer_itk.Search(),
-    peer_itk.Search(region_mm=80.0, pixels=80, box_mm=200.0, voxel_mm=1.0, step_mm=1.0, tolerance_mm=0.005),
+    peer_itk.Search(region_mm=80.0, pixels=80, voxel_mm=2.0, step_mm=1.0, tolerance_mm=0.005),
 )
 
 

@@ -42,8 +42,8 @@ class Search:
 
     region_mm: float = 128.0
     pixels: int = 64
-    box_mm: float = 280.0
-    voxel_mm: float = 2.0
+    box_mm: float = 400.0
+    voxel_mm: float = 2.5
     step_mm: float = 4.0
     tolerance_mm: float = 0.02
     lines: int = 20
