@@ -5,7 +5,7 @@
     radgs benchmark --full --out evidence --report-only               # one report of all of it
 
 Every trial is a line of peers.jsonl as it ends; the same command goes on where it stopped. Peers are part of no
-installation of the engine, which is why they are no part of its command. They were tuned on ``--seed 91``.
+installation of the engine, which is why they are no part of its command. ``--seed 91`` gives other cases, to tune on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 import peer_itk
 import peer_nanodrr
-from peer_nanodrr import Descent, PeerVertebra, aligned_while_it_gains
+from peer_descent import Descent, aligned_while_it_gains
+from peer_nanodrr import PeerVertebra
 
 from radgs.case import RegistrationCase
 from radgs.cli.console import ProgressBar, people_console
@@ -38,7 +39,7 @@ from radgs.vertebra.separation import resampled_isotropic
 
 Way = Callable[[RegistrationCase, PeerVertebra, RigidTransform], RigidTransform]
 
-#: What tuning on other cases led to (docs/benchmarks).
+#: What xvr registers with by default: no case of this benchmark had a part in it.
 DESCENT = Descent()
 SEARCHES = (
     peer_itk.Search(),

@@ -22,7 +22,7 @@ from radgs.evaluation.full.curves import (
     ranges_of,
 )
 from radgs.evaluation.full.plan import CohortPlan, FullPlan
-from radgs.evaluation.full.records import FullTrial, PeerTrial
+from radgs.evaluation.full.records import FullTrial, PeerTrial, TrialKey
 from radgs.evaluation.full.voxel_grid import GridRecord, grid_section
 from radgs.evaluation.report import Additions, write_report
 from radgs.evaluation.tables import table
@@ -119,19 +119,17 @@ def peers_section(trials: Sequence[FullTrial], peers: Sequence[PeerTrial]) -> st
     """Every peer against ours, and against the paper's chain alone, on the very cases that the peer was given."""
     rows = []
     ours = {one.key: one for one in trials}
-    groups: dict[tuple[str, str, str], list[PeerTrial]] = {}
+    groups: dict[tuple[str, str], dict[str, list[PeerTrial]]] = {}
     for one in peers:
-        groups.setdefault((one.planned.cohort, one.planned.world, one.peer), []).append(one)
-    for (cohort, world, peer), members in groups.items():
-        pairs = [(one, ours[one.planned, one.seed]) for one in members if (one.planned, one.seed) in ours]
-        rows.append([cohort, world, peer, *_error_cells([one.mtre_mm for one in members]), _seconds(members)])
-        for stage, words in STAGES.items():
-            errors = [
-                both.trial.mtre_mm if stage == "refined" else both.trial.stages_mm.get(stage, math.nan)
-                for _, both in pairs
-            ]
-            of_stage = _seconds([both for _, both in pairs]) if stage == "refined" else ""
-            rows.append([cohort, world, f"{words}, on these", *_error_cells(errors), of_stage])
+        groups.setdefault((one.planned.cohort, one.planned.world), {}).setdefault(one.peer, []).append(one)
+    for (cohort, world), by_peer in groups.items():
+        told: set[frozenset[TrialKey]] = set()
+        for peer, members in by_peer.items():
+            rows.append([cohort, world, peer, *_error_cells([one.mtre_mm for one in members]), _seconds(members)])
+            cases = frozenset((one.planned, one.seed) for one in members)
+            if cases not in told:
+                rows += _ours_rows(cohort, world, [ours[case] for case in sorted(cases, key=repr) if case in ours])
+            told.add(cases)
     if not rows:
         return ""
     headings = ["cohort", "world", "way", "n", "< 2 mm", "< 1 mm", "median mTRE, mm", "worst", "processor s, median"]
@@ -141,6 +139,16 @@ def peers_section(trials: Sequence[FullTrial], peers: Sequence[PeerTrial]) -> st
         "simulating the case and, once for each vertebra, preparing it; the peers' are registration alone."
     )
     return "\n\n".join(["## Peers", note, table(headings, rows)])
+
+
+def _ours_rows(cohort: str, world: str, members: Sequence[FullTrial]) -> list[list[str]]:
+    rows = []
+    for stage, words in STAGES.items():
+        refined = stage == "refined"
+        errors = [one.trial.mtre_mm if refined else one.trial.stages_mm.get(stage, math.nan) for one in members]
+        seconds = _seconds(members) if refined else ""
+        rows.append([cohort, world, f"{words}, on the cases above", *_error_cells(errors), seconds])
+    return rows
 
 
 def _error_cells(errors_mm: Sequence[float]) -> list[str]:

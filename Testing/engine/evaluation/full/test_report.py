@@ -134,10 +134,12 @@ def test_a_trial_without_a_pose_is_a_failure_of_its_curve(trials: list[FullTrial
 
 
 def test_peers_are_held_against_ours_on_the_cases_that_they_had(trials: list[FullTrial], tmp_path: Path) -> None:
-    peers = [PeerTrial(planned("clean", "real", 1), 7, "theirs", 2.5, 9.0, 100.0)]
+    peers = [PeerTrial(planned("clean", "real", 1), 7, name, 2.5, 9.0, 100.0) for name in ("theirs", "others'")]
     rows = {row[2]: row for row in rows_of(section(written(trials, tmp_path, peers), "Peers"))}
+    assert len(rows) == 2 + 2 + 3  # ours is told once, for both were given the same case
+    assert rows["others'"][3:] == rows["theirs"][3:]
     assert rows["theirs"][3:5] == ["1", "0 of 1 = 0% (0% to 98%)"]
-    assert rows["RadGSReg, on these"][3:] == [
+    assert rows["RadGSReg, on the cases above"][3:] == [
         "1",
         "1 of 1 = 100% (3% to 100%)",
         "1 of 1 = 100% (3% to 100%)",
@@ -145,7 +147,7 @@ def test_peers_are_held_against_ours_on_the_cases_that_they_had(trials: list[Ful
         "0.20",
         "3",
     ]
-    assert rows["the paper's chain alone, Kabsch, on these"][6] == "4.00"
+    assert rows["the paper's chain alone, Kabsch, on the cases above"][6] == "4.00"
 
 
 def test_the_json_is_strict_and_holds_curves_ranges_and_every_trial(trials: list[FullTrial], tmp_path: Path) -> None:
