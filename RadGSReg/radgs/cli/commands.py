@@ -277,7 +277,9 @@ def report(
 def benchmark(
     out: Annotated[Path, typer.Option(help="Folder for report.md, report.html, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise; 0 is the config's with --full.")
+    ] = 0,
     trials: Annotated[
         int | None, typer.Option(min=1, max=MAX_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
     ] = None,

@@ -105,7 +105,7 @@ def _run(
 ) -> None:
     number, of = request.share
     log = request.folder / ("trials.jsonl" if of == 1 else f"trials-{number}of{of}.jsonl")
-    cpu, began = time.process_time(), time.monotonic()
+    at, cpu, began = datetime.now(UTC).isoformat(timespec="seconds"), time.process_time(), time.monotonic()
     bench, kept = Bench(plan, real_ct), []
 
     def keep(trial: FullTrial) -> None:
@@ -120,7 +120,7 @@ def _run(
         line = {
             "command": request.command,
             "commit": commit(),
-            "began": datetime.now(UTC).isoformat(timespec="seconds"),
+            "began": at,
             "versions": versions(),
             "trials": len(kept),
             "cpu_hours": (time.process_time() - cpu) / 3600,
