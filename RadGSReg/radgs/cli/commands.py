@@ -306,7 +306,13 @@ def benchmark(
     ] = "1/1",
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.1, callback=_not_nan_or_none, help="Begin no trial after so many.", rich_help_panel="Full"),
+        typer.Option(
+            min=0.1,
+            max=MAX_MINUTES,
+            callback=_not_nan_or_none,
+            help="Begin no trial after so many.",
+            rich_help_panel="Full",
+        ),
     ] = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Run nothing; report what is there.", rich_help_panel="Full")
