@@ -102,11 +102,11 @@ class Camera:
     image: Tensor
 
     @classmethod
-    def of(cls, view: XRayView, centre: FloatArray) -> Camera:
+    def of(cls, view: XRayView, centre: FloatArray, pixels: int = PIXELS) -> Camera:
         """The view around a point; all pixels are looked at, for nanodrr knows of no field of measurement."""
         everywhere = np.ones(view.image.shape, dtype=bool)
         seen, _ = XRayView(view.name, view.image, view.geometry, view.conversion, everywhere).crop(
-            centre, REGION_MM, PIXELS
+            centre, REGION_MM, pixels
         )
         inverse_intrinsic, to_world, distance = camera_matrices(seen.geometry)
         return cls(
@@ -150,31 +150,31 @@ def aligned(
     best, best_pose = -math.inf, start
     for _ in range(steps):
         optimizer.zero_grad()
-        moved = _moved(start, twist, about)
-        from_world = torch.linalg.inv(moved)
-        score = torch.zeros(())
-        for camera in cameras:
-            drawn = render(
-                volume,
-                camera.inverse_intrinsic,
-                (from_world @ camera.to_world)[None],
-                camera.distance,
-                PIXELS,
-                PIXELS,
-                n_samples=SAMPLES,
-            )
-            score = score + sum(loss(drawn, camera.image).sum() for loss in losses)
+        moved = moved_by(start, twist, about, MM_PER_RADIAN)
+        score = similarity(volume, cameras, moved, losses)
         if float(score.detach()) > best:
             best, best_pose = float(score.detach()), moved.detach()
         (-score).backward()
         optimizer.step()
         schedule.step()
-    return RigidTransform.from_matrix(_orthonormal(best_pose.double().numpy()))
+    return RigidTransform.from_matrix(orthonormal(best_pose.double().numpy()))
 
 
-def _moved(start: Tensor, twist: Tensor, about: Tensor) -> Tensor:
+def similarity(volume: Any, cameras: Sequence[Camera], ct_to_world: Tensor, losses: Sequence[Any]) -> Tensor:
+    """The sum of the views' similarities with a volume at a pose (4, 4)."""
+    from_world = torch.linalg.inv(ct_to_world)
+    score = torch.zeros(())
+    for camera in cameras:
+        pixels = camera.image.shape[-1]
+        pose = (from_world @ camera.to_world)[None]
+        drawn = render(volume, camera.inverse_intrinsic, pose, camera.distance, pixels, pixels, n_samples=SAMPLES)
+        score = score + sum(loss(drawn, camera.image).sum() for loss in losses)
+    return score
+
+
+def moved_by(start: Tensor, twist: Tensor, about: Tensor, mm_per_radian: float) -> Tensor:
     """(4, 4) the pose turned about a point and shifted; turns in units of as many mm as a radian counts for."""
-    x, y, z = twist[:3] / MM_PER_RADIAN
+    x, y, z = twist[:3] / mm_per_radian
     nothing = torch.zeros_like(x)
     skew = torch.stack([nothing, -z, y, z, nothing, -x, -y, x, nothing]).reshape(3, 3)
     turn = torch.linalg.matrix_exp(skew)
@@ -183,19 +183,25 @@ def _moved(start: Tensor, twist: Tensor, about: Tensor) -> Tensor:
     return torch.cat([top, start[3:]])
 
 
-def _orthonormal(pose: FloatArray) -> FloatArray:
+def orthonormal(pose: FloatArray) -> FloatArray:
+    """(4, 4) the nearest rigid pose."""
     left, _, right = np.linalg.svd(pose[:3, :3])
     pose[:3, :3] = left @ right
     return pose
 
 
-def register_by_peer(case: RegistrationCase, vertebra: PeerVertebra, steps: int) -> dict[str, RigidTransform]:
-    """Poses by stage: "start", "whole" and "alone"."""
-    start = case.start_pose(case.levels[0].name, vertebra.centre)
-    ncc, gradient = (
+def whole_losses() -> tuple[Any, Any]:
+    """Multiscale normalised correlation, and that of gradients: the first stage's; the second's is the latter alone."""
+    return (
         MultiscaleNormalizedCrossCorrelation2d(NCC_WINDOWS, [0.5, 0.5]),
         GradientNormalizedCrossCorrelation2d(GRADIENT_WINDOW),
     )
+
+
+def register_by_peer(case: RegistrationCase, vertebra: PeerVertebra, steps: int) -> dict[str, RigidTransform]:
+    """Poses by stage: "start", "whole" and "alone"."""
+    start = case.start_pose(case.levels[0].name, vertebra.centre)
+    ncc, gradient = whole_losses()
     centre = start.apply(vertebra.centre)
     cameras = [Camera.of(view, centre) for view in case.views]
     whole = aligned(vertebra.whole, cameras, start, centre, (ncc, gradient), steps)

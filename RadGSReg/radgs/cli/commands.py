@@ -85,6 +85,11 @@ def not_nan(value: float) -> float:
     return value
 
 
+def _not_nan_or_none(value: float | None) -> float | None:
+    """The same, where nothing may be given."""
+    return None if value is None else not_nan(value)
+
+
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")]
 ModelOption = Annotated[
     list[Path] | None,
@@ -272,7 +277,9 @@ def report(
 def benchmark(
     out: Annotated[Path, typer.Option(help="Folder for report.md, report.html, benchmark.json and the plots.")],
     quick: Annotated[bool, typer.Option("--quick", help="A few trials, in two to three minutes.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Chooses patients, poses and noise; 0 is the config's with --full.")
+    ] = 0,
     trials: Annotated[
         int | None, typer.Option(min=1, max=MAX_TRIALS, help="Trials per vertebra; 10, or 2 with --quick.")
     ] = None,
@@ -281,10 +288,59 @@ def benchmark(
         bool, typer.Option("--faults", help="Cases that are wrong on purpose: what does the verdict make of them?")
     ] = False,
     device: DeviceOption = Device.auto,
+    full: Annotated[
+        bool, typer.Option("--full", help="All that a config names, going on where it stopped.", rich_help_panel="Full")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Another config than the engine's own (TOML).", rich_help_panel="Full")
+    ] = None,
+    real_ct: Annotated[
+        Path | None, typer.Option(help="Folder of the real CT, else $RADGS_REAL_CT.", rich_help_panel="Full")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="This cohort alone; may be repeated.", rich_help_panel="Full")
+    ] = None,
+    share: Annotated[
+        str,
+        typer.Option(help="The second of four shares is 2/4; their logs go into one folder.", rich_help_panel="Full"),
+    ] = "1/1",
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=MAX_MINUTES,
+            callback=_not_nan_or_none,
+            help="Begin no trial after so many.",
+            rich_help_panel="Full",
+        ),
+    ] = None,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Run nothing; report what is there.", rich_help_panel="Full")
+    ] = False,
 ) -> None:
-    """Measure accuracy and verdicts on simulated X-rays of phantoms, with the truth known."""
+    """Measure accuracy and verdicts on simulated X-rays with the truth known: of phantoms, or all of a config."""
     from radgs.cli.console import ProgressBar, ending_well, people_console
 
+    if full:
+        from radgs.cli.benchmark_session import full_benchmark
+
+        seed_given = seed or None  # 0, the default, is the config's own
+        with ending_well(as_json=False):
+            typer.echo(
+                full_benchmark(
+                    out,
+                    config,
+                    seed_given,
+                    real_ct,
+                    tuple(only or ()),
+                    trials,
+                    share,
+                    minutes,
+                    report_only,
+                    device.value,
+                )
+            )
+        return
     with ending_well(as_json=False):
         from radgs.evaluation.fault_benchmark import run_fault_benchmark
         from radgs.evaluation.phantom_benchmark import run_phantom_benchmark

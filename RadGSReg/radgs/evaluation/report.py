@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,28 @@ CAVEAT = (
 )
 
 
-def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: SimulationSettings | None = None) -> Path:
+@dataclass(frozen=True)
+class Additions:
+    """What a report holds beside the trials that it tells of.
+
+    Attributes:
+        before: Sections in Markdown before all tables; pictures that they name lie in the report's folder.
+        after: Sections at the end.
+        members: Of benchmark.json, in place of those of the same name.
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    members: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_report(
+    trials: Sequence[Trial],
+    folder: Path,
+    title: str,
+    settings: SimulationSettings | None = None,
+    additions: Additions | None = None,
+) -> Path:
     """Writes report.md, report.html that holds everything itself, benchmark.json and plots.
 
     Args:
@@ -53,16 +75,19 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         folder: Where; it must exist.
         title: First line of the report.
         settings: What varied, told in the report.
+        additions: What else the report holds.
 
     Returns:
         Path of the report.md.
     """
+    additions = additions or Additions()
     plots = save_plots(trials, folder)
-    benchmark = json.dumps(benchmark_dict(trials), indent=1, allow_nan=False)
+    benchmark = json.dumps({**benchmark_dict(trials), **additions.members}, indent=1, allow_nan=False)
     write_text(folder / "benchmark.json", benchmark + "\n", private=False)
     parts = [
         f"# {title}",
         _setting(trials),
+        *additions.before,
         _accuracy(trials),
         worlds_section(trials),
         _vertebrae(trials),
@@ -74,6 +99,7 @@ def write_report(trials: Sequence[Trial], folder: Path, title: str, settings: Si
         _failures(trials),
         "\n".join(f"![{plot.stem.replace('_', ' ')}]({plot.name})" for plot in plots),
         _settings(settings) if settings is not None else "",
+        *additions.after,
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
     page = markdown_page(text, lambda name: (folder / name).read_bytes(), _headline(trials))
@@ -242,7 +268,7 @@ def _failures(trials: Sequence[Trial]) -> str:
 
 
 def _settings(settings: SimulationSettings) -> str:
-    rows = [[field.name, str(getattr(settings, field.name))] for field in fields(settings) if field.name != "world"]
+    rows = [[one.name, str(getattr(settings, one.name))] for one in fields(settings) if one.name != "world"]
     return "## What varied\n\n" + table(["setting", "value"], rows)
 
 

@@ -28,6 +28,8 @@ from radgs.simulation.worlds import CLEAN_NAME
 from radgs.vertebra import PosedVertebra, VertebraAnatomy, build_vertebra_anatomy
 
 TrialKey = tuple[str, str, str, int, int, str]
+#: Fields of a trial that name numbers, any of which may not exist: where nothing is reconstructed, nothing correlates.
+OF_NUMBERS = ("stages_mm", "reconstruction", "grounds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +121,9 @@ class Trial:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The trial's fields; numbers that do not exist become null."""
-        values = asdict(self) | {"grounds": {name: null_for_nan(value) for name, value in self.grounds.items()}}
+        values = asdict(self)
+        for part in OF_NUMBERS:
+            values[part] = {name: null_for_nan(value) for name, value in values[part].items()}
         return {name: null_for_nan(value) if isinstance(value, float) else value for name, value in values.items()}
 
     @classmethod
@@ -128,8 +132,9 @@ class Trial:
         given = {"world": CLEAN_NAME, "grounds": {}, **values}  # logs older than worlds, and than grounds, lack them
         given = {field.name: given[field.name] for field in fields(cls)}
         given = {name: nan_for_null(value) for name, value in given.items()}
-        grounds = {name: nan_for_null(value) for name, value in given["grounds"].items()}
-        return cls(**{**given, "reasons": tuple(given["reasons"]), "grounds": grounds})
+        for part in OF_NUMBERS:
+            given[part] = {name: nan_for_null(value) for name, value in given[part].items()}
+        return cls(**{**given, "reasons": tuple(given["reasons"])})
 
 
 def trial_case(

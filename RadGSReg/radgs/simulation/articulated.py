@@ -35,6 +35,7 @@ class SimulationSettings:
         click_error_mm: Clicks are off by a common error, uniform in a ball of this radius...
         click_noise_mm: ...plus independent noise per view and direction (standard deviation, at the vertebra).
         joint_rotation_deg, joint_shift_mm: Each intervertebral joint, and the soft tissue, moves by up to this much.
+        view_angle_deg: From the first view to the second, about the patient's axis, before they stray; 90 is lateral.
         view_tilt_deg: Each view's direction strays from AP and lateral by up to this much, about both axes.
         source_to_isocentre_mm, isocentre_to_detector_mm: Ranges of the C-arm's distances.
         isocentre_offset_mm: The vertebra lies off the isocentre by up to this much per axis.
@@ -48,6 +49,7 @@ class SimulationSettings:
     click_noise_mm: float = 1.0
     joint_rotation_deg: float = 4.0
     joint_shift_mm: float = 2.0
+    view_angle_deg: float = 90.0
     view_tilt_deg: float = 10.0
     source_to_isocentre_mm: tuple[float, float] = (520.0, 750.0)
     isocentre_to_detector_mm: tuple[float, float] = (300.0, 450.0)
@@ -168,7 +170,7 @@ def simulate_case(
         _take_xray(anatomy, {part: motions[name] @ pose for part, pose in poses.items()}, name, geometry, settings, rng)
         for name, geometry in (
             ("AP", c_arm_view(np.array([0.0, -1.0, 0.0]), settings, rng)),
-            ("LAT", c_arm_view(np.array([1.0, 0.0, 0.0]), settings, rng)),
+            ("LAT", c_arm_view(second_direction(settings.view_angle_deg), settings, rng)),
         )
     )
     wanted = [target, *(name for name in levels if name != target)]
@@ -189,6 +191,14 @@ def simulate_case(
         truth={name: poses[name] for name in in_order},
         sha256=None,
     )
+
+
+def second_direction(angle_deg: float) -> FloatArray:
+    """(3,) where the second beam goes: so far from the first, which goes from front to back, towards the right."""
+    if angle_deg == 90.0:  # to the last bit, for a seed has always meant the same images
+        return np.array([1.0, 0.0, 0.0])
+    angle = np.radians(angle_deg)
+    return np.array([np.sin(angle), -np.cos(angle), 0.0])
 
 
 def simulate_clicks(

@@ -164,6 +164,7 @@ def test_ctrl_c_stops_cleanly_with_status_130(tmp_path: Path) -> None:
         ["prepare", "case", "--level", "L3", "--out", "a", "--seed", "-1"],
         ["benchmark", "--out", "a", "--seed", "-1"],
         ["benchmark", "--out", "a", "--trials", "99999999999"],
+        *(["benchmark", "--full", "--out", "a", "--minutes", n] for n in ("nan", "inf", "0")),
         ["experiment", "offsets", "--out", "a", "--steps", "0"],
         *(["export", "result", "--format", "igtl", "--timeout", number] for number in ("nan", "inf", "0")),
         ["export", "result", "--format", "igtl", "--port", "65536"],
@@ -175,6 +176,13 @@ def test_every_number_has_bounds(arguments: list[str], tmp_path: Path, monkeypat
     assert status == 2
     assert "Invalid value" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_share_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, _, err = radgs_command("benchmark", "--full", "--out", "a", "--share", "5/4")
+    assert status == 2
+    assert '"5/4" is no share.' in err
 
 
 def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,17 @@ def test_trials_read_back_from_their_log_even_after_an_interruption(trials: list
     assert math.isnan(read.mtre_mm)
 
 
+def test_numbers_that_do_not_exist_survive_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "trials.jsonl"
+    nothing_seen = trial(0, 0.3, reconstruction={**RECONSTRUCTION, "correlation": math.nan}, grounds={"a": math.nan})
+    append_trial(log, nothing_seen)
+    (read,) = read_trials(log)
+    assert math.isnan(read.reconstruction["correlation"])
+    assert math.isnan(read.grounds["a"])
+    assert read.reconstruction["ssim_3d"] == RECONSTRUCTION["ssim_3d"]
+    assert read.key == nothing_seen.key
+
+
 def test_finished_trials_are_taken_over_without_loading_the_subject(trials: list[Trial]) -> None:
     def load() -> ArticulatedAnatomy:
         raise AssertionError("the subject was loaded")

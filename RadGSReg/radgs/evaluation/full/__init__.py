@@ -1,0 +1,1 @@
+"""``radgs benchmark --full``: from a config to a report that can be made again."""
