@@ -9,6 +9,7 @@ neighbour's was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from radgs.case import Level
 from radgs.pipeline.one_level import RegisteredLevel
@@ -51,8 +52,11 @@ def register_beside_or_alone(
         register_one: Registers it.
         tell: Told where it stands.
     """
-    if beside:
-        quickly = register_one(level, beside, tell)
-        if quickly.believed:
-            return quickly
-    return register_one(level, (), tell)
+    if not beside:
+        return register_one(level, (), tell)
+    quickly = register_one(level, beside, tell)
+    if quickly.believed:
+        return quickly
+    alone = register_one(level, (), tell)
+    seconds = quickly.result.seconds + alone.result.seconds  # both are what the level took
+    return replace(alone, result=replace(alone.result, seconds=seconds))

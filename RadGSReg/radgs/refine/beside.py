@@ -22,6 +22,8 @@ from radgs.refine.solver import Estimate, Part, Refiner, Resolution
 from radgs.refine.whole_ct import whole_refiner
 from radgs.vertebra import VertebraAnatomy
 
+#: A joint's motion is small: half of the scales lead to the same end.
+SCALES = (APART[0], APART[-1])
 #: A neighbour's excess lies no further than this, mm, from the body's centre of the vertebra that it is the excess of;
 #: the next one's is a level away.
 SAME_BONE_MM = 25.0
@@ -77,9 +79,7 @@ def refine_beside(
     coarse = fine.binned(BINNING)
     whole = whole_refiner(coarse.seen_in_intensity(False), vertebra, centre).run(Estimate([begin]), COMPARE)
     progress(0.1, "refining vertebra, neighbours and the rest together")
-    parts, moved = parts_apart(vertebra), Estimate(poses)
-    moved = _descended(coarse, parts, vertebra, moved, known, APART)
-    # The region was centred where the neighbour's pose has the vertebra; a joint turns by some degrees, and it is seen.
+    moved = _descended(coarse, parts_apart(vertebra), vertebra, Estimate(poses), known, SCALES)
     parts = parts_polished(vertebra)
     final = _descended(fine, parts, vertebra, moved, known, POLISH)
     progress(1.0, "refined")

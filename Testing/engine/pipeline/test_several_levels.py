@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radgs.case import InitialPose, Level, RegistrationCase
+from radgs.case import InitialPose, Level, LevelResult, Reason, RegistrationCase
 from radgs.evaluation.metrics import mtre
 from radgs.phantom import make_spine
 from radgs.pipeline import Progress, Registration, register
+from radgs.pipeline.one_level import RegisteredLevel
 from radgs.pipeline.several_levels import next_level, register_beside_or_alone
 from radgs.simulation import ArticulatedAnatomy, SimulationSettings, simulate_case
 from radgs.vertebra import VertebraAnatomy
@@ -45,15 +46,19 @@ def test_the_middle_comes_first_and_then_what_lies_beside_a_believed_level(
 @pytest.mark.parametrize(("quickly", "tries"), [(True, [1]), (False, [1, 0])])
 def test_what_is_not_believed_beside_its_neighbour_is_registered_alone(quickly: bool, tries: list[int]) -> None:
     seen: list[int] = []
+    nothing: Any = None
 
-    def register_one(level: Level, beside: Sequence[Any], tell: Any) -> Any:
+    def register_one(level: Level, beside: Sequence[Any], tell: Any) -> RegisteredLevel:
         seen.append(len(beside))
-        return SimpleNamespace(believed=quickly if beside else True, alone=not beside)
+        reasons = () if beside else (Reason("alone", "As if no other level had been asked for."),)
+        result = LevelResult(None, "accept", reasons=reasons, seconds=1.0)
+        return RegisteredLevel(result, nothing, nothing, nothing, believed=quickly or not beside)
 
     neighbour: Any = SimpleNamespace(believed=True)
-    outcome: Any = register_beside_or_alone(LUMBAR[0], [neighbour], register_one, lambda *_: None)
+    outcome = register_beside_or_alone(LUMBAR[0], [neighbour], register_one, lambda *_: None)
     assert seen == tries
-    assert outcome.alone is not quickly
+    assert bool(outcome.result.reasons) is not quickly
+    assert outcome.result.seconds == len(tries)
 
 
 WANTED = ("L2", "L3", "L4")
