@@ -51,3 +51,7 @@ def rgb(colour: str) -> tuple[float, float, float]:
     """Red, green and blue, 0..1, of a "#rrggbb"."""
     red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
     return red, green, blue
+
+
+#: Of a verdict's word in a terminal.
+VERDICT_STYLES: Mapping[str, str] = {"accept": "bold green", "check": "bold yellow", "reject": "bold red"}

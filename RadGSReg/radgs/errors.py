@@ -1,6 +1,6 @@
 """Errors a user can act on: one sentence of what is wrong, one of what to do."""
 
-from typing import Any
+from typing import Any, Literal
 
 
 class RadgsError(Exception):
@@ -31,6 +31,24 @@ class GeometryError(RadgsError):
 
 class ExportError(RadgsError):
     """A pose cannot be exported, or does not come back from a file as it went in."""
+
+
+class WithheldError(RadgsError):
+    """A pose may not leave without a person's consent.
+
+    Args:
+        verdict: The worst verdict that stands in the way: ``check`` can be confirmed, ``reject`` only forced.
+        levels: The levels concerned.
+        problem: See ``RadgsError``.
+        remedy: See ``RadgsError``.
+    """
+
+    def __init__(
+        self, verdict: Literal["accept", "check", "reject"], levels: tuple[str, ...], problem: str, remedy: str
+    ) -> None:
+        super().__init__(problem, remedy)
+        self.verdict = verdict
+        self.levels = levels
 
 
 class OutputError(RadgsError):

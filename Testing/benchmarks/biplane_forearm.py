@@ -26,7 +26,8 @@ from biplane_forearm_report import write_report
 
 from radgs.case import InitialPose, RegistrationCase
 from radgs.geometry import RigidTransform, mean_distance, unit
-from radgs.pipeline.registration import generic_networks, register_level
+from radgs.pipeline.one_level import register_level
+from radgs.pipeline.registration import generic_networks
 from radgs.vertebra import VertebraAnatomy
 
 
@@ -66,7 +67,8 @@ def registered(forearm: Forearm, name: str, frame: str, index: int, kind: str, s
     ct, labels, vertebra = forearm.bone(name)
     level, truth = vertebra.level, forearm.reference(name, frame)
     case = RegistrationCase(ct, labels, (level,), forearm.views(frame), {level.name: InitialPose({}, start)})
-    result, evidence, _ = register_level(case, vertebra, generic_networks())
+    outcome = register_level(case, vertebra, generic_networks())
+    result, evidence = outcome.result, outcome.evidence
     assert result.ct_to_world is not None
     return {
         "bone": name,

@@ -31,7 +31,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("evaluation",),
     ("training",),
     ("experiments",),
-    ("cli", "worker"),
+    ("worker",),
+    ("cli",),
     ("__init__", "__main__"),
 )
 ROW_OF = {name: height for height, names in enumerate(ROWS) for name in names}

@@ -139,9 +139,20 @@ def register(
             help="Solve for the second view's source and detector too, the first held; what changed is told.",
         ),
     ] = False,
+    worker: Annotated[
+        bool,
+        typer.Option(
+            "--worker",
+            help="Let a process do it that stays for a quarter of an hour: the next call with --worker is quicker.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Register the levels of a case, and draw the result."""
+    if worker:
+        from radgs.cli.warm_session import register_by_worker
+
+        register_by_worker(case, out, device.value, model or [], self_calibrate, as_json, CASE_TRUTH)
     _register_and_report(case, out, device, as_json, CASE_TRUTH, model or [], self_calibrate)
 
 
@@ -439,7 +450,7 @@ def _register_and_report(
     models: Sequence[Path] = (),
     self_calibrate: bool = False,
 ) -> None:
-    from radgs.cli.console import EXIT_OF_VERDICT, ending_well, print_json, print_summary
+    from radgs.cli.console import EXIT_OF_VERDICT, ending_well
 
     with ending_well(as_json):
         from radgs.io.case_file import read_case_file
@@ -451,12 +462,16 @@ def _register_and_report(
                 case, registration = _register(path, device, models, self_calibrate)
             registration = naming_case(registration, to_be, path)
             files = write_result_folder(to_be, case, registration)
-        result, errors = registration.result, _true_errors(case, registration)
+        from rich.console import Console
+
+        from radgs.evaluation.metrics import true_errors
+        from radgs.report.summary import print_summary, registration_json
+
+        result, errors = registration.result, true_errors(case, registration)
         if as_json:
-            paths = {"folder": str(out), "files": [str(file) for file in files]}
-            print_json({**result.to_json_dict(), "paths": paths, "mtre_mm": errors})
+            print(registration_json(result, errors, files, out), end="", flush=True)
         else:
-            print_summary(result, errors, files, out, truth_note if errors else "")
+            print_summary(Console(highlight=False), result, errors, files, out, truth_note if errors else "")
         raise typer.Exit(EXIT_OF_VERDICT[result.worst_verdict])
 
 
@@ -489,15 +504,3 @@ def _register(
         if self_calibrate:
             return register_self_calibrating(case, **options)
         return case, register(case, **options)
-
-
-def _true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:
-    """Per level with a known truth and a pose, the mTRE in mm."""
-    from radgs.evaluation.metrics import mtre
-
-    errors = {}
-    for name, level in registration.result.levels.items():
-        truth, vertebra = case.truth.get(name), registration.vertebrae.get(name)
-        if truth is not None and vertebra is not None and level.ct_to_world is not None:
-            errors[name] = mtre(vertebra.surface, truth, level.ct_to_world)
-    return errors

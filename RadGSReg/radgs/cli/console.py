@@ -1,8 +1,7 @@
-"""Output in a terminal: progress, a summary, and errors in two lines."""
+"""Output in a terminal: progress, what has left, and errors in two lines. Loads neither torch nor numpy."""
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -26,19 +25,19 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
-from radgs.case import LevelResult, RegistrationResult, Verdict
-from radgs.errors import RadgsError, UnwrittenResultError
-from radgs.export import ReleasedPoses, WithheldError
-from radgs.io.json_fields import json_text
+from radgs.colours import VERDICT_STYLES
+from radgs.errors import RadgsError, UnwrittenResultError, WithheldError
+
+if TYPE_CHECKING:
+    from radgs.case import Verdict
+    from radgs.export import ReleasedPoses
 
 EXIT_OF_VERDICT: dict[Verdict, int] = {"accept": 0, "check": 3, "reject": 4}
 EXIT_BAD_INPUT = 2
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED = 130
 
-VERDICT_STYLES: dict[Verdict, str] = {"accept": "bold green", "check": "bold yellow", "reject": "bold red"}
 #: Set to see where an unexpected error came from.
 TRACEBACK_VARIABLE = "RADGS_TRACEBACK"
 
@@ -115,13 +114,25 @@ def ending_well(as_json: bool) -> Iterator[None]:
         _fail("InternalError", problem, remedy, as_json, EXIT_INTERNAL)
 
 
-def _fail(kind: str, problem: str, remedy: str, as_json: bool, status: int, **more: Any) -> None:
+def _fail(kind: str, problem: str, remedy: str, as_json: bool, status: int, **more: Any) -> NoReturn:
     console = people_console()
     console.print(problem, style="bold red", markup=False, soft_wrap=True)
     console.print(remedy, markup=False, soft_wrap=True)
     if as_json:
         print_json({"error": {"kind": kind, "problem": problem, "remedy": remedy}, **more})
     raise typer.Exit(status)
+
+
+def fail_as_told(error: Mapping[str, Any], as_json: bool) -> NoReturn:
+    """Ends as a worker's ``error`` says, as the same failure ends a command here."""
+    kind, problem, remedy = error["kind"], error["message"], error["hint"]
+    if kind == "Cancelled":
+        raise KeyboardInterrupt
+    if "result" in error:
+        _print_poses(error["result"])
+        _fail(kind, problem, remedy, as_json, EXIT_BAD_INPUT, result=error["result"])
+    internal = kind in ("InternalError", "EngineUnavailable")
+    _fail(kind, problem, remedy, as_json, EXIT_INTERNAL if internal else EXIT_BAD_INPUT)
 
 
 def _print_poses(result: dict[str, Any]) -> None:
@@ -135,6 +146,8 @@ def _print_poses(result: dict[str, Any]) -> None:
 
 def print_json(values: dict[str, Any]) -> None:
     """One JSON object on standard output."""
+    from radgs.io.json_fields import json_text  # numpy is not loaded before it is needed
+
     print(json_text(values), end="", flush=True)
 
 
@@ -183,43 +196,6 @@ class ProgressBar:
             self._last_line = message
 
 
-def print_summary(
-    result: RegistrationResult, errors_mm: Mapping[str, float], files: Sequence[Path], folder: Path, note: str = ""
-) -> None:
-    """A table of the levels, the grounds for their verdicts, and where the pictures are.
-
-    Args:
-        result: What came out.
-        errors_mm: Per level, the mTRE against a known truth; empty where none is known.
-        files: Files written.
-        folder: Where they are.
-        note: A line under the table.
-    """
-    console = Console(highlight=False)
-    table = Table(caption=note or None, caption_justify="left")
-    for heading in ("Level", "Verdict", "Predicted error", *(["Error (mTRE)"] if errors_mm else []), "Time"):
-        table.add_column(heading)
-    for name, level in result.levels.items():
-        cells = [name, f"[{VERDICT_STYLES[level.verdict]}]{level.verdict}[/]", _predicted(level)]
-        if errors_mm:
-            cells.append(f"{errors_mm[name]:.2f} mm" if name in errors_mm else "-")
-        table.add_row(*cells, f"{level.seconds:.1f} s")
-    console.print(table)
-    for name, level in result.levels.items():
-        for reason in level.reasons:
-            console.print(f"{name}: {reason.message}", markup=False, soft_wrap=True)
-    for sentence in result.self_calibration.sentences if result.self_calibration is not None else ():
-        console.print(sentence, markup=False, soft_wrap=True)
-    for question in dict.fromkeys(question for level in result.levels.values() for question in level.questions):
-        console.print(f"Only you can say: {question.message}", markup=False, soft_wrap=True)
-    pictures = [path for path in files if path.name.endswith("_overlay.png")]
-    others = [path.name for path in files if path not in pictures]
-    for path in pictures:
-        console.print(f"Look at the picture: [bold]{path}[/]", soft_wrap=True)
-    console.print(f"Also in {folder}: " + ", ".join(others), markup=False, soft_wrap=True)
-    console.print("Research use only, not a medical device.", style="dim")
-
-
 def print_released(released: ReleasedPoses, files: Sequence[Path]) -> None:
     """What has left: the poses with their verdicts and the grounds for them, and the files."""
     console = Console(highlight=False)
@@ -233,10 +209,3 @@ def print_released(released: ReleasedPoses, files: Sequence[Path]) -> None:
     for path in files:
         console.print(f"    {path}", markup=False, soft_wrap=True)
     console.print("Research use only, not a medical device.", style="dim")
-
-
-def _predicted(level: LevelResult) -> str:
-    if level.ct_to_world is None:
-        return "no pose"
-    error = level.predicted_error_mm.get("surface_p95", math.nan)
-    return f"{error:.1f} mm (95 %)" if math.isfinite(error) else "-"

@@ -7,6 +7,7 @@ data range fixed beforehand, so that the scores of two volumes can be compared.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,10 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from radgs.geometry import FloatArray, RigidTransform, Volume, mean_distance
+
+if TYPE_CHECKING:
+    from radgs.case import RegistrationCase
+    from radgs.pipeline import Registration
 
 #: Data range of excess attenuation in 1/mm for SSIM and PSNR: dense cortical bone over soft tissue.
 ATTENUATION_RANGE = 0.04
@@ -154,3 +159,18 @@ def correlation(first: NDArray, second: NDArray) -> float:
 def dilated(mask: NDArray[np.bool_], spacing: FloatArray, distance_mm: float) -> NDArray[np.bool_]:
     """A mask (D, H, W) grown by a distance in mm; ``spacing`` is along i, j, k as ``Volume.spacing`` gives it."""
     return np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing[::-1]) <= distance_mm)
+
+
+def true_errors(case: RegistrationCase, registration: Registration) -> dict[str, float]:
+    """Per level with a known truth and a pose, the mTRE in mm.
+
+    Args:
+        case: With its truths.
+        registration: Of that case.
+    """
+    errors = {}
+    for name, level in registration.result.levels.items():
+        truth, vertebra = case.truth.get(name), registration.vertebrae.get(name)
+        if truth is not None and vertebra is not None and level.ct_to_world is not None:
+            errors[name] = mtre(vertebra.surface, truth, level.ct_to_world)
+    return errors

@@ -6,13 +6,14 @@
 Nothing here imports torch, so that the panel may use it.
 """
 
+from radgs.errors import WithheldError
 from radgs.export.autoscoper import AutoscoperFormat
 from radgs.export.formats import ExportFormat
 from radgs.export.itk_transform import ITK_FORMATS
 from radgs.export.matrix_table import MATRIX_TABLE
 from radgs.export.record import RECORD
 from radgs.export.registration_object import SPATIAL_REGISTRATION, SpatialRegistrationFormat
-from radgs.export.release_policy import ReleasePolicy, WithheldError, release
+from radgs.export.release_policy import ReleasePolicy, release
 from radgs.export.released_poses import ReleasedPose, ReleasedPoses
 from radgs.export.verified_write import export_files
 

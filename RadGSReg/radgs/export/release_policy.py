@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radgs.case import LevelResult, RegistrationResult, Verdict
-from radgs.errors import ExportError, RadgsError
+from radgs.errors import ExportError, WithheldError
 from radgs.export.released_poses import Provenance, ReleasedPose, ReleasedPoses
 
 
@@ -33,22 +33,6 @@ class ReleasePolicy:
         if verdict == "check" and self.check:
             return "in doubt to the program, confirmed by a person"
         return "in doubt to the program, exported by force" if verdict == "check" else "REJECTED, exported by force"
-
-
-class WithheldError(RadgsError):
-    """A pose may not leave without a person's consent.
-
-    Args:
-        verdict: The worst verdict that stands in the way: ``check`` can be confirmed, ``reject`` only forced.
-        levels: The levels concerned.
-        problem: See ``RadgsError``.
-        remedy: See ``RadgsError``.
-    """
-
-    def __init__(self, verdict: Verdict, levels: tuple[str, ...], problem: str, remedy: str) -> None:
-        super().__init__(problem, remedy)
-        self.verdict = verdict
-        self.levels = levels
 
 
 def release(

@@ -79,6 +79,21 @@ class CacheFolder:
         except (OSError, OutputError) as problem:
             self._give_up(str(problem))
 
+    def private_folder(self, name: str) -> Path | None:
+        """A folder of the cache's that is no kind of entries, for its owner alone; None where there is no cache."""
+        if not self._can_be_used():
+            return None
+        assert self.folder is not None
+        folder = self.folder / name
+        try:
+            folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+            if folder.is_symlink() or (sys.platform != "win32" and folder.stat().st_uid != os.getuid()):
+                return None
+            folder.chmod(PRIVATE_FOLDER_MODE)
+        except OSError:
+            return None
+        return folder
+
     def use(self) -> CacheUse:
         """What is there now."""
         sizes = [size for _, size, _ in self._entries()]

@@ -140,6 +140,7 @@ def gather_evidence(
     vertebra: VertebraAnatomy,
     seed: int = 0,
     network: NetworkPose | None = None,
+    flips: tuple[FlipTrial, ...] | None = None,
 ) -> Evidence:
     """Measures everything the verdict rests on.
 
@@ -149,6 +150,7 @@ def gather_evidence(
         vertebra: The vertebra.
         seed: Of the wrong poses that are tried.
         network: The networks' pose, where there is one: found on another way, it should agree.
+        flips: How every view compares with the CT turned over, where that is known already; None: it is tried.
     """
     result = refinement.ct_to_world
     observation = refinement.observation.binned(SIMILARITY_BINNING)
@@ -202,7 +204,7 @@ def gather_evidence(
         network_mm=float("nan") if network is None else mean_distance(vertebra.surface, network.ct_to_world, result),
         network_usual_mm=float("inf") if network is None else network.usual_p95_mm,
         stray_mm=refinement.stray_mm,
-        flips=try_flips(views, vertebra, refinement),
+        flips=try_flips(views, vertebra, refinement) if flips is None else flips,
         wishes=wishes,
     )
 

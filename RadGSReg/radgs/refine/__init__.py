@@ -1,5 +1,6 @@
 """Pose refinement on the X-rays with parts that move apart."""
 
+from radgs.refine.beside import FoundLevel, are_neighbours, refine_beside
 from radgs.refine.observation import Observation
 from radgs.refine.other_levels import OtherLevel
 from radgs.refine.schedule import Refinement, refine
@@ -7,6 +8,7 @@ from radgs.refine.solver import Estimate, Part, Refiner, RelativePrior, Resoluti
 
 __all__ = [
     "Estimate",
+    "FoundLevel",
     "Observation",
     "OtherLevel",
     "Part",
@@ -14,5 +16,7 @@ __all__ = [
     "Refiner",
     "RelativePrior",
     "Resolution",
+    "are_neighbours",
     "refine",
+    "refine_beside",
 ]

@@ -8,7 +8,7 @@ parts' motion against the vertebra has a prior, without which low-contrast parts
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -96,6 +96,10 @@ class RelativePrior:
     shift_mm: float = 1.2
 
 
+#: How far off a part's pose may be that was found elsewhere, about the centre of this problem's twists.
+KNOWN = RelativePrior(rotation_rad=float(np.radians(0.3)), shift_mm=0.3)
+
+
 @dataclass(frozen=True)
 class Resolution:
     """One resolution level of the refinement.
@@ -147,6 +151,7 @@ class Refiner:
         prior: Ties the other parts to the vertebra's motion.
         silhouette: Whose projection tells where the vertebra is; by default the first part's.
         doubt: What was invented beyond the CT, moving with the vertebra: rays through it weigh less.
+        known: Poses that parts were found at elsewhere, by the part's number; they stay within ``KNOWN`` of them.
     """
 
     def __init__(
@@ -157,12 +162,14 @@ class Refiner:
         prior: RelativePrior | None = None,
         silhouette: Part | None = None,
         doubt: Part | None = None,
+        known: Mapping[int, RigidTransform] | None = None,
     ) -> None:
         self.observation, self.centre = observation, centre
         self.parts: tuple[Part, ...] = (RememberedPart(parts[0]), *parts[1:])
         self.prior = prior or RelativePrior()
         self.silhouette = self.parts[0] if silhouette is None else RememberedPart(silhouette)
         self.doubt = doubt
+        self.known = dict(known or {})
         self._trusted: Tensor | None = None
         #: Filtered derivatives by the derivative (a tensor is its own key), of one resolution.
         self._filtered: dict[Tensor, Tensor] = {}
@@ -283,6 +290,13 @@ class Refiner:
             normal += select.T @ (precision[:, None] * select)
             gradient -= select.T @ (precision * offset)
             cost += float(offset @ (precision * offset))
+        sure = noise * (TWIST_SCALE / np.array([KNOWN.rotation_rad] * 3 + [KNOWN.shift_mm] * 3)) ** 2
+        for order, pose in self.known.items():
+            offset = scaled_twist(poses[order] @ pose.inverse(), self.centre)
+            block = slice(6 * order, 6 * order + 6)
+            normal[block, block] += np.diag(sure)
+            gradient[block] -= sure * offset
+            cost += float(offset @ (sure * offset))
         return normal, gradient, cost
 
     def _summary(self, poses: list[RigidTransform], state: LinearisedImages, match: Match) -> Estimate:

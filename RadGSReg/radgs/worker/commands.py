@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from radgs.worker.requests import Message, exposures, minutes, poses, prepared_networks, starts
 
 if TYPE_CHECKING:
+    from radgs.case import RegistrationCase
     from radgs.io.json_fields import JsonObject
     from radgs.overlay.exposures import ExposurePictures
     from radgs.overlay.live import LivePictures
+    from radgs.pipeline import Registration
     from radgs.pipeline.case_cache import CaseCache
 
 
@@ -33,6 +35,8 @@ class Job(Protocol):
         """Whether a cancellation came; outside ``interruptible`` the command asks, and ends gently."""
 
 
+#: A terminal wider than this is none.
+MAX_COLUMNS = 10_000
 #: What a command does, as people are told when it is cancelled.
 NOUNS = {
     "register": "registration",
@@ -71,7 +75,7 @@ class Commands:
     def _register(self, request: JsonObject, job: Job) -> Message:
         from radgs.io.case_file import read_case_file
         from radgs.pipeline import Progress, register, register_self_calibrating
-        from radgs.pipeline.result_folder import result_folder, write_result_folder
+        from radgs.pipeline.result_folder import naming_case, result_folder, write_result_folder
 
         case_path, out = request.path("case"), request.path("out")
         overlays, self_calibrate = request.flag("overlays", False), request.flag("self_calibrate", False)
@@ -102,7 +106,10 @@ class Commands:
                 else:
                     registration = register(case, **options)
             moments.append(time.perf_counter())
+            if "print" in request:
+                registration = naming_case(registration, to_be, case_path)
             files = write_result_folder(to_be, case, registration, overlays=overlays)
+        printed = {"printed": printed_registration(request, case, registration, files)} if "print" in request else {}
         moments.append(time.perf_counter())
         seconds = [after - before for before, after in pairwise(moments)]
         return {
@@ -111,6 +118,7 @@ class Commands:
             "verdict": registration.result.worst_verdict,
             "models_reused": sorted(known),
             "seconds": dict(zip(("read", "register", "write"), seconds, strict=True)),
+            **printed,
         }
 
     def _overlay(self, request: JsonObject, job: Job) -> Message:
@@ -204,6 +212,34 @@ class Commands:
         )
         accuracy = None if prepared.accuracy is None else asdict(prepared.accuracy)
         return {"model": str(out), "level": name, "finished": not work_folder(out).exists(), "accuracy": accuracy}
+
+
+def printed_registration(
+    request: JsonObject, case: RegistrationCase, registration: Registration, files: Sequence[Path]
+) -> str:
+    """What the caller prints of a registration, as the command line prints it."""
+    from radgs.evaluation.metrics import true_errors
+    from radgs.report.summary import ColourSystem, registration_json, registration_text
+
+    wanted, out = request.object("print"), request.path("out")
+    errors = true_errors(case, registration)
+    if wanted.flag("json", False):
+        return registration_json(registration.result, errors, files, out)
+    columns = round(wanted.number("columns", above=0, at_most=MAX_COLUMNS))
+    colours = None if wanted.values.get("colours") is None else wanted.text("colours")
+    known = {name: name for name in get_args(ColourSystem)}
+    if colours is not None and colours not in known:
+        raise wanted.fail("colours", f"null or one of {', '.join(known)}")
+    note = wanted.text("note") if errors else ""
+    return registration_text(
+        registration.result,
+        errors,
+        files,
+        out,
+        note,
+        columns=columns,
+        colours=None if colours is None else known[colours],
+    )
 
 
 def _state_of(path: Path) -> tuple[Path, int | None]:

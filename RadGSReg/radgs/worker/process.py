@@ -40,11 +40,15 @@ that an overlay drew around another:
 ``register`` takes "starts", poses by level near the true ones, where a person has moved one there, and with
 "self_calibrate": true solves for the second view's geometry too, as ``radgs.pipeline.self_calibration`` does.
 
+With "print": {"json": false, "columns": 80, "colours": null, "note": "..."}, for a terminal elsewhere, its ``result``
+has what to print there, and result.json names the case.
+
 ``report`` makes a page of a result and its case, as ``radgs.report`` writes it:
 
     {"id": 4, "command": "report", "case": "session/case.json", "result": "session/report", "out": "L3_report.html"}
 
 The process stays warm: what was imported, read and prepared serves the next request. It ends when stdin ends.
+``radgs.worker.warm_server`` speaks the same over a socket, with one caller after the other.
 """
 
 from __future__ import annotations
@@ -112,12 +116,17 @@ class Channel:
 
     def send(self, message_type: str, /, **fields: Any) -> None:
         """Sends a message; where nobody listens any more, the process ends."""
-        line = json.dumps({"type": message_type, **fields}, ensure_ascii=False, default=str) + "\n"
         try:
             with self._lock:
-                self._stream.write(line.encode("utf-8", errors="backslashreplace"))
+                self._stream.write(self.line(message_type, fields))
         except OSError:
             os._exit(1)
+
+    @staticmethod
+    def line(message_type: str, fields: Message) -> bytes:
+        """A message as it is sent."""
+        line = json.dumps({"type": message_type, **fields}, ensure_ascii=False, default=str) + "\n"
+        return line.encode("utf-8", errors="backslashreplace")
 
 
 class Worker:
@@ -138,32 +147,42 @@ class Worker:
         Raises:
             Ended: Stdin has ended, or the system asks the process to end.
         """
-        self._channel.send("ready", pid=os.getpid(), protocol=PROTOCOL, versions=versions())
-        signal.signal(signal.SIGINT, self._interrupted)
-        for asked in ENDING_SIGNALS:
-            if signal.getsignal(asked) != signal.SIG_IGN:
-                signal.signal(asked, self._asked_to_end)
+        self._greet()
+        self._hear_signals()
         threading.Thread(target=self._read, args=(stdin,), daemon=True).start()
         self._prepare()
         while True:
             self._serving, request = self._requests.get()
             self._serve(request)
 
+    def _greet(self) -> None:
+        self._channel.send("ready", pid=os.getpid(), protocol=PROTOCOL, versions=versions())
+
+    def _hear_signals(self) -> None:
+        signal.signal(signal.SIGINT, self._interrupted)
+        for asked in ENDING_SIGNALS:
+            if signal.getsignal(asked) != signal.SIG_IGN:
+                signal.signal(asked, self._asked_to_end)
+
     def _read(self, stdin: BinaryIO) -> None:
-        """Whatever a line is, the next one is heard."""
-        while line := stdin.readline(MAX_REQUEST_BYTES + 1):
+        """Hears requests until stdin ends, and the process with it."""
+        self._hear(stdin)
+        self._stdin_ended = True
+        _thread.interrupt_main(signal.SIGTERM)  # what is half done is taken back
+        time.sleep(MAX_SECONDS_TO_END)
+        os._exit(0)  # whatever the other thread is at, nobody waits for it
+
+    def _hear(self, stream: BinaryIO) -> None:
+        """Takes requests until the stream ends; whatever a line is, the next one is heard."""
+        while line := stream.readline(MAX_REQUEST_BYTES + 1):
             rest = line
             while len(rest) > MAX_REQUEST_BYTES and not rest.endswith(b"\n"):
-                rest = stdin.readline(MAX_REQUEST_BYTES + 1)
+                rest = stream.readline(MAX_REQUEST_BYTES + 1)
             if line.strip():
                 try:
                     self._take(line)
                 except Exception as problem:
                     self._fail(None, problem)
-        self._stdin_ended = True
-        _thread.interrupt_main(signal.SIGTERM)  # what is half done is taken back
-        time.sleep(MAX_SECONDS_TO_END)
-        os._exit(0)  # whatever the other thread is at, nobody waits for it
 
     def _take(self, line: bytes) -> None:
         request = parsed(line)

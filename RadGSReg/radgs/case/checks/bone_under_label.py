@@ -85,8 +85,9 @@ def label_offset(ct: Volume, labels: Volume, label: int) -> LabelOffset:
 
 def _shells(labels: Volume, label: int) -> tuple[FloatArray, FloatArray]:
     """(N, 3) voxels just inside and (M, 3) just outside the label, RAS mm, evenly thinned."""
-    voxels = np.argwhere(labels.array == label)
-    low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
+    found = labels.array == label
+    occupied = [np.flatnonzero(found.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    low, high = np.array([along[[0, -1]] for along in occupied]).T + [[0], [1]]
     mask = np.pad(labels.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] == label, 1)
     shells = (mask & ~ndimage.binary_erosion(mask), ndimage.binary_dilation(mask) & ~mask)
     return tuple(_thinned(labels.to_ras((np.argwhere(shell) + low - 1)[:, ::-1])) for shell in shells)  # type: ignore[return-value]
