@@ -8,7 +8,7 @@ wants across is not seen: with views at right angles, the vertebra's depth in th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -47,14 +47,6 @@ CHECK_ODDS = -1.8
 REJECT_ODDS, REJECT_SQUARES, REJECT_UNSURE_ODDS = 0.5, 4.0, 6.5
 #: Likenesses of the CT's image and the X-ray, and shares that are not explained, below this count as this.
 MIN_LIKENESS, MIN_UNEXPLAINED = 0.05, 0.01
-#: Scales at which a pose's likeness is compared, mm: of another patient's vertebra the coarse shape fits, and its edges
-#: do not; what a CT does not know (it is cut, there is scatter) is as unlike at every scale.
-COARSE_MM, FINE_MM = 3.0, 1.0
-#: What is lost between the two beyond what noise takes: right poses lose 0.07 at most, another patient's CT 0.1 and
-#: more. Where noise leaves less than this of a likeness, nothing is said.
-CHECK_LOST, REJECT_LOST, MIN_CEILING = 0.08, 0.13, 0.7
-#: Half of a normal deviate's absolute values lie below so many standard deviations.
-MEDIAN_OF_NORMAL = 0.6745
 #: Further than this a view is not followed, mm.
 FARTHEST_MM = 12.0
 
@@ -73,7 +65,6 @@ class ViewWish:
         grow_mm: Larger: how far a point 25 mm from the centre moves outward.
         sigma_mm: (3,) standard deviations of the three.
         squares_of_all: Sum of squares, in standard deviations, of what all that the CT shows wants.
-        likeness: Robust gradient correlation on the vertebra, coarse and fine, as it would be without noise.
     """
 
     view: str
@@ -82,12 +73,6 @@ class ViewWish:
     grow_mm: float
     sigma_mm: tuple[float, float, float]
     squares_of_all: float = 0.0
-    likeness: tuple[float, float] = (1.0, 1.0)
-
-    @property
-    def lost(self) -> float:
-        """The likeness that is lost from the coarse to the fine scale."""
-        return self.likeness[0] - self.likeness[1]
 
     @property
     def values_mm(self) -> FloatArray:
@@ -164,19 +149,6 @@ def view_findings(wishes: Sequence[ViewWish], similarity: float) -> list[tuple[V
     surely = sum(wish.squares for wish in wishes) > REJECT_SQUARES
     rejected = odds > (REJECT_ODDS if surely else REJECT_UNSURE_ODDS)
     return [("reject" if rejected else "check", Reason("views", message))]
-
-
-def edge_findings(wishes: Sequence[ViewWish]) -> list[tuple[Verdict, Reason]]:
-    """What fine edges say against a pose whose coarse shape fits; the view in which most is lost is named."""
-    worst = max(wishes, key=lambda wish: wish.lost, default=None)
-    if worst is None or worst.lost <= CHECK_LOST:
-        return []
-    coarse, fine = worst.likeness
-    message = (
-        f"The model explains the shape in view {worst.view} and not its edges: gradient correlation {coarse:.2f} at "
-        f"{COARSE_MM:.0f} mm, {fine:.2f} at {FINE_MM:.0f} mm. Is the CT this patient's?"
-    )
-    return [("reject" if worst.lost > REJECT_LOST else "check", Reason("dissimilar", message))]
 
 
 @torch.no_grad()
@@ -268,46 +240,7 @@ def _wish(name: str, one: Observation, plane: _Plane, bones: Tensor, around: Ten
     explained = max(by_all.likeness, MIN_LIKENESS)
     sigma = np.hypot(by_all.sigma_mm, by_bones.sigma_mm) / explained
     squares_of_all = float(np.sum((by_all.values_mm * explained / by_all.sigma_mm) ** 2))
-    likeness = _likenesses(one, alone + around, bones[0])
-    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()), squares_of_all, likeness)
-
-
-def _likenesses(one: Observation, drawn: Tensor, vertebra: Tensor) -> tuple[float, float]:
-    """How alike an image (n, n) and the X-ray are on the vertebra, coarse and fine, as a share of what noise leaves."""
-    on_vertebra = (one.valid[0] > 0.99) & (vertebra.abs() > SILHOUETTE_THRESHOLD)
-    if not bool(on_vertebra.any()):
-        return 1.0, 1.0
-    noise = noise_of(one.images[0] - drawn, on_vertebra)
-    found = []
-    for sigma_mm in (COARSE_MM, FINE_MM):
-        (kernel,) = one.gradient_filters(sigma_mm / one.pixel_mm)
-        target, rendered = one.gradients(one.images, (kernel,)), one.compared(drawn[None], kernel)
-        match = Match(target, on_vertebra[None].to(target), GAIN_REACH_MM / one.pixel_mm, shared_samples=1.0)
-        weight = match.robust_weight(rendered)
-        likeness = float(replace(match, pixel_weight=weight).correlation(rendered)[0])
-        by_noise = one.gradients(one.images + noise, (kernel,)) - target
-        share = float((weight[:, None] * by_noise**2).sum() / (weight[:, None] * target**2).sum().clamp_min(1e-12))
-        ceiling = np.sqrt(max(1.0 - share, 0.0))
-        if ceiling < MIN_CEILING:
-            return 1.0, 1.0
-        found.append(min(likeness / ceiling, 1.0))
-    return found[0], found[1]
-
-
-def noise_of(unexplained: Tensor, where: Tensor) -> Tensor:
-    """(n, n) an example of noise as strong as that of an image.
-
-    By the mask that neither edges nor ramps pass (Immerkaer 1996), robustly; the edges that are left hardly count.
-
-    Args:
-        unexplained: (n, n) an image, without what is known of its structure.
-        where: (n, n) True on pixels that are measured.
-    """
-    mask = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]]).to(unexplained) / 6.0
-    passed = functional.conv2d(unexplained[None, None], mask[None, None], padding=1)[0, 0]
-    deviation = passed[where].abs().median() / MEDIAN_OF_NORMAL
-    drawn = torch.randn(unexplained.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return deviation * drawn.to(unexplained)
+    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()), squares_of_all)
 
 
 def _wanted(one: Observation, plane: _Plane, moving: Tensor, held: Tensor, weight: Tensor) -> _Wanted:

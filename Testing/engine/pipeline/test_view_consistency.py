@@ -14,9 +14,7 @@ from radgs.pipeline.view_consistency import (
     _Plane,
     _wish,
     disagreement_mm,
-    edge_findings,
     log_odds,
-    noise_of,
     view_findings,
 )
 from radgs.refine import Observation
@@ -113,38 +111,6 @@ def test_a_view_that_measured_nothing_wants_nothing() -> None:
     wish = _wish("AP", seen(EVERYTHING, torch.zeros(SIZE, SIZE, dtype=torch.float64)), PLANE, BONES, AROUND_THEM)
     assert (wish.size_mm, wish.squares, wish.sure_mm) == (0.0, 0.0, 0.0)
     assert view_findings([wish], 0.9) == []
-
-
-def test_noise_is_measured_beside_the_edges_of_an_image() -> None:
-    noise = 0.05 * torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
-    everywhere = torch.ones(SIZE, SIZE, dtype=torch.bool)
-    assert float(noise_of(EVERYTHING + noise, everywhere).std()) == pytest.approx(0.05, rel=0.1)
-    assert float(noise_of(EVERYTHING, everywhere).std()) < 0.005
-
-
-def with_edges(image: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
-    """The coarse shape of an image with the fine edges of another one."""
-    coarse, fine = (blurred(one[None], 2.0, 6)[0] for one in (image, of))
-    return coarse + of - fine
-
-
-def test_a_bone_with_other_edges_is_like_in_shape_alone() -> None:
-    """What noise takes of the fine scale is not held against it; where noise takes most, nothing is said."""
-    other = torch.flip(BONES.sum(dim=0), (1,)).roll(3, 0) * 1.5
-    foreign = with_edges(EVERYTHING, other)
-    assert _wish("AP", seen(EVERYTHING), PLANE, BONES, AROUND_THEM).lost < 0.02
-    ((verdict, reason),) = edge_findings([_wish("AP", seen(foreign), PLANE, BONES, AROUND_THEM)])
-    assert (verdict, reason.code) == ("check", "dissimilar")
-    assert "not its edges" in reason.message
-    grain = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
-    for strength in (0.02, 0.05, 0.5):
-        noisy = _wish("AP", seen(EVERYTHING + strength * grain), PLANE, BONES, AROUND_THEM)
-        assert edge_findings([noisy]) == [], strength
-
-
-def test_what_a_ct_does_not_know_is_as_unlike_at_every_scale() -> None:
-    extra = 0.5 * blurred(torch.randn(1, SIZE, SIZE, generator=torch.Generator().manual_seed(5)).double(), 2.0, 6)[0]
-    assert edge_findings([_wish("AP", seen(EVERYTHING + extra), PLANE, BONES, AROUND_THEM)]) == []
 
 
 def wishes(apart_mm: float, sigmas: float, sigmas_of_all: float) -> tuple[ViewWish, ViewWish]:
