@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from radgs.pipeline.view_consistency import (
     _wish,
     disagreement_mm,
     log_odds,
+    log_odds_of_all,
     view_findings,
 )
 from radgs.refine import Observation
@@ -110,13 +113,13 @@ def test_a_ct_that_explains_little_of_an_image_knows_little_of_it() -> None:
 def test_a_view_that_measured_nothing_wants_nothing() -> None:
     wish = _wish("AP", seen(EVERYTHING, torch.zeros(SIZE, SIZE, dtype=torch.float64)), PLANE, BONES, AROUND_THEM)
     assert (wish.size_mm, wish.squares, wish.sure_mm) == (0.0, 0.0, 0.0)
-    assert view_findings([wish], 0.9) == []
+    assert view_findings([wish], 0.9, 2.0) == []
 
 
 def wishes(apart_mm: float, sigmas: float, sigmas_of_all: float) -> tuple[ViewWish, ViewWish]:
     """Two views, of which the lateral one wants all; as many standard deviations as given."""
     sigma = (apart_mm / sigmas,) * 3
-    return ViewWish("AP", 0.0, 0.0, 0.0, sigma), ViewWish("LAT", apart_mm, 0.0, 0.0, sigma, sigmas_of_all**2)
+    return ViewWish("AP", 0.0, 0.0, 0.0, sigma), ViewWish("LAT", apart_mm, 0.0, 0.0, sigma, 0.0, sigmas_of_all**2)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def wishes(apart_mm: float, sigmas: float, sigmas_of_all: float) -> tuple[ViewWi
 def test_contradictions_are_judged_as_trials_with_a_known_truth_ask_for(
     apart_mm: float, sigmas: float, sigmas_of_all: float, similarity: float, expected: list[str]
 ) -> None:
-    found = view_findings(wishes(apart_mm, sigmas, sigmas_of_all), similarity)
+    found = view_findings(wishes(apart_mm, sigmas, sigmas_of_all), similarity, 2.0)
     assert [verdict for verdict, _ in found] == expected
     assert all("view LAT wants the vertebra" in reason.message for _, reason in found)
 
@@ -150,3 +153,13 @@ def test_doubt_grows_with_every_number_that_speaks_for_it() -> None:
     assert log_odds(wishes(1.0, 3.0, 6.0), 0.99) == log_odds(wishes(1.0, 3.0, 6.0), 1.0)
     assert log_odds(wishes(8.0, 3.0, 6.0), 0.9) == log_odds(wishes(3.0, 3.0, 6.0), 0.9)
     assert log_odds(wishes(0.1, 0.1, 0.1), 0.98) < CHECK_ODDS
+
+
+def test_what_all_wants_clearly_is_doubted_whatever_the_bones_want() -> None:
+    """T11, a detector 5 mm off among displaced tissue: 3.8 mm, and what both want is little."""
+    one = ViewWish("LAT", 0.2, 0.0, 0.0, (0.2, 0.2, 0.2), 1.5, 60.0, 0.9)
+    ((verdict, reason),) = view_findings([one], 0.93, 0.5)
+    assert (verdict, reason.code) == ("check", "views")
+    assert view_findings([replace(one, size_of_all_mm=0.3, squares_of_all=9.0)], 0.93, 0.5) == []
+    assert log_odds_of_all([one], 0.2) > log_odds_of_all([one], 0.5)
+    assert log_odds_of_all([one], 0.0) == log_odds_of_all([one], -1.0)
