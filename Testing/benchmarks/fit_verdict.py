@@ -4,11 +4,11 @@
     python Testing/benchmarks/real_ct.py --out worlds --world all --trials 5
     python Testing/benchmarks/fit_verdict.py faults/faults.jsonl worlds/trials.jsonl
 
-A logistic model of four numbers that trials log, each with a weight of one sign: what both witnesses want, in mm and in
-standard deviations, what all that the CT shows wants, in standard deviations, and the logarithm of the share of the
-vertebra's gradients that is not explained. Bad are poses more than 2 mm off whose fault the inputs can
-reveal, without mirrors and refused cases, which other grounds find; good are poses within 1 mm of cases with nothing
-wrong, a geometry off by what is usual among them.
+A logistic model of five numbers that trials log, each with a weight of one sign: what both witnesses want, in mm and in
+standard deviations, what all that the CT shows wants, in standard deviations, the logarithm of the share of the
+vertebra's gradients that is not explained, and the likeness lost from coarse to fine edges. Bad are poses more than
+2 mm off whose fault the inputs can reveal, without mirrors and refused cases, which other grounds find; good are poses
+within 1 mm of cases with nothing wrong, a geometry off by what is usual among them.
 Prints the weights for ``radgs.pipeline.view_consistency``, and what limits would cost.
 """
 
@@ -36,10 +36,10 @@ LIMITS = np.arange(-4.0, 2.1, 0.5)
 
 
 def numbers(grounds: Mapping[str, float]) -> list[float]:
-    """What both witnesses want (mm, and standard deviations), what all wants (those), ln(share not explained)."""
+    """What both witnesses want (mm, and standard deviations), what all wants (those), ln(share not explained), lost."""
     sigmas = [min(float(np.sqrt(grounds[name])), FULL_SIGMA) for name in ("views_squares", "views_squares_of_all")]
     unexplained = max(1.0 - grounds["similarity_robust"], MIN_UNEXPLAINED)
-    return [min(grounds["views_mm"], FULL_MM), *sigmas, float(np.log(unexplained))]
+    return [min(grounds["views_mm"], FULL_MM), *sigmas, float(np.log(unexplained)), grounds["likeness_lost"]]
 
 
 def is_bad(trial: Mapping[str, Any]) -> bool | None:
@@ -54,7 +54,7 @@ def is_bad(trial: Mapping[str, Any]) -> bool | None:
 
 
 def fit(rows: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(5,) the four weights, none negative, and the offset, by penalised maximum likelihood."""
+    """(6,) the five weights, none negative, and the offset, by penalised maximum likelihood."""
     spread = rows.std(axis=0)
 
     def cost(logs: NDArray[np.float64]) -> float:
@@ -71,9 +71,8 @@ def report(rows: NDArray[np.float64], bad: NDArray[np.bool_], fitted: NDArray[np
     odds = rows @ fitted[:-1] + fitted[-1]
     lines = [
         f"{bad.sum()} bad, {(~bad).sum()} good",
-        "per mm {:.2f}, per sigma {:.2f}, per sigma of all {:.2f}, per e-fold unexplained {:.2f}, offset {:.2f}".format(
-            *fitted
-        ),
+        "per mm {:.2f}, per sigma {:.2f}, per sigma of all {:.2f}, per e-fold unexplained {:.2f}, per lost {:.1f}, "
+        "offset {:.2f}".format(*fitted),
         "",
         "| limit | good above | bad below |",
         "| --- | --- | --- |",
@@ -85,7 +84,7 @@ def report(rows: NDArray[np.float64], bad: NDArray[np.bool_], fitted: NDArray[np
 
 
 def read(paths: Iterable[Path]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(N, 4) numbers and (N,) whether bad, of the trials in logs."""
+    """(N, 5) numbers and (N,) whether bad, of the trials in logs."""
     trials = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
     known = [(numbers(trial["grounds"]), bad) for trial in trials if (bad := is_bad(trial)) is not None]
     return np.array([row for row, _ in known]), np.array([bad for _, bad in known])

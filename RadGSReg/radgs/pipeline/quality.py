@@ -116,8 +116,9 @@ class Evidence:
             "network_mm": self.network_mm,
             "views_mm": float(sum(wish.size_mm for wish in self.wishes)),
             "views_squares": float(sum(wish.squares for wish in self.wishes)),
-            "views_mm_of_all": float(sum(wish.size_of_all_mm for wish in self.wishes)),
             "views_squares_of_all": float(sum(wish.squares_of_all * wish.explained**2 for wish in self.wishes)),
+            "explained": min((wish.explained for wish in self.wishes), default=1.0),
+            "likeness_lost": max((wish.edges.lost for wish in self.wishes), default=0.0),
             "flip_advantage": float("nan") if worst is None else worst.advantage,
             "flip_flipped": float("nan") if worst is None else worst.flipped,
             "flip_power": max((trial.power for trial in flips), default=0.0),
@@ -329,7 +330,7 @@ def judge(evidence: Evidence, views: Sequence[str]) -> tuple[Verdict, tuple[Reas
             "disagreement",
             f"The reconstruction's pose lies {evidence.network_mm:.1f} mm from the refined one: they should agree.",
         )
-    findings += view_findings(evidence.wishes, lowest, evidence.distinction)
+    findings += view_findings(evidence.wishes, lowest)
     findings += flip_findings(evidence.flips, float(np.min(evidence.similarity_result)))
     if not findings:
         return "accept", ()

@@ -8,7 +8,7 @@ wants across is not seen: with views at right angles, the vertebra's depth in th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from radgs.case import Reason, Verdict
 from radgs.geometry import LEVER_MM, FloatArray
+from radgs.pipeline.edges import COARSE_MM, FINE_MM, Likeness, ct_blur, likeness
 from radgs.refine import Observation, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, LinearisedImages, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD
@@ -35,22 +36,21 @@ TILE_MM = 25.0
 #: A wish within so many of its standard deviations is none.
 DOUBTFUL_SIGMA = 3.0
 #: Log-odds that a pose is more than 2 mm off, of poses whose inputs can show it: per mm that both witnesses want, up to
-#: ``FULL_MM``; per standard deviation of that, and of what all that the CT shows wants, up to ``FULL_SIGMA``; and per
-#: e-fold of the share of the vertebra's own gradients that is not explained. Fitted by
-#: ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
-ODDS_PER_MM, FULL_MM = 3.31, 2.5
-ODDS_PER_SIGMA, ODDS_PER_SIGMA_OF_ALL, FULL_SIGMA = 0.63, 0.46, 20.0
-ODDS_PER_UNEXPLAINED, ODDS_OF_ALL_UNEXPLAINED = 2.25, -2.30
+#: ``FULL_MM``; per standard deviation of that, and of what all that the CT shows wants, up to ``FULL_SIGMA``; per
+#: e-fold of the share of the vertebra's own gradients that is not explained; and per likeness lost from coarse to fine
+#: edges. Fitted by ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
+ODDS_PER_MM, FULL_MM = 4.59, 2.5
+ODDS_PER_SIGMA, ODDS_PER_SIGMA_OF_ALL, FULL_SIGMA = 0.08, 0.32, 20.0
+ODDS_PER_UNEXPLAINED, ODDS_PER_LOST, ODDS_OF_ALL_UNEXPLAINED = 1.54, 63.7, -4.62
 #: From which on a pose is not accepted.
-CHECK_ODDS = -1.8
-#: From which on it is rejected: where both witnesses are as sure (squares of standard deviations), and in any case.
-REJECT_ODDS, REJECT_SQUARES, REJECT_UNSURE_ODDS = 0.5, 4.0, 6.5
-#: The same by all that the CT shows alone, and by the distinction (fitted to 84 wrong poses and 78 right ones): from
-#: the last number on a pose is not accepted either. Among displaced tissue it doubts right poses too, and misses less.
-OF_ALL_PER_MM, OF_ALL_PER_SIGMA, OF_ALL_PER_DISTINCTION = 2.55, 0.31, -0.92
-OF_ALL_OF_NOTHING, OF_ALL_CHECK = -6.22, -1.2
-#: Likenesses of the CT's image and the X-ray, shares that are not explained, and distinctions below this count as this.
-MIN_LIKENESS, MIN_UNEXPLAINED, MIN_DISTINCTION = 0.05, 0.01, 0.01
+CHECK_ODDS = -2.1
+#: From which on it is rejected: where it is sure, by squares of standard deviations or by lost edges; where the CT
+#: explains this much of every view; and in any case. Where a CT shows a bone alone, little is known.
+REJECT_ODDS, REJECT_SQUARES, REJECT_LOST = 0.0, 6.0, 0.09
+REJECT_EXPLAINED_ODDS, EXPLAINED = 1.8, 0.4
+REJECT_UNSURE_ODDS = 6.4
+#: Likenesses of the CT's image and the X-ray, and shares that are not explained, below this count as this.
+MIN_LIKENESS, MIN_UNEXPLAINED = 0.05, 0.01
 #: Further than this a view is not followed, mm.
 FARTHEST_MM = 12.0
 
@@ -68,9 +68,9 @@ class ViewWish:
         turn_mm: Turned clockwise: how far a point 25 mm from the centre moves.
         grow_mm: Larger: how far a point 25 mm from the centre moves outward.
         sigma_mm: (3,) standard deviations of the three.
-        size_of_all_mm: How far all that the CT shows is from being satisfied, whatever the bones alone want.
-        squares_of_all: The sum of squares of that, in its own standard deviations.
+        squares_of_all: Sum of squares of what all that the CT shows wants, in its own standard deviations.
         explained: Correlation of all that the CT shows with the X-ray.
+        edges: How alike the two are on the vertebra, where edges are coarse and where they are fine.
     """
 
     view: str
@@ -78,9 +78,9 @@ class ViewWish:
     turn_mm: float
     grow_mm: float
     sigma_mm: tuple[float, float, float]
-    size_of_all_mm: float = 0.0
     squares_of_all: float = 0.0
     explained: float = 1.0
+    edges: Likeness = field(default_factory=Likeness)
 
     @property
     def values_mm(self) -> FloatArray:
@@ -127,54 +127,53 @@ def log_odds(wishes: Sequence[ViewWish], similarity: float) -> float:
         wishes: What each view still wants.
         similarity: Gradient correlation on the vertebra, worst view.
     """
-    apart = sum(wish.size_mm for wish in wishes)
     sigmas = np.sqrt(sum(wish.squares for wish in wishes))
     sigmas_of_all = np.sqrt(sum(wish.squares_of_all * wish.explained**2 for wish in wishes))
     return float(
         ODDS_OF_ALL_UNEXPLAINED
-        + ODDS_PER_MM * min(apart, FULL_MM)
+        + ODDS_PER_MM * min(sum(wish.size_mm for wish in wishes), FULL_MM)
         + ODDS_PER_SIGMA * min(sigmas, FULL_SIGMA)
         + ODDS_PER_SIGMA_OF_ALL * min(sigmas_of_all, FULL_SIGMA)
         + ODDS_PER_UNEXPLAINED * np.log(max(1.0 - similarity, MIN_UNEXPLAINED))
+        + ODDS_PER_LOST * max((wish.edges.lost for wish in wishes), default=0.0)
     )
 
 
-def log_odds_of_all(wishes: Sequence[ViewWish], distinction: float) -> float:
-    """The same by what all that the CT shows wants alone.
-
-    Args:
-        wishes: What each view still wants.
-        distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
-    """
-    apart, sigmas = sum(wish.size_of_all_mm for wish in wishes), np.sqrt(sum(wish.squares_of_all for wish in wishes))
-    return float(
-        OF_ALL_OF_NOTHING
-        + OF_ALL_PER_MM * min(apart, FULL_MM)
-        + OF_ALL_PER_SIGMA * min(sigmas, FULL_SIGMA)
-        + OF_ALL_PER_DISTINCTION * np.log(max(distinction, MIN_DISTINCTION))
-    )
-
-
-def view_findings(wishes: Sequence[ViewWish], similarity: float, distinction: float) -> list[tuple[Verdict, Reason]]:
-    """What the views say against a pose that they agreed on; the one that is least satisfied is named.
+def view_findings(wishes: Sequence[ViewWish], similarity: float) -> list[tuple[Verdict, Reason]]:
+    """What the views say against a pose that they agreed on; the one that says most is named.
 
     Args:
         wishes: What they still want.
         similarity: Gradient correlation on the vertebra, worst view.
-        distinction: By what fraction the unexplained part of the images rises at poses 4 mm away.
     """
-    odds, odds_of_all = log_odds(wishes, similarity), log_odds_of_all(wishes, distinction)
-    if not wishes or (odds <= CHECK_ODDS and odds_of_all <= OF_ALL_CHECK):
+    odds = log_odds(wishes, similarity)
+    if not wishes or odds <= CHECK_ODDS:
         return []
-    worst = max(wishes, key=lambda wish: (wish.size_mm, wish.size_of_all_mm))
-    apart = sum(wish.size_mm for wish in wishes) if odds > CHECK_ODDS else sum(wish.size_of_all_mm for wish in wishes)
-    message = (
-        f"The views contradict each other by {apart:.1f} mm: view {worst.view} wants the vertebra {worst.words}. The "
-        "patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
+    lost = max(wish.edges.lost for wish in wishes)
+    surely = sum(wish.squares for wish in wishes) > REJECT_SQUARES or lost > REJECT_LOST
+    explained = min(wish.explained for wish in wishes) > EXPLAINED
+    limit = REJECT_ODDS if surely else REJECT_EXPLAINED_ODDS if explained else REJECT_UNSURE_ODDS
+    apart = sum(wish.size_mm for wish in wishes)
+    by_edges = ODDS_PER_LOST * lost > ODDS_PER_MM * min(apart, FULL_MM)
+    message = _words_of_edges(wishes) if by_edges else _words_of_wishes(wishes, apart)
+    return [("reject" if odds > limit else "check", Reason("views", message))]
+
+
+def _words_of_edges(wishes: Sequence[ViewWish]) -> str:
+    worst = max(wishes, key=lambda wish: wish.edges.lost)
+    return (
+        f"The model explains the shape in view {worst.view} better than its edges: gradient correlation "
+        f"{worst.edges.coarse:.2f} at {COARSE_MM:.0f} mm, {worst.edges.fine:.2f} at {FINE_MM:.0f} mm. The CT is "
+        "another patient's, or the pose is off by a millimetre or more."
     )
-    surely = sum(wish.squares for wish in wishes) > REJECT_SQUARES
-    rejected = odds > (REJECT_ODDS if surely else REJECT_UNSURE_ODDS)
-    return [("reject" if rejected else "check", Reason("views", message))]
+
+
+def _words_of_wishes(wishes: Sequence[ViewWish], apart_mm: float) -> str:
+    worst = max(wishes, key=lambda wish: wish.size_mm)
+    return (
+        f"The views contradict each other by {apart_mm:.1f} mm: view {worst.view} wants the vertebra {worst.words}. "
+        "The patient moved between the shots, that view's geometry is wrong, or the CT is another patient's."
+    )
 
 
 @torch.no_grad()
@@ -190,6 +189,7 @@ def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequen
     observation = refinement.observation
     poses, moving = refinement.final.poses, refinement.parts
     centre = refinement.ct_to_world.apply(vertebra.centre)
+    voxel = refinement.ct_to_world.rotation @ vertebra.voxel
 
     def wish_of(number: int) -> ViewWish:
         one = observation.view(number)
@@ -198,7 +198,8 @@ def view_wishes(refinement: Refinement, vertebra: VertebraAnatomy, names: Sequen
         # The neighbours' poses were found with the vertebra's, and in both views: they bear witness as it does.
         bones = torch.stack([parts[0], *parts[2:]])
         plane = _Plane(geometry.project(centre), one.pixel_mm, bones.shape[-1])
-        return _wish(names[number], one, plane, bones, parts[1])
+        blur = ct_blur(geometry, voxel, one.pixel_mm)
+        return _wish(names[number], one, plane, bones, parts[1], blur)
 
     return tuple(map_concurrently(wish_of, range(len(names))))
 
@@ -253,7 +254,7 @@ class _Wanted:
     likeness: float
 
 
-def _wish(name: str, one: Observation, plane: _Plane, bones: Tensor, around: Tensor) -> ViewWish:
+def _wish(name: str, one: Observation, plane: _Plane, bones: Tensor, around: Tensor, blur: FloatArray) -> ViewWish:
     """What all that the CT shows and the (B, n, n) bones alone both want, as surely as the less sure one knows it."""
     near = functional.max_pool2d((bones.abs().amax(dim=0) > SILHOUETTE_THRESHOLD).float()[None], 3, 1, 1)
     measured = one.valid > 0.99
@@ -265,9 +266,9 @@ def _wish(name: str, one: Observation, plane: _Plane, bones: Tensor, around: Ten
     # A CT that explains a part of the image knows by that much less.
     explained = max(by_all.likeness, MIN_LIKENESS)
     sigma = np.hypot(by_all.sigma_mm, by_bones.sigma_mm) / explained
-    size_of_all, squares_of_all = np.linalg.norm(by_all.values_mm), np.sum((by_all.values_mm / by_all.sigma_mm) ** 2)
-    of_all = float(size_of_all), float(squares_of_all), explained
-    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()), *of_all)
+    squares_of_all = float(np.sum((by_all.values_mm / by_all.sigma_mm) ** 2))
+    edges = likeness(one, alone + around, bones[0], blur)
+    return ViewWish(name, down, turn, grow, tuple(sigma.tolist()), squares_of_all, explained, edges)
 
 
 def _wanted(one: Observation, plane: _Plane, moving: Tensor, held: Tensor, weight: Tensor) -> _Wanted:

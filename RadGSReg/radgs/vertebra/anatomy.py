@@ -54,6 +54,8 @@ class VertebraAnatomy:
         centre: (3,) centre of the vertebral body.
         frame_to_ct: The anatomical frame; None where the label has no posterior elements to orient one by.
         surface: (N, 3) area-uniform surface points.
+        voxel: (3, 3) steps of the CT from one voxel to the next, along its columns, rows and slices, one in each column
+            of the matrix, mm: as fine as this the CT shows anything.
         level_spacing_mm: Distance to the neighbouring body; typical where the labels hold no neighbour.
         level_offsets: (3,) from this body's centre to those of the levels above and below, mm.
         gaussians: The vertebra's excess over soft tissue.
@@ -70,6 +72,7 @@ class VertebraAnatomy:
     centre: FloatArray
     frame_to_ct: RigidTransform | None
     surface: FloatArray
+    voxel: FloatArray
     level_spacing_mm: float
     level_offsets: tuple[FloatArray, FloatArray]
     gaussians: RadiativeGaussians

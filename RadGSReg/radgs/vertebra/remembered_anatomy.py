@@ -93,6 +93,7 @@ def _packed(anatomy: VertebraAnatomy) -> bytes:
     arrays: Arrays = {
         "centre": anatomy.centre,
         "surface": anatomy.surface,
+        "voxel": anatomy.voxel,
         "level_spacing_mm": np.array([anatomy.level_spacing_mm]),
         "level_offsets": np.stack(anatomy.level_offsets),
     }
@@ -129,6 +130,7 @@ def _unpacked(content: bytes, level: Level) -> VertebraAnatomy:
         centre=arrays["centre"],
         frame_to_ct=frame,
         surface=arrays["surface"],
+        voxel=arrays["voxel"],
         level_spacing_mm=float(arrays["level_spacing_mm"][0]),
         level_offsets=(above, below),
         gaussians=RadiativeGaussians(*(torch.tensor(arrays[f"gaussians_{number}"]) for number in range(4))),

@@ -44,6 +44,7 @@ def block_vertebra(small_case: RegistrationCase) -> VertebraAnatomy:
         centre=np.array([10.0, 20.0, 30.0]),
         frame_to_ct=None,
         surface=surface_points(labels, level.label),
+        voxel=ct.index_to_ras[:3, :3],
         level_spacing_mm=35.0,
         level_offsets=(np.array([0.0, 0.0, 35.0]), np.array([0.0, 0.0, -35.0])),
         gaussians=one,

@@ -60,7 +60,7 @@ def test_a_right_pose_has_nothing_against_it(trial: RegistrationCase, phantom_ve
     wishes = view_wishes(refinement, phantom_vertebra, ["AP", "LAT"])
     assert max(flip.advantage for flip in flips) < -0.1  # the trial has power: a flipped image would be found
     assert flip_findings(flips, 0.7) == []
-    assert view_findings(wishes, 0.9, 2.0) == [], wishes
+    assert view_findings(wishes, 0.9) == [], wishes
     assert disagreement_mm(wishes) < 0.5
 
 
@@ -113,7 +113,7 @@ def test_a_detector_that_stands_elsewhere_is_seen_where_views_can_show_it(
     wishes = view_wishes(
         judged(views, phantom_vertebra, absorbed(trial, views, phantom_vertebra)), phantom_vertebra, ["AP", "LAT"]
     )
-    ((verdict, reason),) = view_findings(wishes, 0.9, 2.0)
+    ((verdict, reason),) = view_findings(wishes, 0.9)
     assert verdict == "reject"
     assert reason.code == "views"
     assert "view AP" in reason.message or "view LAT" in reason.message

@@ -78,7 +78,7 @@ def test_three_grounds_in_doubt_at_once_reject():
 
 
 def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
-    wishes = (ViewWish("AP", 0.0, 0.0, 0.0, (0.1, 0.1, 0.1)), ViewWish("LAT", 1.0, 0.1, 0.0, (0.6, 0.6, 0.6), 0.0, 4.0))
+    wishes = (ViewWish("AP", 0.0, 0.0, 0.0, (0.1, 0.1, 0.1)), ViewWish("LAT", 1.6, 0.1, 0.0, (0.6, 0.6, 0.6), 4.0))
     verdict, (views,) = judge(replace(GOOD, wishes=wishes), ["AP", "LAT"])
     assert (verdict, views.code) == ("check", "views")
     assert "view LAT wants the vertebra 1.0 mm further down" in views.message
@@ -146,7 +146,7 @@ def test_a_whole_ct_that_does_not_resemble_the_xrays_says_nothing_of_a_pose():
 def test_the_same_contradiction_weighs_more_where_the_pose_explains_less(similarity, expected):
     wishes = (
         ViewWish("AP", 0.0, 0.0, 0.0, (0.1, 0.1, 0.1)),
-        ViewWish("LAT", 0.6, 0.0, 0.0, (0.25, 0.1, 0.1), 0.0, 16.0),
+        ViewWish("LAT", 1.1, 0.0, 0.0, (0.25, 0.1, 0.1), 16.0),
     )
     seen = np.array([0.99, similarity])
     assert judge(replace(GOOD, wishes=wishes, similarity_robust=seen), ["AP", "LAT"])[0] == expected

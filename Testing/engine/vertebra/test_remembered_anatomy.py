@@ -37,6 +37,7 @@ def made() -> VertebraAnatomy:
         centre=RANDOM.normal(size=3),
         frame_to_ct=RigidTransform.from_rotation_vector([0.1, 0.2, 0.3], [1.0, 2.0, 3.0]),
         surface=RANDOM.normal(size=(20, 3)),
+        voxel=RANDOM.normal(size=(3, 3)),
         level_spacing_mm=33.3,
         level_offsets=(RANDOM.normal(size=3), RANDOM.normal(size=3)),
         gaussians=RadiativeGaussians(*tensors),
