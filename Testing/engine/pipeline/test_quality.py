@@ -78,10 +78,10 @@ def test_three_grounds_in_doubt_at_once_reject():
 
 
 def test_views_that_contradict_each_other_and_a_mirror_withhold_acceptance():
-    wishes = (ViewWish("AP", 0.0, 0.0, 0.0, (0.1, 0.1, 0.1)), ViewWish("LAT", 1.6, 0.1, 0.0, (0.6, 0.6, 0.6), 4.0))
+    wishes = (ViewWish("AP", 0.0, 0.0, 0.0, (0.1, 0.1, 0.1)), ViewWish("LAT", 1.2, 0.1, 0.0, (0.6, 0.6, 0.6), 4.0))
     verdict, (views,) = judge(replace(GOOD, wishes=wishes), ["AP", "LAT"])
     assert (verdict, views.code) == ("check", "views")
-    assert "view LAT wants the vertebra 1.0 mm further down" in views.message
+    assert "view LAT wants the vertebra 1.2 mm further down" in views.message
     worse = (wishes[0], replace(wishes[1], down_mm=-2.0))
     assert judge(replace(GOOD, wishes=worse), ["AP", "LAT"])[0] == "reject"
     unsure = (wishes[0], replace(wishes[1], down_mm=-3.1, sigma_mm=(4.0, 0.5, 0.5)))
