@@ -22,7 +22,7 @@ from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD
 
 #: Scales of the gradients whose likeness is compared, mm.
-COARSE_MM, FINE_MM = 3.0, 1.0
+COARSE_MM, FINE_MM = 2.0, 1.0
 #: Where noise leaves less than this of a likeness, nothing is said.
 MIN_CEILING = 0.7
 #: A CT's image is as blurred as by a Gaussian of this many voxels: what a voxel averages over, and interpolation
@@ -43,8 +43,8 @@ class Likeness:
 
     @property
     def lost(self) -> float:
-        """What is lost from the one to the other."""
-        return max(self.coarse - self.fine, 0.0)
+        """What is lost from the one to the other; negative where fine edges are the more alike, as under scatter."""
+        return self.coarse - self.fine
 
 
 def likeness(one: Observation, drawn: Tensor, vertebra: Tensor, blur: FloatArray) -> Likeness:

@@ -19,7 +19,7 @@ from radgs.geometry import FloatArray, RigidTransform, XRayView, mean_distance, 
 from radgs.pipeline.geometry_uncertainty import geometry_covariance
 from radgs.pipeline.orientation import FlipTrial, flip_findings, telling, try_flips
 from radgs.pipeline.pose_uncertainty import CALIBRATION
-from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, view_findings, view_wishes
+from radgs.pipeline.view_consistency import ViewWish, disagreement_mm, lost_edges, view_findings, view_wishes
 from radgs.refine import OtherLevel, Refinement
 from radgs.refine.matching import GAIN_REACH_MM, Match
 from radgs.refine.solver import SILHOUETTE_THRESHOLD, TWIST_SCALE
@@ -117,8 +117,7 @@ class Evidence:
             "views_mm": float(sum(wish.size_mm for wish in self.wishes)),
             "views_squares": float(sum(wish.squares for wish in self.wishes)),
             "views_squares_of_all": float(sum(wish.squares_of_all * wish.explained**2 for wish in self.wishes)),
-            "explained": min((wish.explained for wish in self.wishes), default=1.0),
-            "likeness_lost": max((wish.edges.lost for wish in self.wishes), default=0.0),
+            "likeness_lost": lost_edges(self.wishes),
             "flip_advantage": float("nan") if worst is None else worst.advantage,
             "flip_flipped": float("nan") if worst is None else worst.flipped,
             "flip_power": max((trial.power for trial in flips), default=0.0),

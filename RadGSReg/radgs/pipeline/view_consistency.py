@@ -39,16 +39,14 @@ DOUBTFUL_SIGMA = 3.0
 #: ``FULL_MM``; per standard deviation of that, and of what all that the CT shows wants, up to ``FULL_SIGMA``; per
 #: e-fold of the share of the vertebra's own gradients that is not explained; and per likeness lost from coarse to fine
 #: edges. Fitted by ``Testing/benchmarks/fit_verdict.py``, docs/safety.md says on what.
-ODDS_PER_MM, FULL_MM = 4.59, 2.5
-ODDS_PER_SIGMA, ODDS_PER_SIGMA_OF_ALL, FULL_SIGMA = 0.08, 0.32, 20.0
-ODDS_PER_UNEXPLAINED, ODDS_PER_LOST, ODDS_OF_ALL_UNEXPLAINED = 1.54, 63.7, -4.62
+ODDS_PER_MM, FULL_MM = 4.33, 2.5
+ODDS_PER_SIGMA, ODDS_PER_SIGMA_OF_ALL, FULL_SIGMA = 0.12, 0.35, 20.0
+ODDS_PER_UNEXPLAINED, ODDS_PER_LOST, ODDS_OF_ALL_UNEXPLAINED = 2.86, 124.0, -1.88
 #: From which on a pose is not accepted.
-CHECK_ODDS = -2.1
-#: From which on it is rejected: where it is sure, by squares of standard deviations or by lost edges; where the CT
-#: explains this much of every view; and in any case. Where a CT shows a bone alone, little is known.
-REJECT_ODDS, REJECT_SQUARES, REJECT_LOST = 0.0, 6.0, 0.09
-REJECT_EXPLAINED_ODDS, EXPLAINED = 1.8, 0.4
-REJECT_UNSURE_ODDS = 6.4
+CHECK_ODDS = -2.65
+#: From which on it is rejected: where squares of standard deviations or lost edges are sure of it, and in any case.
+SURE_REJECT_ODDS, SURE_SQUARES, SURE_LOST = 0.5, 6.0, 0.04
+REJECT_ODDS = 2.0
 #: Likenesses of the CT's image and the X-ray, and shares that are not explained, below this count as this.
 MIN_LIKENESS, MIN_UNEXPLAINED = 0.05, 0.01
 #: Further than this a view is not followed, mm.
@@ -120,6 +118,11 @@ def disagreement_mm(wishes: Sequence[ViewWish]) -> float:
     return float(sum(wish.sure_mm for wish in wishes))
 
 
+def lost_edges(wishes: Sequence[ViewWish]) -> float:
+    """The likeness that is lost from coarse to fine edges, mean of the views."""
+    return float(np.mean([wish.edges.lost for wish in wishes])) if wishes else 0.0
+
+
 def log_odds(wishes: Sequence[ViewWish], similarity: float) -> float:
     """Log-odds that a pose is more than 2 mm off, by what the views still want of it and how well it explains them.
 
@@ -135,7 +138,7 @@ def log_odds(wishes: Sequence[ViewWish], similarity: float) -> float:
         + ODDS_PER_SIGMA * min(sigmas, FULL_SIGMA)
         + ODDS_PER_SIGMA_OF_ALL * min(sigmas_of_all, FULL_SIGMA)
         + ODDS_PER_UNEXPLAINED * np.log(max(1.0 - similarity, MIN_UNEXPLAINED))
-        + ODDS_PER_LOST * max((wish.edges.lost for wish in wishes), default=0.0)
+        + ODDS_PER_LOST * lost_edges(wishes)
     )
 
 
@@ -149,14 +152,12 @@ def view_findings(wishes: Sequence[ViewWish], similarity: float) -> list[tuple[V
     odds = log_odds(wishes, similarity)
     if not wishes or odds <= CHECK_ODDS:
         return []
-    lost = max(wish.edges.lost for wish in wishes)
-    surely = sum(wish.squares for wish in wishes) > REJECT_SQUARES or lost > REJECT_LOST
-    explained = min(wish.explained for wish in wishes) > EXPLAINED
-    limit = REJECT_ODDS if surely else REJECT_EXPLAINED_ODDS if explained else REJECT_UNSURE_ODDS
-    apart = sum(wish.size_mm for wish in wishes)
+    apart, lost = sum(wish.size_mm for wish in wishes), lost_edges(wishes)
+    sure = sum(wish.squares for wish in wishes) > SURE_SQUARES or lost > SURE_LOST
     by_edges = ODDS_PER_LOST * lost > ODDS_PER_MM * min(apart, FULL_MM)
     message = _words_of_edges(wishes) if by_edges else _words_of_wishes(wishes, apart)
-    return [("reject" if odds > limit else "check", Reason("views", message))]
+    rejected = odds > (SURE_REJECT_ODDS if sure else REJECT_ODDS)
+    return [("reject" if rejected else "check", Reason("views", message))]
 
 
 def _words_of_edges(wishes: Sequence[ViewWish]) -> str:
