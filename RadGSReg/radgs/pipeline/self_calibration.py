@@ -96,9 +96,16 @@ def _solved(
         name: level.ct_to_world for name, level in given.result.levels.items() if level.ct_to_world is not None
     }
     marked = {one.level.name: case.start_pose(one.level.name, one.centre) for one in levels}
+    nudged_ones = {name: pose for name, pose in nudged.items() if name in marked}
     believed = case.views[SECOND].geometry_sigma or USUAL_SIGMA
     return calibrate_from_patient(
-        case.views, vertebrae, registered, {**marked, **nudged}, moving=SECOND, believed=believed, progress=progress
+        case.views,
+        vertebrae,
+        registered,
+        {**marked, **nudged_ones},
+        moving=SECOND,
+        believed=believed,
+        progress=progress,
     )
 
 
@@ -133,7 +140,7 @@ def _shows(view: XRayView, point: FloatArray) -> bool:
 
 def _under_caution(level: LevelResult, found: SelfCalibratedView) -> LevelResult:
     """A pose on a geometry that had to be changed more than it may is not accepted; a person looks at the change."""
-    if not found.beyond_sigma:
+    if not found.beyond_sigma or level.ct_to_world is None:
         return level
     message = (
         f"View {found.view} had to be moved by more than the uncertainty of its geometry allows: "
