@@ -112,17 +112,19 @@ def _solved(
 def neighbours_seen(case: RegistrationCase, vertebrae: Sequence[VertebraAnatomy]) -> list[VertebraAnatomy]:
     """Labelled neighbours of the vertebrae whose bodies all views show, until there are ``ENOUGH`` together.
 
-    One vertebra hardly tells where a view stands: it was seen to move the source of a right one by 5 mm.
+    One vertebra hardly tells where a view stands: it was seen to move the source of a right one by 5 mm. A level of the
+    case that is not among the vertebrae could not be registered, so its label is not believed here either.
 
     Args:
         case: The case; its start brings the neighbours along.
-        vertebrae: At least one of its levels.
+        vertebrae: At least one of its levels: those that were registered.
     """
+    failed = {level.label for level in case.levels} - {one.level.label for one in vertebrae}
     known, found = {one.level.label for one in vertebrae}, list[VertebraAnatomy]()
     for one in vertebrae:
         start = case.start_pose(one.level.name, one.centre)
         for label in neighbouring_labels(case.labels, one.level.label, one.centre):
-            if label in known or len(known) >= ENOUGH:
+            if label in known | failed or len(known) >= ENOUGH:
                 continue
             if all(_shows(view, start.apply(body_centre(case.labels, label))) for view in case.views):
                 known.add(label)
