@@ -6,6 +6,7 @@ Nothing here imports torch, so that the panel may use it.
 from radgs.case.content import InitialPose, Level, WorldOrientation
 from radgs.case.registration_case import LabelledCT, RegistrationCase, load_case
 from radgs.case.result import (
+    FAILED,
     STAGES,
     VERDICT_SIGNS,
     VERDICTS,
@@ -18,6 +19,7 @@ from radgs.case.result import (
 from radgs.case.self_calibration import SelfCalibratedView, ViewMove
 
 __all__ = [
+    "FAILED",
     "STAGES",
     "VERDICTS",
     "VERDICT_SIGNS",

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from radgs.case.checks import check_case, check_ct, check_label
+from radgs.case.checks import check_case, check_ct, check_label, check_level, problems_of_levels
 from radgs.case.checks.headers import StatedView, compare_headers
 from radgs.case.checks.identity import compare_identities
 from radgs.case.checks.views import check_size, doubtful_size
 from radgs.case.content import CaseContent, InitialPose, Level, WorldOrientation, level_named
 from radgs.case.result import Reason
-from radgs.errors import CaseError, InputFileError
+from radgs.errors import CaseError, InputFileError, RadgsError
 from radgs.geometry import ViewGeometry, Volume, XRayView
 from radgs.io.case_file import CaseFile, ViewEntry, read_case_file, write_case_file
 from radgs.io.content import ContentHashes
@@ -147,7 +147,7 @@ class RegistrationCase(CaseContent):
         return file.path
 
     def validate(self) -> None:
-        """Refuses bad input, each case of it with its own message.
+        """Refuses bad input, each case of it with its own message; one level that can be registered is enough.
 
         Raises:
             InputFileError: The CT, the labels or an X-ray are not what they should be.
@@ -155,6 +155,24 @@ class RegistrationCase(CaseContent):
             GeometryError: A view's geometry, or the views' arrangement, cannot be used.
         """
         check_case(self)
+
+    def problems_of_levels(self) -> dict[str, RadgsError]:
+        """Validates, and says by name which levels cannot be registered, and why; the others can.
+
+        Raises:
+            RadgsError: As ``validate`` does.
+        """
+        return problems_of_levels(self)
+
+    def usable_level(self, name: str) -> Level:
+        """The level of that name, where it can be registered.
+
+        Raises:
+            RadgsError: There is no such level, or its label or its start cannot be used.
+        """
+        level = self.level(name)
+        check_level(self, level)
+        return level
 
 
 def load_case(path: str | Path) -> RegistrationCase:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from radgs.case.pose_covariance import PoseCovariance
 from radgs.case.self_calibration import SelfCalibratedView
-from radgs.errors import InputFileError
+from radgs.errors import InputFileError, RadgsError
 from radgs.geometry import RigidTransform, largest_distance
 from radgs.io.atomic import cannot_write, write_text
 from radgs.io.json_fields import JsonObject, json_text, null_for_nan, read_json_object
@@ -37,6 +37,9 @@ AGAINST_A_POSE = frozenset(
         *("disagreement", "identity", "dates", "header", "mirrored", "views", "self_calibrated"),
     }
 )
+
+#: Code of the reason of a level that could not be registered; its message is the error's.
+FAILED = "failed"
 
 #: In the order in which they run.
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -83,6 +86,11 @@ class LevelResult:
     seconds: float = 0.0
     covariance: PoseCovariance | None = None
     questions: tuple[OpenQuestion, ...] = ()
+
+    @classmethod
+    def failed(cls, error: RadgsError, seconds: float = 0.0) -> LevelResult:
+        """A level that could not be registered: no pose, and what was wrong with what to do about it."""
+        return cls(None, "reject", reasons=(Reason(FAILED, str(error)),), seconds=seconds)
 
     def to_json_dict(self) -> dict[str, Any]:
         """The level as result.json holds it: every stage is named, and a number that is none becomes null."""

@@ -145,6 +145,8 @@ def _from_patient(path: Path, out: Path, levels: str | None, view: str | None, d
         from radgs.pipeline.patient_calibration import calibrate_case
 
         case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
+        for level in case.levels:  # each tells where the view stands
+            case.usable_level(level.name)
         wanted = tuple(levels.split(",")) if levels else ()
         calibrated, solved = calibrate_case(case, wanted, view, device=device, progress=bar)
     views = tuple(CalibratedView(one.name, one.geometry, (), one.geometry_sigma) for one in calibrated.views)

@@ -14,14 +14,14 @@ import torch
 
 from radgs.anatomy import body_centre
 from radgs.case import Level, RegistrationCase, RegistrationResult
-from radgs.errors import RadgsError
+from radgs.errors import CaseError, RadgsError
 from radgs.geometry import RigidTransform
 from radgs.io.cache_folder import CacheFolder
 from radgs.kernels import begin_compiling
 from radgs.networks import Networks, Reconstruction, load_generic
 from radgs.pipeline.one_level import PREPARATION_SHARE, RegisteredLevel, register_level
 from radgs.pipeline.quality import Evidence
-from radgs.pipeline.several_levels import Tell, believed_neighbours, next_level, register_beside_or_alone
+from radgs.pipeline.several_levels import Tell, believed_neighbours, register_beside_or_alone, register_each
 from radgs.versions import versions
 from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 
@@ -48,8 +48,8 @@ class Registration:
     """A result, with what led to it.
 
     Attributes:
-        result: Poses and verdicts.
-        vertebrae: By level: they serve overlays and further registrations.
+        result: Poses and verdicts, of levels that could not be registered too.
+        vertebrae: By level that could be registered: they serve overlays and further registrations.
         reconstructions: What the networks saw, by level; missing where a vertebra has no anatomical frame.
         evidence: What each level's verdict rests on.
     """
@@ -73,6 +73,8 @@ def register(
 ) -> Registration:
     """Registers every level of a case, each beside those that were found before it (``several_levels``).
 
+    A level that cannot be registered keeps no other from it: its result has no pose, and says why.
+
     Args:
         case: CT, labels, calibrated X-rays and a start per level.
         device: "auto", "cpu" or "cuda".
@@ -85,20 +87,28 @@ def register(
         remembered: Where what is made of a vertebra is kept for other processes; None: nowhere.
 
     Raises:
-        RadgsError: The case cannot be registered as it is; the message says why and what to do.
+        RadgsError: The case cannot be registered as it is, or none of its levels can, and then the first error's
+            message says why and what to do; or a prepared network is not of this patient.
     """
-    case.validate()
+    refused = case.problems_of_levels()
+    usable = [level for level in case.levels if level.name not in refused]
     torch_device = choose_device(device)
     begin_compiling()  # beside the vertebra's model
     vertebrae = dict(vertebrae or {})
-    chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in case.levels}
-    for level in case.levels:
-        if chosen[level.name].prepared_for is not None:  # refused before the work, not after it
-            made = vertebrae.get(level.name)
-            centre = body_centre(case.labels, level.label) if made is None else made.centre
-            chosen[level.name].check_fits(case.ct, level, centre)
+    chosen = {level.name: (networks or {}).get(level.name) or generic_networks() for level in usable}
+    for level in usable:
+        _refuse_misfit(case, level, chosen[level.name], vertebrae.get(level.name))
     report = progress or _ignore
-    registered: dict[str, RegisteredLevel] = {}
+
+    def separated(level: Level, tell: Tell) -> VertebraAnatomy:
+        tell("model", 0.0, f"separating {level.name} from the CT")
+        if level.name not in vertebrae:
+            fitting = partial(_tell_fitting, tell)
+            vertebrae[level.name] = build_vertebra_anatomy(case.ct, case.labels, level, fitting, remembered)
+        vertebra = vertebrae[level.name] = vertebrae[level.name].to(torch_device)
+        if keep is not None:
+            keep({level.name: vertebra})
+        return vertebra
 
     def register_one(level: Level, beside: Sequence[RegisteredLevel], tell: Tell) -> RegisteredLevel:
         return register_level(
@@ -110,26 +120,19 @@ def register(
             beside,
         )
 
-    while len(registered) < len(case.levels):
-        level = next_level(case.levels, registered)
-        tell = _telling(report, level.name, len(registered), len(case.levels))
-        tell("model", 0.0, f"separating {level.name} from the CT")
-        if level.name not in vertebrae:
-            vertebrae[level.name] = build_vertebra_anatomy(
-                case.ct,
-                case.labels,
-                level,
-                partial(_tell_fitting, tell),
-                remembered,
-            )
-        vertebra = vertebrae[level.name] = vertebrae[level.name].to(torch_device)
-        if keep is not None:
-            keep({level.name: vertebra})
-        beside = [] if level.name in (starts or {}) else believed_neighbours(vertebra, registered)
-        registered[level.name] = register_beside_or_alone(level, beside, register_one, tell)
-    in_order = {level.name: registered[level.name] for level in case.levels}
+    def register_in_turn(level: Level, before: Mapping[str, RegisteredLevel], tell: Tell) -> RegisteredLevel:
+        vertebra = separated(level, tell)
+        beside = [] if level.name in (starts or {}) else believed_neighbours(vertebra, before)
+        return register_beside_or_alone(level, beside, register_one, tell)
+
+    def telling(level: Level, done: int) -> Tell:
+        return _telling(report, level.name, done, len(case.levels))
+
+    registered, failed = register_each(case.levels, refused, register_in_turn, telling)
+    in_order = {level.name: registered[level.name] for level in case.levels if level.name in registered}
+    results = {**failed, **{name: level.result for name, level in in_order.items()}}
     result = RegistrationResult(
-        levels={name: level.result for name, level in in_order.items()},
+        levels={level.name: results[level.name] for level in case.levels},
         case_sha256=case.sha256,
         models={name: chosen[name].description for name in in_order},
         versions=versions(),
@@ -138,7 +141,7 @@ def register(
     seen = {name: level.reconstruction for name, level in in_order.items()}
     return Registration(
         result,
-        vertebrae,
+        {name: vertebrae[name] for name in in_order},
         {name: reconstruction for name, reconstruction in seen.items() if reconstruction is not None},
         {name: level.evidence for name, level in in_order.items()},
     )
@@ -148,6 +151,21 @@ def register(
 def generic_networks() -> Networks:
     """The bundled networks, read once."""
     return load_generic()
+
+
+def _refuse_misfit(case: RegistrationCase, level: Level, networks: Networks, made: VertebraAnatomy | None) -> None:
+    """Refuses networks that were prepared for another vertebra before the work, not after it.
+
+    Raises:
+        CaseError: They do not fit.
+    """
+    if networks.prepared_for is None:
+        return
+    try:
+        centre = body_centre(case.labels, level.label) if made is None else made.centre
+    except CaseError:
+        return  # a fault of the level, not of the networks: it is told when the level's turn has come
+    networks.check_fits(case.ct, level, centre)
 
 
 def _telling(report: Callable[[Progress], None], name: str, done: int, levels: int) -> Tell:

@@ -96,26 +96,35 @@ def _solved(
         name: level.ct_to_world for name, level in given.result.levels.items() if level.ct_to_world is not None
     }
     marked = {one.level.name: case.start_pose(one.level.name, one.centre) for one in levels}
+    nudged_ones = {name: pose for name, pose in nudged.items() if name in marked}
     believed = case.views[SECOND].geometry_sigma or USUAL_SIGMA
     return calibrate_from_patient(
-        case.views, vertebrae, registered, {**marked, **nudged}, moving=SECOND, believed=believed, progress=progress
+        case.views,
+        vertebrae,
+        registered,
+        {**marked, **nudged_ones},
+        moving=SECOND,
+        believed=believed,
+        progress=progress,
     )
 
 
 def neighbours_seen(case: RegistrationCase, vertebrae: Sequence[VertebraAnatomy]) -> list[VertebraAnatomy]:
     """Labelled neighbours of the vertebrae whose bodies all views show, until there are ``ENOUGH`` together.
 
-    One vertebra hardly tells where a view stands: it was seen to move the source of a right one by 5 mm.
+    One vertebra hardly tells where a view stands: it was seen to move the source of a right one by 5 mm. A level of the
+    case that is not among the vertebrae could not be registered, so its label is not believed here either.
 
     Args:
         case: The case; its start brings the neighbours along.
-        vertebrae: At least one of its levels.
+        vertebrae: At least one of its levels: those that were registered.
     """
+    failed = {level.label for level in case.levels} - {one.level.label for one in vertebrae}
     known, found = {one.level.label for one in vertebrae}, list[VertebraAnatomy]()
     for one in vertebrae:
         start = case.start_pose(one.level.name, one.centre)
         for label in neighbouring_labels(case.labels, one.level.label, one.centre):
-            if label in known or len(known) >= ENOUGH:
+            if label in known | failed or len(known) >= ENOUGH:
                 continue
             if all(_shows(view, start.apply(body_centre(case.labels, label))) for view in case.views):
                 known.add(label)
@@ -133,7 +142,7 @@ def _shows(view: XRayView, point: FloatArray) -> bool:
 
 def _under_caution(level: LevelResult, found: SelfCalibratedView) -> LevelResult:
     """A pose on a geometry that had to be changed more than it may is not accepted; a person looks at the change."""
-    if not found.beyond_sigma:
+    if not found.beyond_sigma or level.ct_to_world is None:
         return level
     message = (
         f"View {found.view} had to be moved by more than the uncertainty of its geometry allows: "

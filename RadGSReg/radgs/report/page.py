@@ -60,17 +60,17 @@ def page(
     Args:
         result: What is reported.
         case: What was registered.
-        levels: Of the result, by name.
+        levels: Those of the result that can be drawn, by name; of the others, the verdict is told.
         case_name: What the case is called for people.
         origins: Per view, where its geometry comes from.
     """
-    title = f"RadGS-Reg: {', '.join(levels)}"
+    title = f"RadGS-Reg: {', '.join(result.levels)}"
     now = datetime.now().astimezone().isoformat(" ", "minutes")
     shown = [level.vertebra for level in levels.values() if level.vertebra is not None]
     numbered = enumerate(levels.items(), 1)
     body = [
         element("header", element("h1", title), element("p", f"{case_name}; written {now}", class_="faint")),
-        element("section", *(_verdict(name, level.result) for name, level in levels.items()), id="verdicts"),
+        element("section", *(_verdict(name, level) for name, level in result.levels.items()), id="verdicts"),
         element("p", DISCLAIMER, class_="disclaimer"),
         *(_level_section(f"level{number}", name, level, case) for number, (name, level) in numbered),
         _scene_section(),

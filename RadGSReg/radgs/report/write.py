@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from radgs.case import LevelResult, RegistrationCase, RegistrationResult
+from radgs.case import FAILED, LevelResult, RegistrationCase, RegistrationResult
 from radgs.errors import InputFileError
 from radgs.io.atomic import write_text
 from radgs.io.case_file import read_case_file
@@ -69,10 +69,16 @@ def write_report(
     if result.self_calibration is not None:
         case = replace(case, views=result.self_calibration.applied(case.views))
         origins[result.self_calibration.view] = "self-calibrated: see below"
-    levels = {name: _reported(name, level, case, pictures) for name, level in result.levels.items()}
+    shown = {name: level for name, level in result.levels.items() if not _could_not_be_registered(level)}
+    levels = {name: _reported(name, level, case, pictures) for name, level in shown.items()}
     name = path.name if path.is_file() else f"{path.name}/case.json"
     write_text(out, page(result, case, levels, name, origins))
     return out
+
+
+def _could_not_be_registered(level: LevelResult) -> bool:
+    """Its label or its clicks cannot be used: there is nothing to draw."""
+    return level.ct_to_world is None and any(reason.code == FAILED for reason in level.reasons)
 
 
 def _reported(name: str, level: LevelResult, case: RegistrationCase, pictures: Path | None) -> ReportedLevel:

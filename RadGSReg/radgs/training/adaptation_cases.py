@@ -85,6 +85,7 @@ def shown_vertebrae(
         told += one.told
         for level in one.case.levels:
             try:
+                one.case.usable_level(level.name)
                 base.check_fits(one.case.ct, level, body_centre(one.case.labels, level.label))
                 shown.append((level, _shown(one, level)))
             except RadgsError as error:

@@ -131,7 +131,7 @@ class Commands:
         with job.interruptible():
             job.report(name, "read", 0.0, "reading the case")
             case = self._cache.load(case_path)
-            level = case.level(name)
+            level = case.usable_level(name)
             reconstructed = None if reconstruction is None else read_volume(reconstruction)
             job.report(name, "draw", 0.2, "drawing the CT as X-rays")
             anatomy, centre = self._cache.anatomy(case, level)
@@ -150,7 +150,7 @@ class Commands:
             key = (*_state_of(case_path), name, around.matrix.tobytes())
             if self._moved is None or self._moved[0] != key:
                 case = self._cache.load(case_path)
-                level = case.level(name)
+                level = case.usable_level(name)
                 anatomy, _centre = self._cache.anatomy(case, level)
                 contours = self._cache.contours(case, level, anatomy.frame_to_ct)
                 self._moved = key, LivePictures(name, anatomy, contours, case.views, around)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from radgs.case import LevelResult, OpenQuestion, Reason, RegistrationResult, Verdict
+from radgs.case import FAILED, LevelResult, OpenQuestion, Reason, RegistrationResult, Verdict
 from radgs.case.pose_covariance import ELLIPSOID_95, PoseCovariance
-from radgs.errors import InputFileError
+from radgs.errors import CaseError, InputFileError
 from radgs.geometry import RigidTransform
 
 START = RigidTransform.from_rotation_vector([0.0, 0.0, 0.1], [1.0, 2.0, 3.0])
@@ -232,3 +232,12 @@ def test_a_result_that_contradicts_itself_is_refused(result: RegistrationResult,
 def test_what_explains_a_stage_speaks_against_no_pose(result: RegistrationResult, tmp_path: Path) -> None:
     level = replace(result.levels["L3"], reasons=(Reason("no_frame", "No frame."),))
     assert RegistrationResult.load(RegistrationResult({"L3": level}).save(tmp_path)).levels["L3"].verdict == "accept"
+
+
+def test_a_level_that_failed_comes_back_with_its_sentence(tmp_path: Path) -> None:
+    error = CaseError("L4 has only 7 mm3 and is no vertebra.", "Choose the vertebra's own label.")
+    RegistrationResult({"L4": LevelResult.failed(error, 0.5)}).save(tmp_path)
+    level = RegistrationResult.load(tmp_path).levels["L4"]
+    assert (level.ct_to_world, level.verdict, level.seconds) == (None, "reject", 0.5)
+    assert level.reasons == (Reason(FAILED, str(error)),)
+    assert not (tmp_path / "L4_ct_to_world.tfm").exists()

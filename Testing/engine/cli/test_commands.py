@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,3 +196,26 @@ def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.Monk
     assert json.loads(radgs_command("cache", "show", "--json")[1])["entries"] == 0
     monkeypatch.setenv("RADGS_CACHE", "off")
     assert "off" in radgs_command("cache")[1]
+
+
+@pytest.mark.slow
+def test_a_level_that_cannot_be_registered_is_told_beside_the_others_and_not_exported(tmp_path: Path) -> None:
+    folder, out = tmp_path / "case", tmp_path / "result"
+    shutil.copytree(DEMO_CASE.parent, folder)
+    case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    case["levels"].append({"name": "L4", "label": 23})
+    case["initial"]["L4"] = {"clicks": {"AP": [-40.0, 170.0], "LAT": [170.0, 170.0]}}
+    (folder / "case.json").write_text(json.dumps(case), encoding="utf-8")
+    status, printed, _ = radgs_command("register", str(folder / "case.json"), "--out", str(out), "--device", "cpu")
+    assert status == EXIT_OF_VERDICT["reject"]
+    assert "L4: Level L4's click in view AP lies outside the image" in printed
+    assert (out / "L3_ct_to_world.tfm").is_file()
+    assert not (out / "L4_ct_to_world.tfm").exists()
+    levels = json.loads((out / "result.json").read_text(encoding="utf-8"))["levels"]
+    assert [(name, level["verdict"]) for name, level in levels.items()] == [("L3", "accept"), ("L4", "reject")]
+
+    status, _, err = radgs_command("export", str(out), "--format", "tfm", "--out", str(tmp_path / "all"), "--force")
+    assert status != 0
+    assert "L4 has no pose to export: Level L4's click" in err
+    assert radgs_command("export", str(out), "--format", "tfm", "--out", str(tmp_path / "one"), "--level", "L3")[0] == 0
+    assert radgs_command("report", str(out))[0] == 0

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from radgs.case import RegistrationCase, RegistrationResult
+from radgs.anatomy import body_centre
+from radgs.case import Level, RegistrationCase, RegistrationResult
 from radgs.cli import app
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.io.calibrations.calibration_file import read_calibration_file
+from radgs.pipeline import self_calibration
 from radgs.pipeline.patient_calibration import calibrate_case
 
 
@@ -42,6 +46,27 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("turned")
     replace(case, views=(case.views[0], replace(second, geometry=wrong))).save(folder)
     return folder
+
+
+def test_the_label_of_a_level_that_could_not_be_registered_tells_nothing_of_a_view(
+    demo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[int] = []
+
+    def build(_ct: Any, _labels: Any, level: Level) -> Any:
+        built.append(level.label)
+        return SimpleNamespace(to=lambda _device: level)
+
+    monkeypatch.setattr(self_calibration, "build_vertebra_anatomy", build)
+    case = RegistrationCase.load(demo_folder)
+    level = case.level("L3")
+    registered: Any = SimpleNamespace(level=level, centre=body_centre(case.labels, level.label), device="cpu")
+    self_calibration.neighbours_seen(case, [registered])
+    assert built == [21, 23]
+    built.clear()
+    failed = replace(case, levels=(level, Level("L4", 23)))
+    self_calibration.neighbours_seen(failed, [registered])
+    assert built == [21]
 
 
 @pytest.mark.slow

@@ -18,9 +18,9 @@ from scipy.spatial import cKDTree
 from typer.testing import CliRunner
 
 from radgs.anatomy import surface_mesh
-from radgs.case import RegistrationCase, RegistrationResult
+from radgs.case import Level, LevelResult, RegistrationCase, RegistrationResult
 from radgs.cli import app
-from radgs.errors import InputFileError
+from radgs.errors import CaseError, InputFileError
 from radgs.geometry import FloatArray
 from radgs.io.folder_swap import LIST_NAME, folder_to_be, listed_files
 from radgs.overlay.arrays import crop_view
@@ -175,6 +175,19 @@ def test_a_level_without_a_pose_has_a_page_that_says_so(
     read = _Read(page.read_text(encoding="utf-8"))
     assert "no pose" in read.words
     assert json.loads(read.data["scene-data"])["vertebrae"] == []
+
+
+def test_a_level_that_could_not_be_registered_says_why_beside_the_others(
+    result: RegistrationResult, loaded_case: RegistrationCase, saved_case: Path, tmp_path: Path
+) -> None:
+    error = CaseError("L4 is not in the label map.", "Its labels are 29.")
+    levels = {"L4": LevelResult.failed(error), **result.levels}
+    case = replace(loaded_case, levels=(Level("L4", 77), *loaded_case.levels))
+    page = write_report(tmp_path / "r.html", replace(result, levels=levels), case, saved_case)
+    read = _Read(page.read_text(encoding="utf-8"))
+    assert str(error) in read.words
+    assert "L3 on the X-rays" in read.words
+    assert "L4 on the X-rays" not in read.words
 
 
 def test_another_case_is_refused(result: RegistrationResult, loaded_case: RegistrationCase, saved_case: Path) -> None:

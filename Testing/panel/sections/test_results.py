@@ -10,6 +10,7 @@ import pytest
 import slicer
 
 from radgs.case import LevelResult, Reason, RegistrationResult
+from radgs.errors import CaseError
 from radgs.geometry import RigidTransform
 
 POSE = RigidTransform.from_rotation_vector([0.02, -0.01, 0.03], [5.0, -6.0, 7.0])
@@ -135,6 +136,18 @@ def test_a_level_that_is_not_found_any_more_does_not_seem_to_stand_where_it_was(
     assert cells(a_panel, 0)[:3] == ["L2", "✗ reject", "no pose"]
     assert ct.GetParentTransformNode() is None
     assert slicer.mrmlScene.GetFirstNodeByName("L2 vertebra") is None
+
+
+def test_a_level_that_could_not_be_registered_is_told_with_its_sentence_and_the_others_are_shown(
+    a_panel: Any, bring: Bring
+) -> None:
+    from RadGSRegLib.sections.apply import _line
+
+    error = CaseError("L2 has only 7 mm3 and is no vertebra.", "Choose the vertebra's own label.")
+    bring({"L2": LevelResult.failed(error), "L3": LEVELS["L3"]})
+    assert cells(a_panel, 0)[0] == "L3"
+    assert slicer.mrmlScene.GetFirstNodeByName("L2CTToWorld") is None
+    assert str(error) in _line("L2", LevelResult.failed(error))
 
 
 def test_results_bear_the_names_that_the_user_gave(a_panel: Any, bring: Bring) -> None:

@@ -10,7 +10,7 @@ from radgs.case.checks.bone_under_label import check_bone_under_label
 from radgs.case.checks.views import check_arrangement, check_view
 from radgs.case.checks.volumes import check_ct, check_label
 from radgs.case.content import CaseContent, Level
-from radgs.errors import CaseError, GeometryError
+from radgs.errors import CaseError, GeometryError, RadgsError
 from radgs.geometry import FloatArray, RigidTransform, angle_between
 
 #: Rays of one level's clicks that pass farther apart than this mark different things (mm).
@@ -23,12 +23,39 @@ FORBIDDEN_IN_NAMES = re.compile(r'[\\/:*?"<>|\x00-\x1f]|^\.|^\s|\s$|^$')
 
 
 def check_case(case: CaseContent) -> None:
-    """Refuses a case that cannot be registered.
+    """Refuses a case of which no level can be registered.
 
     Raises:
         InputFileError: The CT, the labels or an X-ray are not what they should be.
         CaseError: The parts of the case do not fit together.
         GeometryError: A view's geometry, or the views' arrangement, cannot be used.
+    """
+    problems_of_levels(case)
+
+
+def problems_of_levels(case: CaseContent) -> dict[str, RadgsError]:
+    """Why levels cannot be registered, by name: a level that is at fault keeps no other from being registered.
+
+    Raises:
+        RadgsError: The case as a whole cannot be used, or no level can be registered: then the first one's error.
+    """
+    check_whole(case)
+    problems = {}
+    for level in case.levels:
+        try:
+            check_level(case, level)
+        except RadgsError as error:
+            problems[level.name] = error
+    if len(problems) == len(case.levels):
+        raise problems[case.levels[0].name]
+    return problems
+
+
+def check_whole(case: CaseContent) -> None:
+    """Refuses what no level of a case can be registered with: names, orientation, CT and views.
+
+    Raises:
+        RadgsError: As ``check_case`` says.
     """
     check_names(case)
     check_orientation(case)
@@ -36,10 +63,17 @@ def check_case(case: CaseContent) -> None:
     for view in case.views:
         check_view(view)
     check_arrangement(case.views)
-    for level in case.levels:
-        vertebra = check_label(case.ct, case.labels, level)
-        check_bone_under_label(case.ct, case.labels, level)
-        check_start(case, level, vertebra)
+
+
+def check_level(case: CaseContent, level: Level) -> None:
+    """Refuses a level of a case that is whole otherwise.
+
+    Raises:
+        RadgsError: Its label shows no vertebra, or its start does not place it where every view sees it.
+    """
+    vertebra = check_label(case.ct, case.labels, level)
+    check_bone_under_label(case.ct, case.labels, level)
+    check_start(case, level, vertebra)
 
 
 def check_names(case: CaseContent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -294,3 +295,29 @@ def test_of_a_real_ct_the_whole_vertebrae_are_let_in_and_the_cut_one_is_not(
         assert len(check_label(real_ct, real_labels, level)) > 10_000
     with pytest.raises(CaseError, match="touches the border of the CT"):
         check_label(real_ct, real_labels, Level("L2", 30))
+
+
+def with_second_level(case: RegistrationCase, label: int = 77) -> RegistrationCase:
+    return replace(case, levels=(*case.levels, Level("L4", label)), initial={**case.initial, "L4": case.initial["L3"]})
+
+
+def test_a_level_at_fault_is_named_and_lets_the_others_in(small_case: RegistrationCase, tmp_path: Path) -> None:
+    case = RegistrationCase.load(with_second_level(small_case).save(tmp_path))
+    problems = case.problems_of_levels()
+    assert list(problems) == ["L4"]
+    assert "not in the label map" in problems["L4"].problem
+    assert case.usable_level("L3").label == 29
+    with pytest.raises(CaseError, match="not in the label map"):
+        case.usable_level("L4")
+
+
+def test_where_every_level_is_at_fault_the_first_one_is_told(small_case: RegistrationCase) -> None:
+    case = replace(with_second_level(small_case), initial={})
+    with pytest.raises(CaseError, match="Level L3 has neither clicks nor a pose"):
+        case.validate()
+
+
+def test_what_all_levels_share_is_refused_whatever_else_is_right(small_case: RegistrationCase) -> None:
+    case = with_second_level(small_case)
+    with pytest.raises(CaseError, match="view"):
+        replace(case, views=case.views[:1]).problems_of_levels()
