@@ -130,7 +130,7 @@ def test_a_view_that_resembles_nothing_hides_no_mirror_of_another():
 
 
 def test_what_fits_as_well_either_way_by_chance_is_no_mirror():
-    """Right poses were rejected by 0.006 in CTs cut to 150 mm, by 0.020 beside blades; where the trial has power, it should have told."""
+    """Right poses in CTs cut to 150 mm were rejected by 0.006; where the trial has power, it should have told."""
     weak = FlipTrial("AP", "left to right", 0.271, 0.277, share=0.14, alike=0.49)
     assert judge(replace(GOOD, flips=(weak,)), ["AP", "LAT"]) == ("accept", ())
     assert judge(replace(GOOD, flips=(replace(weak, alike=0.2),)), ["AP", "LAT"])[0] == "check"
