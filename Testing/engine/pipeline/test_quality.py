@@ -137,6 +137,14 @@ def test_what_fits_as_well_either_way_by_chance_is_no_mirror():
     assert judge(replace(GOOD, flips=(replace(weak, flipped=0.31),)), ["AP", "LAT"])[0] == "reject"
 
 
+def test_a_mirror_is_doubted_and_not_rejected_where_the_vertebra_is_explained_better_than_a_mirrored_one_can_be():
+    """L2 of a phantom beside blades, right to 0.1 mm: what little lies around it looked better turned over."""
+    beside_blades = FlipTrial("AP", "left to right", 0.337, 0.471, share=0.14, alike=0.31)
+    for similarity, expected in ((0.97, "check"), (0.85, "reject")):
+        seen = np.array([0.98, similarity])
+        assert judge(replace(GOOD, flips=(beside_blades,), similarity_result=seen), ["AP", "LAT"])[0] == expected
+
+
 def test_a_whole_ct_that_does_not_resemble_the_xrays_says_nothing_of_a_pose():
     """Under strong scatter the vertebra was right (0.3 mm) where the whole CT lay 34 mm elsewhere."""
     assert judge(replace(GOOD, articulation_mm=34.0, whole_similarity=0.6), ["AP", "LAT"]) == ("accept", ())
