@@ -45,8 +45,8 @@ MIN_SHARE = 0.1
 MIN_LIKENESS = 0.2
 #: As much better fits either way by chance: right poses were turned over by 0.020 beside blades.
 BY_CHANCE = 0.03
-#: A vertebra is not quite its own mirror image: of 271 mirrored ones none was explained better than 0.85, right ones are
-#: by more than 0.9. What lies around one that is explained as well as this can doubt it, and no more.
+#: A vertebra is not quite its own mirror image: of 271 mirrored ones none was explained better than 0.85. What lies
+#: around one that is explained as well as this can doubt it, and no more.
 MIRRORED_EXPLAINED = 0.92
 #: By how much the CT must fit better as it is for nothing to be left in doubt, and the power from which on it should.
 CLEARLY_AS_GIVEN, MIN_POWER = 0.08, 0.15
