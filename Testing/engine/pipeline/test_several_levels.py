@@ -130,7 +130,7 @@ WANTED = ("L2", "L3", "L4")
 def case() -> RegistrationCase:
     spine = make_spine(11, spacing_mm=2.0)
     anatomy = ArticulatedAnatomy(spine.ct, spine.labels, spine.levels)
-    settings = SimulationSettings(detector_pixels=256, detector_mm=400.0)
+    settings = SimulationSettings(detector_pixels=384, detector_mm=400.0)
     return simulate_case(anatomy, "L3", np.random.default_rng(5), settings, levels=("L2", "L4"))
 
 
