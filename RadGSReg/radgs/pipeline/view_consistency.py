@@ -2,8 +2,8 @@
 
 A patient who moved between the shots, or a detector that stands elsewhere than its calibration says, leaves views that
 no pose can satisfy together. In its own plane a view can want the vertebra further down, turned, or larger. What it
-wants across is not seen: with views at right angles, the vertebra's depth in the other view absorbs it. What the views' edges
-say (``edges``) is weighed with it.
+wants across is not seen: with views at right angles, the vertebra's depth in the other view absorbs it. What the views'
+edges say (``edges``) is weighed with it.
 """
 
 from __future__ import annotations
