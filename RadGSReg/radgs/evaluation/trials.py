@@ -129,10 +129,10 @@ class Trial:
     @classmethod
     def from_json_dict(cls, values: dict[str, Any]) -> Trial:
         """Reads what ``to_json_dict`` wrote."""
-        given = {"world": CLEAN_NAME, "grounds": {}, **values}  # logs older than worlds, and than grounds, lack them
-        given = {field.name: given[field.name] for field in fields(cls)}
+        # Logs are older than the last fields, which have a default.
+        given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         given = {name: nan_for_null(value) for name, value in given.items()}
-        for part in OF_NUMBERS:
+        for part in given.keys() & OF_NUMBERS:
             given[part] = {name: nan_for_null(value) for name, value in given[part].items()}
         return cls(**{**given, "reasons": tuple(given["reasons"])})
 

@@ -142,3 +142,10 @@ def test_shares_of_a_session_have_logs_of_their_own(tmp_path: Path, monkeypatch:
 def test_an_empty_folder_has_nothing_to_report(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="no trial"):
         run_full_benchmark(FullRequest(tmp_path, report_only=True))
+
+
+def test_what_was_published_can_be_gone_on_from() -> None:
+    """Its trials are older than the errors at the pedicles: `radgs benchmark --full` ended on them."""
+    published = read_trials(Path(__file__).parents[4] / "docs" / "benchmarks")
+    assert len(published) > 100
+    assert all(math.isfinite(one.trial.mtre_mm) for one in published)
