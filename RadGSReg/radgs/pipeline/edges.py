@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radgs.filters import gaussian_kernel, separable
+from radgs.filters import filtered, gaussian_matrix
 from radgs.geometry import FloatArray, ViewGeometry, unit
 from radgs.refine import Observation
 from radgs.refine.matching import GAIN_REACH_MM, Match
@@ -107,12 +107,10 @@ def noise_like(unexplained: Tensor, where: Tensor) -> Tensor:
 
 def _blurred(image: Tensor, valid: Tensor, sigma: FloatArray) -> Tensor:
     """(n, n) an image blurred by (2,) pixels along rows and along columns, from measured pixels alone."""
-    radius = [int(np.ceil(KERNEL_SIGMAS * one)) for one in sigma]
-    kernels = [gaussian_kernel(max(float(one), 1e-3), reach, image) for one, reach in zip(sigma, radius, strict=True)]
-    padding = (radius[0], radius[0], radius[1], radius[1])
-
-    def filtered(values: Tensor) -> Tensor:
-        return separable(functional.pad(values[None, None], padding, mode="replicate"), *kernels)[0, 0]
-
-    smooth = filtered(image * valid) / filtered(valid).clamp_min(1e-3)
-    return torch.where(valid > 0.5, smooth, image)
+    along_rows, along_columns = (
+        gaussian_matrix(len(image), max(float(one), 1e-3), int(np.ceil(KERNEL_SIGMAS * one)), image, beyond="repeat")
+        for one in sigma
+    )
+    smooth = filtered(image * valid, along_columns, along_rows)
+    share = filtered(valid.to(image), along_columns, along_rows).clamp_min(1e-3)
+    return torch.where(valid > 0.5, smooth / share, image)
