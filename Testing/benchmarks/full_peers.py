@@ -147,7 +147,7 @@ def main() -> int:
     real_ct = real_ct_folder(None)
     planned, elsewhere = due_trials(plan, real_ct, [], only=arguments.only, most=arguments.trials)
     if elsewhere:
-        print(f"{len(elsewhere)} trials need the real CT: set RADGS_REAL_CT.", file=sys.stderr)
+        print(f"{len(elsewhere)} trials need files of patients: set RADGS_REAL_CT or RADGS_VERSE004.", file=sys.stderr)
     arguments.out.mkdir(parents=True, exist_ok=True)
     known: set[tuple[object, ...]] = {one.key for one in read_peers(arguments.out)}
     due = due_of(planned, there, tuple(arguments.starts), known, plan.seed)

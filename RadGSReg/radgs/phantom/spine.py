@@ -28,6 +28,7 @@ from radgs.phantom.neighbours import (
     shell_and_sponge,
 )
 from radgs.phantom.pathology import Pathology
+from radgs.phantom.real_shapes import RealVertebrae
 from radgs.phantom.shapes import FAR, Grid, Solid
 from radgs.phantom.thorax import Thorax, paint_chest, texture_of_lungs, thoracic_bones
 from radgs.phantom.torso import Torso, draw_torso
@@ -76,6 +77,7 @@ def make_spine(
     noise_hu: float = 14.0,
     extent: Extent = LUMBAR_SPINE,
     pathology: Pathology | None = None,
+    real_labels: Volume | None = None,
 ) -> PhantomSpine:
     """Makes a spine from a seed; the same arguments always give the same voxels.
 
@@ -93,9 +95,12 @@ def make_spine(
         noise_hu: Standard deviation of the image noise.
         extent: Which part of the spine; the lumbar spine by default.
         pathology: Fractures and fused levels; none by default.
+        real_labels: A patient's label map in VerSe's numbers, all of the extent's column in it: shapes and places of
+            the vertebrae are the patient's; what they are made of, and all around them, is the phantom's.
 
     Raises:
-        CaseError: A level of ``screws`` is unknown, the spacing is not usable, or ``osteoporosis`` is outside 0 to 1.
+        CaseError: A level of ``screws`` is unknown, the spacing is not usable, ``osteoporosis`` is outside 0 to 1, or a
+            level is not in ``real_labels``.
     """
     spacing = _checked(spacing_mm, osteoporosis, screws, extent)
     pathology = pathology or Pathology()
@@ -104,6 +109,8 @@ def make_spine(
     whole_column = pathology.applied(draw_shapes(person, osteoporosis, extent.column))
     wedges = pathology.wedges_deg(whole_column)
     curve = draw_curve(person, whole_column, lordosis_deg, scoliosis_deg, extent.column, wedges)
+    real = None if real_labels is None else RealVertebrae.of(real_labels, extent.column)
+    curve = curve if real is None else real.curve
     quality = BoneQuality.draw(person, osteoporosis)
     torso = Torso.around(whole_column, curve, body_size, person)
     shapes = {level: whole_column[level] for level in extent.drawn}
@@ -117,7 +124,10 @@ def make_spine(
         if pieces:
             draw_thin_bones(image, grid, pieces, quality, tissue)
     solids, sacrum = _vertebrae(grid, shapes, curve, arches, extent)
-    for upper, lower in pairwise([*solids.values(), *([] if sacrum is None else [sacrum])]):
+    if real is not None:
+        solids = {level: real.solid(grid, level) for level in solids}
+    drawn = [*(solids.values() if real is None else [*solids.values()][-1:]), *([] if sacrum is None else [sacrum])]
+    for upper, lower in pairwise(drawn):
         upper.keep_clear_of(lower, BONE_GAP_MM)
     if sacrum is not None:
         shell_and_sponge(image, grid, sacrum, quality, tissue)

@@ -21,7 +21,7 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class SubjectPlan:
-    """Whom to register: a phantom, or a CT and labels in the real CT's folder.
+    """Whom to register: a phantom, one with a patient's vertebrae, or a CT and labels in the real CT's folder.
 
     Attributes:
         name: What the config calls them.
@@ -29,6 +29,8 @@ class SubjectPlan:
         phantom: Seed of a synthetic patient; None for a real one.
         whole: Highest and lowest whole level of the phantom.
         voxel_mm, osteoporosis: Of the phantom.
+        shapes: The environment variable that names the label map (VerSe's numbers) of the phantom's vertebrae; none
+            where they are drawn.
         ct, labels: Names of the real CT's files.
         moving: Every vertebra of the real CT that moves on its own, from the head down, with its label.
     """
@@ -39,13 +41,14 @@ class SubjectPlan:
     whole: tuple[str, str] = ("L1", "L5")
     voxel_mm: float = 1.2
     osteoporosis: float = 0.0
+    shapes: str = ""
     ct: str = ""
     labels: str = ""
     moving: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def real(self) -> bool:
-        """Whether it takes files."""
+        """Whether the CT is real."""
         return self.phantom is None
 
 

@@ -37,6 +37,23 @@ def test_finished_trials_are_not_due_again_and_missing_cts_are_told(tmp_path: Pa
     assert due_trials(PLAN, None, of_another_seed)[0] == due
 
 
+def test_a_phantom_with_a_patients_vertebrae_is_due_where_their_labels_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = FullPlan(
+        7,
+        96,
+        {"patient": SubjectPlan("patient", ("L2",), phantom=3, shapes="RADGS_VERSE004")},
+        {"clean": CohortPlan("clean", ("patient",), 3)},
+    )
+    monkeypatch.delenv("RADGS_VERSE004", raising=False)
+    assert [len(part) for part in due_trials(plan, None, [])] == [0, 3]
+    labels = tmp_path / "labels.nii.gz"
+    labels.touch()
+    monkeypatch.setenv("RADGS_VERSE004", str(labels))
+    assert [len(part) for part in due_trials(plan, None, [])] == [3, 0]
+
+
 def test_logs_of_shares_are_read_together_and_cut_off_lines_left_out(tmp_path: Path) -> None:
     planned = PLAN.trials()
     first, second = full_trial(planned[0]), full_trial(planned[1], math.nan)
