@@ -18,6 +18,7 @@ from radgs.geometry import ViewGeometry
 from radgs.io.volumes import read_volume
 from RadGSRegLib.export.references import refer_as_registration
 from RadGSRegLib.review.history import keep_run
+from RadGSRegLib.review.never_found import forget_never_found, keep_never_found
 from RadGSRegLib.scene.case_inputs import CaseInputs
 from RadGSRegLib.scene.folder import show_in_folder
 from RadGSRegLib.scene.former_geometry import change_geometry
@@ -73,6 +74,7 @@ def import_steps(folder: Path, inputs: CaseInputs) -> Iterator[RegistrationResul
         if outcome.ct_to_world is None:
             _forget_former_pose(inputs, level, outcome)
             continue
+        forget_never_found(inputs.ct, level)
         transform = put_level(
             inputs.ct,
             level,
@@ -158,6 +160,7 @@ def _forget_former_pose(inputs: CaseInputs, level: str, outcome: LevelResult) ->
     """A level that was found before and is not found now must not look as if it still stood there."""
     transform = level_transforms(inputs.ct).get(level)
     if transform is None:
+        keep_never_found(inputs.ct, level, outcome)
         return
     _put_result(transform, outcome)
     if active_level(inputs.ct) == level:

@@ -55,6 +55,9 @@ FORMER_PARENT_ROLE = "RadGSReg.formerParent"
 #: On a level's transform and on everything that belongs to the level: its name.
 LEVEL_ATTRIBUTE = "RadGSReg.level"
 
+#: On the CT: levels that were never found and so have no transform, by name, with their part of result.json (JSON).
+NEVER_FOUND_ATTRIBUTE = "RadGSReg.neverFound"
+
 #: On a level's transform: the level's part of result.json.
 RESULT_ATTRIBUTE = "RadGSReg.result"
 

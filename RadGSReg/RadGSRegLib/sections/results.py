@@ -14,6 +14,7 @@ from radgs.errors import RadgsError
 from RadGSRegLib.engine.result_import import result_of
 from RadGSRegLib.review import acceptance
 from RadGSRegLib.review.judgement_undo import Judgement, judgement_of
+from RadGSRegLib.review.never_found import never_found
 from RadGSRegLib.review.verdicts import signed_verdict, verdict_colours
 from RadGSRegLib.review.where_to_look import where_to_look
 from RadGSRegLib.scene.levels import active_level, level_transforms
@@ -26,7 +27,7 @@ SHOW = "show:"
 
 
 class ResultsSection(Section):
-    """Reads the levels' transforms, so that a saved scene shows the same rows."""
+    """Reads the levels' transforms, and what the CT keeps of levels never found: a saved scene shows the same."""
 
     def connect(self) -> None:
         """Connects the table and the buttons."""
@@ -83,7 +84,8 @@ class ResultsSection(Section):
 
     def _show_reasons(self) -> None:
         level = active_level(self.panel.parameters.ct)
-        shown = [level] if level is not None and level in self._results else list(self._results)
+        without_pose = [name for name, (transform, _result) in self._results.items() if transform is None]
+        shown = [level, *without_pose] if level in self._results else list(self._results)
         reasons = [
             _reason_line(name, number, reason, colour("link", self.ui.reasonsLabel))
             for name in shown
@@ -147,6 +149,8 @@ class ResultsSection(Section):
 
     def _state(self, level: str, transform: Any) -> str:
         """Whether a pose is accepted; one that does not hold any more is not, whatever it was."""
+        if transform is None:
+            return ""
         if self._results[level][1]["ct_to_world"] is not None and self._obstacles.get(level) is not None:
             return _("moved since")
         return _("✓ accepted") if acceptance.is_accepted(transform) else _("not accepted")
@@ -160,7 +164,9 @@ class ResultsSection(Section):
         self._follow_level(levels[rows.pop()])
 
     def _follow_level(self, level: str) -> None:
-        """Puts CT and segmentation where a level was found."""
+        """Puts CT and segmentation where a level was found, if it ever was."""
+        if self._results[level][0] is None:
+            return
         inputs = self.logic.inputs()
         try:
             if inputs.segmentation is not None and active_level(inputs.ct) != level:
@@ -244,10 +250,12 @@ def _reason_line(level: str, number: int, reason: dict[str, Any], link: str) -> 
 
 
 def _results_of(ct: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Transform and result by level, for the levels of a CT that have been registered."""
-    transforms = {} if ct is None else level_transforms(ct)
-    results = {level: (transform, result_of(transform)) for level, transform in transforms.items()}
-    return {level: (transform, result) for level, (transform, result) in results.items() if result is not None}
+    """Transform and result by level, for the levels of a CT that have been registered; those never found have none."""
+    if ct is None:
+        return {}
+    results = {level: (transform, result_of(transform)) for level, transform in level_transforms(ct).items()}
+    found = {level: (transform, result) for level, (transform, result) in results.items() if result is not None}
+    return {**found, **{level: (None, result) for level, result in never_found(ct).items() if level not in found}}
 
 
 def _texts(level: str, result: dict[str, Any]) -> list[str]:

@@ -68,6 +68,31 @@ def test_a_row_moves_the_ct_and_shows_its_reasons(a_panel: Any, bring: Bring, us
     assert ui.reasonsLabel.text == "L3: The result lies 34 mm from the start."
 
 
+def test_a_level_that_was_never_found_has_a_row_and_says_why(a_panel: Any, bring: Bring, user: Any) -> None:
+    failed = LevelResult.failed(CaseError("The label of L4 is a sliver.", "Segment it again."))
+    bring({**{level: LEVELS[level] for level in ("L2", "L3")}, "L4": failed})
+    ui = a_panel.ui
+    rows = {cells(a_panel, row)[0]: row for row in range(ui.resultsTable.rowCount)}
+    assert cells(a_panel, rows["L4"]) == ["L4", "✗ reject", "no pose", "", ""]
+    assert "L4: The label of L4 is a sliver. Segment it again." in ui.reasonsLabel.text
+    user.choose_row(ui.resultsTable, rows["L4"])  # there is nowhere to put the CT
+    assert ui.ctSelector.currentNode().GetParentTransformNode().GetName() == "L2CTToWorld"
+    bring(LEVELS)
+    assert ui.resultsTable.rowCount == 3
+    assert "sliver" not in ui.reasonsLabel.text
+
+
+def test_a_scene_remembers_a_level_that_was_never_found(a_panel: Any, bring: Bring) -> None:
+    from RadGSRegLib.review.never_found import never_found
+    from RadGSRegLib.scene.node_contract import NEVER_FOUND_ATTRIBUTE
+
+    bring({"L2": LEVELS["L2"], "L4": LevelResult.failed(CaseError("Too thin.", "Segment it again."))})
+    ct = a_panel.ui.ctSelector.currentNode()
+    assert list(never_found(ct)) == ["L4"]
+    ct.SetAttribute(NEVER_FOUND_ATTRIBUTE, "somebody else's")
+    assert never_found(ct) == {}
+
+
 def test_a_rejected_pose_cannot_be_accepted(a_panel: Any, bring: Bring, user: Any) -> None:
     from radgs.errors import CaseError
     from RadGSRegLib.review.acceptance import accept
