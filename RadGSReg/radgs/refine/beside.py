@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radgs.geometry import RigidTransform, XRayView, mean_distance
-from radgs.refine.apart import parts_apart, parts_polished
+from radgs.refine.apart import parts_apart, parts_judged, parts_polished
 from radgs.refine.observation import Observation
 from radgs.refine.other_levels import OtherLevel
 from radgs.refine.parts import linearised
@@ -80,11 +80,11 @@ def refine_beside(
     whole = whole_refiner(coarse.seen_in_intensity(False), vertebra, centre).run(Estimate([begin]), COMPARE)
     progress(0.1, "refining vertebra, neighbours and the rest together")
     moved = _descended(coarse, parts_apart(vertebra), vertebra, Estimate(poses), known, SCALES)
-    parts = parts_polished(vertebra)
-    final = _descended(fine, parts, vertebra, moved, known, POLISH)
+    final = _descended(fine, parts_polished(vertebra), vertebra, moved, known, POLISH)
     progress(1.0, "refined")
     stray = mean_distance(vertebra.surface, final.poses[0], begin)
-    return Refinement(start, whole, final, fine, parts, False, OtherLevel(0.0, "above"), stray)
+    judged = parts_judged(vertebra)
+    return Refinement(start, whole, final, fine, judged, False, OtherLevel(0.0, "above"), stray)
 
 
 def _descended(

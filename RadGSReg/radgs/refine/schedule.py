@@ -25,7 +25,7 @@ class Refinement:
         whole: The CT as scanned, aligned: every part at one pose.
         final: Bodies apart, at full resolution: vertebra, surroundings, neighbours.
         observation: The X-rays at full resolution.
-        parts: The parts of ``final``, vertebra first.
+        parts: The parts of ``final`` as its verdict draws them, vertebra first.
         restarted: Whether the given start was poor and another was taken.
         other_level: What a start one level above or below leads to.
         stray_mm: Mean surface distance of the result from the nearest candidate for where to begin.

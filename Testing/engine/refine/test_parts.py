@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 from radgs.geometry import LEVER_MM, FloatArray, RigidTransform, ViewGeometry
+from radgs.geometry.roi import ROI_SIZE_MM
+from radgs.refine.apart import parts_polished
 from radgs.refine.parts import LINEAR_REACH_MM, HalfResolution, LinearisedPart
+from radgs.refine.resolutions import FINE_PIXELS
 from radgs.refine.solver import Part
 from radgs.vertebra import VertebraAnatomy
 
@@ -102,3 +105,22 @@ def test_each_view_has_an_expansion_of_its_own(
         torch.testing.assert_close(
             linearised.render_with_jacobian(truth, geometry, centre), part.render_with_jacobian(truth, geometry, centre)
         )
+
+
+def test_the_surroundings_are_drawn_finely_enough_where_accuracy_is_decided(
+    phantom_vertebra: VertebraAnatomy, truth: RigidTransform, geometries: dict[str, ViewGeometry]
+) -> None:
+    """Drawn on every second pixel, their edges are wrong by a quarter and more: a quarter of the accuracy."""
+    centre = truth.apply(phantom_vertebra.centre)
+    for geometry in geometries.values():
+        seen = geometry.crop_geometry(centre, ROI_SIZE_MM, FINE_PIXELS)
+        exact, drawn = (
+            edges(part.render(truth, seen))
+            for part in (phantom_vertebra.surroundings_part.sampled_every(0.75), parts_polished(phantom_vertebra)[1])
+        )
+        assert float((drawn - exact).norm()) < 0.1 * float(exact.norm())
+
+
+def edges(image: Tensor) -> Tensor:
+    """Differences of neighbouring pixels, downwards and to the right."""
+    return torch.stack([image[1:, :-1] - image[:-1, :-1], image[:-1, 1:] - image[:-1, :-1]])
