@@ -40,8 +40,8 @@ from radgs.vertebra.separation import resampled_isotropic
 Way = Callable[[RegistrationCase, PeerVertebra, RigidTransform], RigidTransform]
 
 #: Tuned on three cases of seed 91. All of the patient must be within the box: with less they ended 3 to 21 mm off. On
-#: one case fine regions of 64, 96 and 128 mm ended at 2.6, 2.0 and 3.6 mm. Even from the truth the CT as one body goes
-#: 2.2 mm off there, for vertebrae moved against one another.
+#: one case fine regions of 64, 96 and 128 mm ended at 2.6, 2.0 and 3.6 mm. Even from the truth it goes 2.2 mm off
+#: there: it moves the CT as one body, and the vertebrae have moved against one another.
 SEARCHES = (
     peer_itk.Search(region_mm=128.0, pixels=48, voxel_mm=4.0, step_mm=4.0, tolerance_mm=0.05),
     peer_itk.Search(region_mm=96.0, pixels=64, voxel_mm=2.0, step_mm=1.0, tolerance_mm=0.02),
