@@ -66,10 +66,14 @@ STEP_MM, MM_PER_RADIAN = 0.6, 25.0
 
 @dataclass(frozen=True, eq=False)
 class PeerVertebra:
-    """What a CT gives the peer: its volumes, and what its result is scored on."""
+    """What a CT gives the peer: its volumes, and what its result is scored on.
+
+    ``coarse`` is the vertebra alone on voxels as large as those of the whole CT.
+    """
 
     whole: Any
     alone: Any
+    coarse: Any
     centre: FloatArray
     surface: FloatArray
 
@@ -79,8 +83,8 @@ class PeerVertebra:
         label = case.levels[0].label
         separated = SeparatedCT.around(case.ct, case.labels, label)
         whole = resampled_isotropic(case.ct, WHOLE_VOXEL_MM, values=attenuation_from_hu)
-        alone = separated.sampled_excess(label, VERTEBRA_VOXEL_MM)
-        return cls(subject_of(whole), subject_of(alone), separated.frames.body_centre(label), separated.surface(label))
+        alone = [subject_of(separated.sampled_excess(label, mm)) for mm in (VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM)]
+        return cls(subject_of(whole), *alone, separated.frames.body_centre(label), separated.surface(label))
 
 
 def subject_of(volume: Volume) -> Any:
@@ -94,19 +98,20 @@ def subject_of(volume: Volume) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A cropped view as nanodrr has it, and its X-ray (1, 1, H, W)."""
+    """A cropped view as nanodrr has it, its X-ray (1, 1, H, W), and what is drawn there besides the volume."""
 
     inverse_intrinsic: Tensor
     to_world: Tensor
     distance: Tensor
     image: Tensor
+    still: Tensor
 
     @classmethod
-    def of(cls, view: XRayView, centre: FloatArray, pixels: int = PIXELS) -> Camera:
+    def of(cls, view: XRayView, centre: FloatArray, pixels: int = PIXELS, region_mm: float = REGION_MM) -> Camera:
         """The view around a point; all pixels are looked at, for nanodrr knows of no field of measurement."""
         everywhere = np.ones(view.image.shape, dtype=bool)
         seen, _ = XRayView(view.name, view.image, view.geometry, view.conversion, everywhere).crop(
-            centre, REGION_MM, pixels
+            centre, region_mm, pixels
         )
         inverse_intrinsic, to_world, distance = camera_matrices(seen.geometry)
         return cls(
@@ -114,6 +119,7 @@ class Camera:
             torch.from_numpy(to_world).float(),
             torch.tensor([distance], dtype=torch.float32),
             torch.from_numpy(seen.image)[None, None],
+            torch.zeros(()),
         )
 
 
@@ -160,15 +166,22 @@ def aligned(
     return RigidTransform.from_matrix(orthonormal(best_pose.double().numpy()))
 
 
-def similarity(volume: Any, cameras: Sequence[Camera], ct_to_world: Tensor, losses: Sequence[Any]) -> Tensor:
+def drawn(volume: Any, camera: Camera, ct_to_world: Tensor, samples: int = SAMPLES) -> Tensor:
+    """(1, 1, H, W) a volume at a pose (4, 4) as a camera sees it, before what is still."""
+    pixels = camera.image.shape[-1]
+    pose = (torch.linalg.inv(ct_to_world) @ camera.to_world)[None]
+    picture = render(volume, camera.inverse_intrinsic, pose, camera.distance, pixels, pixels, n_samples=samples)
+    return camera.still + picture
+
+
+def similarity(
+    volume: Any, cameras: Sequence[Camera], ct_to_world: Tensor, losses: Sequence[Any], samples: int = SAMPLES
+) -> Tensor:
     """The sum of the views' similarities with a volume at a pose (4, 4)."""
-    from_world = torch.linalg.inv(ct_to_world)
     score = torch.zeros(())
     for camera in cameras:
-        pixels = camera.image.shape[-1]
-        pose = (from_world @ camera.to_world)[None]
-        drawn = render(volume, camera.inverse_intrinsic, pose, camera.distance, pixels, pixels, n_samples=SAMPLES)
-        score = score + sum(loss(drawn, camera.image).sum() for loss in losses)
+        picture = drawn(volume, camera, ct_to_world, samples)
+        score = score + sum(loss(picture, camera.image).sum() for loss in losses)
     return score
 
 
