@@ -83,8 +83,8 @@ class PeerVertebra:
         label = case.levels[0].label
         separated = SeparatedCT.around(case.ct, case.labels, label)
         whole = resampled_isotropic(case.ct, WHOLE_VOXEL_MM, values=attenuation_from_hu)
-        alone = [subject_of(separated.sampled_excess(label, mm)) for mm in (VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM)]
-        return cls(subject_of(whole), *alone, separated.frames.body_centre(label), separated.surface(label))
+        alone, coarse = (subject_of(separated.sampled_excess(label, mm)) for mm in (VERTEBRA_VOXEL_MM, WHOLE_VOXEL_MM))
+        return cls(subject_of(whole), alone, coarse, separated.frames.body_centre(label), separated.surface(label))
 
 
 def subject_of(volume: Volume) -> Any:
