@@ -37,10 +37,10 @@ class Descent:
     mm_per_radian: float = 30.0
 
 
-#: Tuned on cases of seed 91. The still rest is what counts: without it, six descents from 1.7 mm off (one cut short) ended with
-#: more similarity than the truth has, 0.9 to 7 mm from it, whatever patch, region and least variance; with it, at 0.2
-#: to 0.4 mm. Voxels of 0.7 mm, pixels of 0.8 mm or less blur then changed 0.02 mm. Both stages take 5 s of a core;
-#: with Adam, xvr's steps and more samples they took 80 to 105 s.
+#: Tuned on cases of seed 91. The still rest is what counts: without it, six descents (one cut short) from 1.7 mm off
+#: ended with more similarity than the truth has, 0.9 to 7 mm from it, whatever patch, region and least variance; with
+#: it, at 0.2 to 0.4 mm. Voxels of 0.7 mm, pixels of 0.8 mm or less blur then changed 0.02 mm. Both stages take 5 s of a
+#: core; with Adam, xvr's steps and more samples they took 80 to 105 s.
 WHOLE = Descent(region_mm=128.0, pixels=64, samples=110, evaluations=22)
 ALONE = Descent(region_mm=96.0, pixels=96, samples=64, evaluations=15)
 #: Along a ray through all of the CT, for the still picture that is drawn once.
