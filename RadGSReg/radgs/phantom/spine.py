@@ -106,6 +106,7 @@ def make_spine(
     curve = draw_curve(person, whole_column, lordosis_deg, scoliosis_deg, extent.column, wedges)
     quality = BoneQuality.draw(person, osteoporosis)
     torso = Torso.around(whole_column, curve, body_size, person)
+    torso = torso.along_the_spine(person) if extent.ribs else torso
     shapes = {level: whole_column[level] for level in extent.drawn}
     grid = _grid(spacing, shapes, curve, torso, extent)
     shapes = {level: shape for level, shape in shapes.items() if in_sight(grid, shape, curve.frames[level])}
