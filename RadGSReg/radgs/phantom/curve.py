@@ -34,6 +34,11 @@ _KYPHOSIS_DEG = {
 }
 
 
+#: How far L3 looks up, degrees, its mean and standard deviation: of the lumbar spine of trials, and of whole columns.
+#: A column stands over its sacrum: T12 and L1 slope back by some 15 degrees, or the chest would hang far in front.
+_L3_UP_DEG, _L3_UP_IN_WHOLE_COLUMN_DEG = (2.0, 2.5), (7.0, 5.0)
+
+
 @dataclass(frozen=True)
 class SpineCurve:
     """Where every vertebra stands.
@@ -85,7 +90,8 @@ def draw_curve(
         below_shape = shapes[column[index + 1]] if index + 1 < len(column) else None
         below = below @ _step(angles, _disc_step(shapes[level], below_shape), slip)
         frames[level] = below
-    tilt = RigidTransform.from_rotation_vector(np.radians(rng.normal(0.0, [2.5, 1.0, 1.5]) + [2.0, 0.0, 0.0]))
+    mean, spread = _L3_UP_DEG if column[0] == ORDER[0] else _L3_UP_IN_WHOLE_COLUMN_DEG
+    tilt = RigidTransform.from_rotation_vector(np.radians(rng.normal(0.0, [spread, 1.0, 1.5]) + [mean, 0.0, 0.0]))
     upright = tilt @ frames["L3"].inverse()
     return SpineCurve(
         {level: upright @ frame for level, frame in frames.items()}, upright, float(lordosis), float(scoliosis)

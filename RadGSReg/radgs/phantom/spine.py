@@ -113,6 +113,7 @@ def make_spine(
     curve = curve if real is None else real.curve
     quality = BoneQuality.draw(person, osteoporosis)
     torso = Torso.around(whole_column, curve, body_size, person)
+    torso = torso.along_the_spine(person) if extent.ribs else torso
     shapes = {level: whole_column[level] for level in extent.drawn}
     grid = _grid(spacing, shapes, curve, torso, extent)
     shapes = {level: shape for level, shape in shapes.items() if in_sight(grid, shape, curve.frames[level])}

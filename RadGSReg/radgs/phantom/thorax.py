@@ -30,6 +30,9 @@ _RIB_COURSE = {
     "T11": (108.0, 75.0),
     "T12": (72.0, 48.0),
 }
+#: How far above its middle position a breath leaves the diaphragm, mm: from full inspiration, as most CTs of the chest
+#: are taken, to expiration; and the share by which the lowest lung goes with it.
+_BREATH_MM, _RECESS_FOLLOWS = (-45.0, 20.0), 0.45
 #: The cavity's outline is a superellipse of this power; at T3 it is narrower than at T9 by this share.
 _POWER, _NARROWER = 2.25, 0.28
 #: Liver and stomach reach so far below the lowest lung, mm.
@@ -61,20 +64,24 @@ class Thorax:
         def height(level: str) -> float:
             return float(curve.frames[level].translation[2])
 
-        breath = float(rng.normal(0.0, 12.0))
+        breath = float(rng.uniform(*_BREATH_MM))
         right = height("T9") - 4.0 + breath
         left = right - float(rng.uniform(5.0, 18.0))
         side = -0.14 * torso.half_width + float(rng.normal(0, 4.0))
         heart = np.array([torso.centre[0] + side, torso.centre[1] + 0.22 * torso.half_depth, right + 34.0])
-        recess = height("T12") + float(rng.uniform(-12.0, 12.0))
+        recess = height("T12") + _RECESS_FOLLOWS * breath + float(rng.uniform(-12.0, 12.0))
         return cls(torso, (left, right), recess, (height("T3"), height("T6"), height("T9")), heart)
 
     def half_axes(self, height: float) -> FloatArray:
         """(2,) half the cavity's width and depth at a height."""
-        torso = self.torso
+        torso = self.torso.section(height)
         down = float(np.interp(height, [self.levels[2], self.levels[0]], [0.0, 1.0]))
         wide, deep = torso.half_width - 1.15 * torso.fat_mm - 14, torso.half_depth - torso.fat_mm - 10
         return np.array([wide * (1 - _NARROWER * down), deep * (1 - 0.12 * down)])
+
+    def middle(self, height: float) -> FloatArray:
+        """(2,) the cavity's middle at a height."""
+        return np.asarray(self.torso.section(height).centre + [0, 1.5])
 
     def wall(self, degrees: float | FloatArray, side: int, height: FloatArray, outside: float) -> FloatArray:
         """(N, 3) points of the wall at angles round the trunk from the back (0) to the front (180)."""
@@ -82,8 +89,8 @@ class Thorax:
         axes = np.stack([self.half_axes(float(z)) for z in np.atleast_1d(height)]) + outside
         across = np.abs(np.sin(angles)) ** (2 / _POWER)
         forward = -np.sign(np.cos(angles)) * np.abs(np.cos(angles)) ** (2 / _POWER)
-        middle = self.torso.centre + [0, 1.5]
-        points = np.stack([middle[0] + side * axes[:, 0] * across, middle[1] + axes[:, 1] * forward], axis=1)
+        middle = np.stack([self.middle(float(z)) for z in np.atleast_1d(height)])
+        points = np.stack([middle[:, 0] + side * axes[:, 0] * across, middle[:, 1] + axes[:, 1] * forward], axis=1)
         return np.column_stack([points, np.atleast_1d(height)])
 
 
@@ -124,7 +131,7 @@ def _blades(thorax: Thorax) -> list[SphereMesh]:
     high, low = thorax.levels[0] + 4.0, thorax.levels[2] + 18.0
     pieces: list[SphereMesh] = []
     for side in (-1, 1):
-        middle_x, back = thorax.torso.centre[0], thorax.torso.centre[1] - thorax.half_axes(high)[1] - 2.0
+        middle_x, back = thorax.torso.centre[0], thorax.torso.section(high).centre[1] - thorax.half_axes(high)[1] - 2.0
         inner_high = np.array([middle_x + side * 62.0, back + 2.0, high])
         inner_low = np.array([middle_x + side * 72.0, back + 2.0, low])
         outer = np.array([middle_x + side * 128.0, back + 34.0, high + 6.0])
@@ -136,7 +143,7 @@ def _blades(thorax: Thorax) -> list[SphereMesh]:
 def _breastbone(thorax: Thorax) -> list[SphereMesh]:
     top, bottom = thorax.levels[0] - 20.0, thorax.levels[2] - 6.0
     x = thorax.torso.centre[0]
-    front = thorax.torso.centre[1] + thorax.half_axes(bottom)[1]
+    front = thorax.torso.section(bottom).centre[1] + thorax.half_axes(bottom)[1]
     corners = [
         [x - 16, front - 8, top],
         [x + 16, front - 8, top],
@@ -152,7 +159,7 @@ def paint_chest(painter: SlicePainter, thorax: Thorax, height: float) -> None:
     if ended >= 1:
         return
     wide, deep = thorax.half_axes(height)
-    middle = thorax.torso.centre + [0, 1.5]
+    middle = thorax.middle(height)
     if ended < 0:
         painter.ellipse(middle, (wide, deep), LUNG_HU, _POWER)
     # Towards the recess the organs fill the cavity; below it they round off, as nothing in a trunk ends flat.

@@ -7,9 +7,10 @@ those of an unenhanced CT; in three patients of ten the great vessels carry cont
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from radgs.geometry import FloatArray
 from radgs.phantom.bone import Hounsfield, coverage, patches
@@ -18,6 +19,8 @@ from radgs.phantom.morphometry import VertebraShape
 from radgs.phantom.shapes import Grid, Solid, SphereMesh, chain
 from radgs.phantom.slice_painter import SlicePainter
 
+#: A back that follows the spine does so by such a share.
+_FOLLOWS = (0.6, 1.0)
 AIR_HU, FAT_HU, SKIN_HU, MUSCLE_HU = -1000.0, -100.0, 30.0, 55.0
 
 
@@ -34,6 +37,7 @@ class Torso:
         course: (N, 2) middle of the vertebral bodies there.
         canal: (N, 2) middle of the spinal canal there.
         tips: (N, 2) tips of the spinous processes, by height of the vertebra.
+        hollow: (N,) how far the back lies in front of its rearmost place there.
     """
 
     centre: FloatArray
@@ -45,6 +49,7 @@ class Torso:
     course: FloatArray
     canal: FloatArray
     tips: FloatArray
+    hollow: FloatArray
 
     @classmethod
     def around(
@@ -73,9 +78,20 @@ class Torso:
         lowest = next(iter(curve.frames))  # they are stacked from below
         lumbar, t12, t11 = (float(curve.frames[level].translation[2]) for level in (lowest, "T12", "T11"))
         landmarks = (lumbar, t12, t11)
-        return cls(
-            centre, half_width, half_depth, fat, table[:, 2], landmarks, table[:, :2], table[:, 3:5], table[:, 5:7]
-        )
+        courses = (table[:, :2], table[:, 3:5], table[:, 5:7])
+        straight = np.zeros(len(table))
+        return cls(centre, half_width, half_depth, fat, table[:, 2], landmarks, *courses, straight)
+
+    def along_the_spine(self, rng: np.random.Generator) -> Torso:
+        """The trunk with a back that follows the spine, as skin lies one or two centimetres behind every process."""
+        behind = ndimage.gaussian_filter1d(self.tips[:, 1], 1.0, mode="nearest")
+        behind = np.minimum(behind, self.tips[:, 1])
+        return replace(self, hollow=float(rng.uniform(*_FOLLOWS)) * (behind - behind.min()))
+
+    def section(self, height: float) -> Torso:
+        """The trunk with the middle and the depth that it has at a superior coordinate."""
+        forward = float(np.interp(height, self.heights, self.hollow)) / 2
+        return replace(self, centre=self.centre + [0.0, forward], half_depth=self.half_depth - forward)
 
     def at(self, height: float, table: FloatArray) -> FloatArray:
         """A row of the course (2,) at a superior coordinate."""
@@ -107,7 +123,7 @@ def draw_torso(
     furrow = float(rng.uniform(3.0, 8.0))
     for axial, height in zip(image, heights, strict=True):
         painter = SlicePainter(axial, grid)
-        _trunk_wall(painter, torso, float(height), furrow)
+        _trunk_wall(painter, torso.section(float(height)), float(height), furrow)
         if paint_chest is not None:
             paint_chest(painter, float(height))
     draw_organs(image, grid, torso, rng)
@@ -115,7 +131,8 @@ def draw_torso(
     contrast = float(rng.uniform(0.3, 1.0)) if rng.uniform() < 0.3 else 0.0
     for axial, height in zip(image, heights, strict=True):
         loins = float(height) < chest_from
-        _beside_the_spine(SlicePainter(axial, grid), torso, float(height), streak, contrast, loins=loins)
+        section = torso.section(float(height))
+        _beside_the_spine(SlicePainter(axial, grid), section, float(height), streak, contrast, loins=loins)
     _mottle(image, grid, torso, rng)
     return image
 

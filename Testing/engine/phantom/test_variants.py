@@ -9,6 +9,10 @@ from scipy import ndimage
 from radgs.anatomy import vertebra_frame
 from radgs.errors import CaseError
 from radgs.phantom import Extent, Fracture, Pathology, PhantomSpine, Variant, make_spine
+from radgs.phantom.curve import draw_curve
+from radgs.phantom.morphometry import draw_shapes
+from radgs.phantom.thorax import Thorax
+from radgs.phantom.torso import Torso
 
 COARSE_MM = 2.0
 
@@ -84,6 +88,44 @@ def test_ribs_and_lungs_surround_the_thoracic_spine() -> None:
     assert lungs[:, i:].any(), "one on either side"
     bones = ndimage.label((axial > 300) & (spine.labels.array[k] == 0))[1]
     assert bones >= 6, "ribs, shoulder blades or breastbone"
+
+
+def test_chests_range_around_a_real_one() -> None:
+    """T11 of a person in full inspiration: how it leans, where skin, diaphragm and the lowest lung are, mm.
+
+    Outside this range networks took the nearness of the back's skin for a place further forward.
+    """
+    column = Extent.between("T10", "L2").column
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        shapes = draw_shapes(rng, 0.0, column)
+        curve = draw_curve(rng, shapes, None, 0.0, column)
+        torso = Torso.around(shapes, curve, 1.05, rng).along_the_spine(rng)
+        thorax = Thorax.around(torso, curve, rng)
+        frame, shape = curve.frames["T11"], shapes["T11"]
+        at = frame.translation
+        section = torso.section(at[2])
+        skin = section.centre[1] - section.half_depth
+        tip = frame.apply([0.0, shape.back_wall - shape.spinous_length, 0.0])[1]
+        lean = np.degrees(np.arctan2(frame.rotation[1, 2], frame.rotation[2, 2]))
+        found.append((lean, at[1] - skin, tip - skin, thorax.domes[1] - at[2], thorax.recess - at[2]))
+    low, high = np.percentile(found, [3, 97], axis=0)
+    real = np.array([-17.0, 63.0, 15.0, 27.0, -45.0])
+    assert (low <= real).all(), low - real
+    assert (real <= high).all(), high - real
+
+
+def test_no_process_stands_out_of_a_back_that_follows_the_spine() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        column = Extent.between("T5", "T9").column
+        shapes = draw_shapes(rng, 0.0, column)
+        curve = draw_curve(rng, shapes, None, 30.0, column)
+        torso = Torso.around(shapes, curve, 0.88, rng).along_the_spine(rng)
+        for height, (_, tip) in zip(torso.heights, torso.tips, strict=True):
+            section = torso.section(float(height))
+            assert tip - (section.centre[1] - section.half_depth) > 4.0
 
 
 def test_a_wedge_is_low_in_front_and_bends_the_spine_there(healthy: PhantomSpine, ill: PhantomSpine) -> None:
