@@ -13,6 +13,7 @@ from radgs.case import Level
 from radgs.errors import CaseError
 from radgs.io.atomic import write_text
 from radgs.phantom import PhantomSpine, Variant
+from radgs.phantom.variants import ANATOMY
 from radgs.training.pairs import PairSettings, make_pairs
 from radgs.training.training_vertebra import TrainingVertebra
 
@@ -32,7 +33,7 @@ def make_phantom_pairs(
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
-    """Writes ``patient_<number>_<level>.npz`` for every whole vertebra of every patient; files that exist are kept.
+    """Writes ``patient_<number>_<level>_<anatomy>.npz`` for every whole vertebra of every patient; what exists is kept.
 
     A vertebra that no frame can be fitted to is left out; a note (``.json``) in its place says why.
 
@@ -59,7 +60,7 @@ def make_phantom_pairs(
 
 def _pairs_of_one_patient(folder: Path, number: int, count: int, settings: PairSettings) -> list[Path]:
     variant = Variant.drawn(FIRST_SEED + number)
-    paths = {level: folder / f"patient_{number:04d}_{level}.npz" for level in variant.extent.whole}
+    paths = {level: folder / f"patient_{number:04d}_{level}_{ANATOMY}.npz" for level in variant.extent.whole}
     missing = [level for level, path in paths.items() if not path.exists() and not path.with_suffix(".json").exists()]
     if missing:
         spine = variant.spine()

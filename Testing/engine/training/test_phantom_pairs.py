@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from radgs.phantom import Extent, Pathology, PhantomSpine, Variant, make_spine
+from radgs.phantom.variants import ANATOMY
 from radgs.training import phantom_pairs
 from radgs.training.pairs import PairBank, PairSettings, random_pose
 from radgs.training.phantom_pairs import GENERIC, make_phantom_pairs
@@ -35,8 +36,8 @@ def test_files_that_are_there_are_kept_and_what_cannot_be_used_is_noted(
 ) -> None:
     monkeypatch.setattr(phantom_pairs, "Variant", Small)
     files = make_phantom_pairs(tmp_path, range(1), 2)
-    assert [path.name for path in files] == ["patient_0000_L1.npz", "patient_0000_L3.npz"]
-    assert "label" in json.loads((tmp_path / "patient_0000_L2.json").read_text())["left_out"].lower()
+    assert [path.name for path in files] == [f"patient_0000_L1_{ANATOMY}.npz", f"patient_0000_L3_{ANATOMY}.npz"]
+    assert "label" in json.loads((tmp_path / f"patient_0000_L2_{ANATOMY}.json").read_text())["left_out"].lower()
     first = PairBank.load(files[0])
     assert first.name == "patient 0 L1"
     assert len(first) == 2
