@@ -11,8 +11,8 @@ from radgs.phantom.extent import Extent
 from radgs.phantom.pathology import Fracture, Pathology
 from radgs.phantom.spine import PhantomSpine, make_spine
 
-#: Counts up when a seed comes to mean another anatomy: pairs of the one before are no pairs of these patients. 2: a back
-#: that follows the spine, a column that stands over its sacrum, breaths up to full inspiration.
+#: Counts up when a seed comes to mean another anatomy: pairs made before are not of these patients. 2: a back that
+#: follows the spine, a column that stands over its sacrum, breaths up to full inspiration.
 ANATOMY = 2
 #: Highest and lowest whole level, and how often each part of the spine is drawn.
 PARTS = (("T5", "T9", 0.25), ("T10", "L2", 0.35), ("L1", "L5", 0.40))
