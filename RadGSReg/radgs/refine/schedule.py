@@ -66,7 +66,7 @@ def refine(
         start_sigma_mm: How far off the start may be, one standard deviation.
     """
     progress(0.0, "aligning the CT as it was scanned")
-    whole, restarted = align_whole(views, vertebra, start, proposals)
+    whole, restarted = align_whole(views, vertebra, start, proposals, start_sigma_mm)
     in_intensity = intensity_tells_more(views, vertebra, whole)
     candidates = [("start", start), *(("network", pose) for pose in proposals), ("whole", whole.poses[0])]
     if whole.correlation.min() >= SURE and start_sigma_mm >= CLICK_SIGMA_MM:

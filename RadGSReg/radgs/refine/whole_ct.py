@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from radgs.geometry import FloatArray, RigidTransform, XRayView
-from radgs.refine.candidates import support
+from radgs.refine.candidates import CLICK_SIGMA_MM, support
 from radgs.refine.observation import Observation
 from radgs.refine.parts import LinearisedPart
 from radgs.refine.resolutions import (
@@ -30,8 +30,11 @@ CLEARLY_MORE = 0.003
 POOR_START = 0.8
 #: From this gradient correlation on, the whole CT is where to go on from; below, other candidates are heard.
 SURE = 0.85
-#: Other starts: turned by this much about each axis, both ways.
-RESTART_TURN_RAD = float(np.radians(15.0))
+#: Other starts: turned by this much about each axis, both ways; and by this much more where the start is said to be
+#: farther off than a click.
+RESTART_TURN_RAD, FAR_TURN_RAD = float(np.radians(15.0)), float(np.radians(30.0))
+#: So many of the other starts are followed to the end, and of those from far off.
+PROMISING, PROMISING_FROM_FAR = 2, 4
 
 
 def align_whole(
@@ -39,8 +42,16 @@ def align_whole(
     vertebra: VertebraAnatomy,
     start: RigidTransform,
     proposals: Sequence[RigidTransform] = (),
+    start_sigma_mm: float = CLICK_SIGMA_MM,
 ) -> tuple[Estimate, bool]:
     """Aligns the unmoved CT, from the start that the images support best; from others where that one leads nowhere.
+
+    Args:
+        views: Two views or more.
+        vertebra: The vertebra and its surroundings.
+        start: CT-to-world pose to start from.
+        proposals: Poses that may be better.
+        start_sigma_mm: How far off the start may be, one standard deviation.
 
     Returns:
         The best estimate, and whether another start than those given led to it.
@@ -62,9 +73,11 @@ def align_whole(
         given.append(aligned(estimate))
         if given[-1].correlation.min() >= POOR_START:
             return given[-1], False
-    turns = [sign * RESTART_TURN_RAD * axis for axis in np.eye(3) for sign in (-1.0, 1.0)]
+    far = start_sigma_mm > CLICK_SIGMA_MM
+    sizes = (RESTART_TURN_RAD, FAR_TURN_RAD) if far else (RESTART_TURN_RAD,)
+    turns = [sign * size * axis for size in sizes for axis in np.eye(3) for sign in (-1.0, 1.0)]
     searched = [searcher.run(Estimate([start.rotated_about(centre, turn)]), SEARCH) for turn in turns]
-    promising = sorted(searched, key=support, reverse=True)[:2]
+    promising = sorted(searched, key=support, reverse=True)[: PROMISING_FROM_FAR if far else PROMISING]
     winner = max([*given, *(aligned(estimate) for estimate in promising)], key=support)
     return winner, all(winner is not one for one in given)
 

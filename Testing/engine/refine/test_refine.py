@@ -108,6 +108,22 @@ def test_a_poor_start_sends_alignment_to_other_starts(
     assert error(aligned.poses[0], truth, phantom_vertebra) < 1.5
 
 
+@pytest.mark.parametrize("axis", [(0.19, -0.2, 0.96), (0.27, -0.75, -0.6)])
+def test_a_start_said_to_be_far_off_is_looked_for_farther_off(
+    axis: tuple[float, float, float],
+    take_xrays: TakeXRays,
+    moved_apart: Poses,
+    phantom_vertebra: VertebraAnatomy,
+    truth: RigidTransform,
+) -> None:
+    """From 45 degrees a click's other starts all end 14 mm away and more."""
+    views = take_xrays(moved_apart, XRayPhysics())
+    turned = truth.rotated_about(truth.apply(phantom_vertebra.centre), np.radians(45.0) * unit(axis))
+    aligned, restarted = align_whole(views, phantom_vertebra, turned, start_sigma_mm=40.0)
+    assert restarted
+    assert error(aligned.poses[0], truth, phantom_vertebra) < 1.5
+
+
 def test_a_start_that_leads_home_is_kept(
     take_xrays: TakeXRays, rigid_poses: Poses, phantom_vertebra: VertebraAnatomy, truth: RigidTransform, off_by: OffBy
 ) -> None:
