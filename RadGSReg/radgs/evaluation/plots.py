@@ -23,6 +23,8 @@ from radgs.io.atomic import write_atomically
 COHORT_STYLES = tuple(zip(SERIES_COLOURS, ("solid", "dashed", "dashdot", "dotted"), strict=True))
 VERDICT_MARKERS = {"accept": "o", "check": "^", "reject": "X"}
 #: Errors are drawn on a logarithmic axis, which has no zero.
+#: More than so many have their names beside the plot.
+FEW_COHORTS = 5
 MIN_PLOTTED_MM = 0.02
 
 
@@ -41,7 +43,7 @@ def save_plots(trials: Sequence[Trial], folder: Path) -> list[Path]:
         draw(figure.add_subplot(), trials)
         paths.append(folder / name)
         with write_atomically(paths[-1], private=False) as aside:
-            figure.savefig(aside)
+            figure.savefig(aside, bbox_inches="tight")
     return paths
 
 
@@ -57,7 +59,10 @@ def _draw_cumulative(axis: Axes, trials: Sequence[Trial]) -> None:
     _draw_limits(axis.axvline)
     axis.set(xlabel="mTRE of the result, mm", ylabel="share of trials", ylim=(0, 1.02), title="Errors, accumulated")
     _write_plain_numbers(axis.xaxis)
-    axis.legend(loc="upper left")
+    if len(cohorts_of(trials)) > FEW_COHORTS:
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # it would hide the lines
+    else:
+        axis.legend(loc="upper left")
     axis.grid(alpha=0.25)
 
 
