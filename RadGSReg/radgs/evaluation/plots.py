@@ -19,12 +19,17 @@ from radgs.evaluation.reliability import draw_reliability
 from radgs.evaluation.trials import Trial
 from radgs.io.atomic import write_atomically
 
-#: A colour and a line style for each cohort.
-COHORT_STYLES = tuple(zip(SERIES_COLOURS, ("solid", "dashed", "dashdot", "dotted"), strict=True))
+#: A colour and a line style for each cohort: those that share one differ in the other.
+LINE_STYLES = ("solid", "dashed", "dashdot", "dotted")
+COHORT_STYLES = tuple(
+    (colour, LINE_STYLES[(order + turn) % len(LINE_STYLES)])
+    for turn in range(len(LINE_STYLES))
+    for order, colour in enumerate(SERIES_COLOURS)
+)
 VERDICT_MARKERS = {"accept": "o", "check": "^", "reject": "X"}
-#: Errors are drawn on a logarithmic axis, which has no zero.
-#: More than so many have their names beside the plot.
+#: More cohorts than these have their names beside the plot.
 FEW_COHORTS = 5
+#: Errors are drawn on a logarithmic axis, which has no zero.
 MIN_PLOTTED_MM = 0.02
 
 
