@@ -124,12 +124,11 @@ def make_spine(
     for pieces in (ribs, others, iliac_pieces(curve)):
         if pieces:
             draw_thin_bones(image, grid, pieces, quality, tissue)
-    solids, sacrum = _vertebrae(grid, shapes, curve, arches, extent)
-    if real is not None:
-        solids = {level: real.solid(grid, level) for level in solids}
-    drawn = [*(solids.values() if real is None else [*solids.values()][-1:]), *([] if sacrum is None else [sacrum])]
-    for upper, lower in pairwise(drawn):
-        upper.keep_clear_of(lower, BONE_GAP_MM)
+    solids, sacrum = _vertebrae(grid, shapes, curve, arches, extent, real)
+    bones = [*solids.values(), *([] if sacrum is None else [sacrum])]
+    for upper, lower in pairwise(bones):
+        if real is None or lower is sacrum:  # a patient's own vertebrae stay as they are
+            upper.keep_clear_of(lower, BONE_GAP_MM)
     if sacrum is not None:
         shell_and_sponge(image, grid, sacrum, quality, tissue)
     labels = _draw_bones(image, grid, shapes, curve, quality, solids, extent.labels, grain)
@@ -196,9 +195,14 @@ def _lowest_point(shape: VertebraShape, curve: SpineCurve) -> float:
 
 
 def _vertebrae(
-    grid: Grid, shapes: dict[str, VertebraShape], curve: SpineCurve, rng: np.random.Generator, extent: Extent
+    grid: Grid,
+    shapes: dict[str, VertebraShape],
+    curve: SpineCurve,
+    rng: np.random.Generator,
+    extent: Extent,
+    real: RealVertebrae | None,
 ) -> tuple[dict[str, Solid], Solid | None]:
-    """Every drawn vertebra's solid, and the sacrum's, each sharing its facet joints with its neighbours."""
+    """Every vertebra's solid, drawn or a patient's, and the sacrum's; drawn ones share facet joints with neighbours."""
     drawn = tuple(shapes)
     lowest = shapes[drawn[-1]]
     frames = {level: frame for level, frame in curve.frames.items() if level in shapes}
@@ -207,6 +211,8 @@ def _vertebrae(
     below = dict(zip(drawn, (*drawn[1:], "S1"), strict=True))
     solids = {
         level: draw_vertebra(grid, shapes[level], frames[level], joints[level], joints[below[level]], rng)
+        if real is None
+        else real.solid(grid, level)
         for level in drawn
     }
     return solids, draw_sacrum(grid, lowest, curve, joints["S1"]) if extent.sacrum else None
