@@ -75,7 +75,10 @@ def train(
     seed: SeedOption = 0,
     device: DeviceOption = Device.auto,
 ) -> None:
-    """Train generic networks on simulated X-rays (stage 1). Ctrl-C keeps the best so far; the same command goes on."""
+    """Train generic networks on simulated X-rays (stage 1). Ctrl-C keeps the best so far; the same command goes on.
+
+    On several GPUs: torchrun --nproc-per-node 4 -m radgs train ...
+    """
     if context.invoked_subcommand is not None:
         return
     if out is None or pairs is None:
@@ -86,23 +89,23 @@ def train(
         from radgs.cli.training_session import train_stage_1
         from radgs.training.verse_pairs import VerseSettings
 
-        typer.echo(
-            train_stage_1(
-                out,
-                pairs,
-                minutes=minutes,
-                steps=steps,
-                spines=spines,
-                pairs_per_vertebra=pairs_per_vertebra,
-                verse=None if verse is None else VerseSettings(verse, cts, most_pairs, pairs_per_vertebra, all_splits),
-                config=config,
-                base=base,
-                attention=None if attention is None else attention.value,
-                with_cal=cal,
-                seed=seed,
-                device=device.value,
-            )
+        told = train_stage_1(
+            out,
+            pairs,
+            minutes=minutes,
+            steps=steps,
+            spines=spines,
+            pairs_per_vertebra=pairs_per_vertebra,
+            verse=None if verse is None else VerseSettings(verse, cts, most_pairs, pairs_per_vertebra, all_splits),
+            config=config,
+            base=base,
+            attention=None if attention is None else attention.value,
+            with_cal=cal,
+            seed=seed,
+            device=device.value,
         )
+        if told:
+            typer.echo(told)
 
 
 @train_app.command()

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from rich.console import Console
+
 from radgs.cli.console import ProgressBar, people_console
 from radgs.networks import Accuracy, Networks, load_networks
 from radgs.networks.recm.attention import AttentionKind
@@ -16,6 +18,7 @@ from radgs.training.adaptation_cases import read_adaptation_cases
 from radgs.training.base import anatomy_and_base, check_output
 from radgs.training.generic import train_generic
 from radgs.training.prepare import PreparationProgress, prepare
+from radgs.training.ranks import is_first
 from radgs.training.verse_pairs import VerseSettings
 
 
@@ -66,7 +69,7 @@ def train_stage_1(
     seed: int,
     device: str,
 ) -> str:
-    """Trains generic networks; returns what to tell.
+    """Trains generic networks; returns what to tell, which is nothing for a process that another one leads.
 
     Raises:
         InputFileError: There is no such configuration, or the base or VerSe's folder cannot be used.
@@ -74,7 +77,8 @@ def train_stage_1(
     """
     check_output(out, [] if base is None else [base])
     networks = None if base is None else load_networks(base)
-    with ProgressBar(people_console(), "Training") as bar, _interruptible() as interrupted:
+    telling = people_console() if is_first() else Console(quiet=True)
+    with ProgressBar(telling, "Training") as bar, _interruptible() as interrupted:
         networks = train_generic(
             out,
             pairs,
@@ -92,7 +96,7 @@ def train_stage_1(
             progress=bar,
             cancelled=interrupted,
         )
-    return _last_word(networks, out, interrupted())
+    return _last_word(networks, out, interrupted()) if is_first() else ""
 
 
 def train_stage_3(

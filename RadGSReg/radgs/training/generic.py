@@ -17,8 +17,9 @@ from radgs.simulation import Exposure
 from radgs.training.batches import PairSource
 from radgs.training.pairs import StoredPairs
 from radgs.training.phantom_pairs import FIRST_SEED, make_phantom_pairs
+from radgs.training.ranks import Ranks, own_device, started_ranks
 from radgs.training.session import TrainingSession, told
-from radgs.training.trainer import TrainingProgress, TrainingSettings
+from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
 from radgs.training.unfinished_work import unfinished_work
 from radgs.training.verse_pairs import VerseSettings, make_verse_pairs
 
@@ -55,6 +56,8 @@ def train_generic(
 ) -> Networks:
     """Makes pairs of synthetic spines or of VerSe's, unless they are there, and trains networks on them.
 
+    By several processes where ``torchrun`` started them; each returns the networks that the first one wrote.
+
     Args:
         out: The model file; ``<out>.work`` holds checkpoints until the end.
         pairs: Folder of the pairs, kept for other runs.
@@ -77,56 +80,68 @@ def train_generic(
         InputFileError: There are too few patients to hold any out, or VerSe's folder cannot be used.
         RadgsError: Cancelled while pairs were made.
     """
-    on = choose_device(device)
+    on = own_device(choose_device(device))
+    with started_ranks(on) as ranks:
 
-    def tell(done: float, what: str) -> None:
-        progress(PAIRS_SHARE * done, f"simulated pairs: {what}")
+        def tell(done: float, what: str) -> None:
+            progress(PAIRS_SHARE * done, f"simulated pairs: {what}")
 
-    if verse is None:
-        made = _of_phantoms(pairs, spines, pairs_per_vertebra, tell, cancelled)
-    else:
-        made = _of_verse(pairs, verse, tell, cancelled)
-    torch.manual_seed(seed)
-    networks = new_networks(config, attention=attention or "mass") if base is None else base
-    networks = with_attention(networks, attention or kind_of(networks.recm.attention)).to(on)
-    training, held_out = _sources([StoredPairs.checked(path) for path in made.files], made.held_out, networks, on)
-    kind = kind_of(networks.recm.attention)
-    record = {
-        "stage": "generic",
-        **made.record,
-        "pairs": len(training),
-        "attention": kind,
-        "cal": kind != "none" and with_cal,
-    }
-    settings = FROM_RANDOM
-    if base is not None:
-        settings, record["base"] = GOING_ON, base.provenance
+        if verse is None:
+            made = _of_phantoms(pairs, spines, pairs_per_vertebra, ranks, tell, cancelled)
+        else:
+            made = _of_verse(pairs, verse, ranks, tell, cancelled)
+        torch.manual_seed(seed)
+        networks = new_networks(config, attention=attention or "mass") if base is None else base
+        networks = with_attention(networks, attention or kind_of(networks.recm.attention)).to(on)
+        training, held_out = _sources([StoredPairs.checked(path) for path in made.files], made.held_out, networks, on)
+        settings = _settings(base is not None, steps, with_cal)
+        if not ranks.first:
+            trainer = Trainer(networks, training, held_out, settings, minutes * 60.0, seed, steps, ranks)
+            trainer.run_steps(lambda at: None, lambda accuracy: None)
+            ranks.wait()  # until the first one has written the model
+            return load_networks(out)
+        kind = kind_of(networks.recm.attention)
+        record = {
+            "stage": "generic",
+            **made.record,
+            "pairs": len(training),
+            "attention": kind,
+            "cal": kind != "none" and with_cal,
+            **({} if base is None else {"base": base.provenance}),
+        }
+        subject = f"generic {networks.recm.config.name} {made.subject} attention {kind} cal {with_cal}"
+        with unfinished_work(out, subject, seed) as work:
+            session = TrainingSession(
+                networks,
+                training,
+                held_out,
+                settings,
+                minutes * 60.0,
+                seed,
+                out=out,
+                work=work,
+                prepared_for=None,
+                record=record,
+                steps=steps,
+                ranks=ranks,
+            )
+
+            def on_progress(at: TrainingProgress) -> None:
+                progress(PAIRS_SHARE + (1.0 - PAIRS_SHARE) * at.fraction, told(at))
+
+            if session.discarded is not None:
+                progress(PAIRS_SHARE, session.discarded)
+            session.run(on_progress, cancelled)
+            ranks.wait()
+            return load_networks(out)
+
+
+def _settings(going_on: bool, steps: int | None, with_cal: bool) -> TrainingSettings:
+    settings = GOING_ON if going_on else FROM_RANDOM
     if steps is not None:
         settings = replace(settings, validate_every_steps=min(VALIDATE_EVERY_STEPS, max(1, steps // 8)))
-    step = replace(settings.step, counterfactual=settings.step.counterfactual if with_cal else 0.0)
-    subject = f"generic {networks.recm.config.name} {made.subject} attention {kind} cal {with_cal}"
-    with unfinished_work(out, subject, seed) as work:
-        session = TrainingSession(
-            networks,
-            training,
-            held_out,
-            replace(settings, step=step),
-            minutes * 60.0,
-            seed,
-            out=out,
-            work=work,
-            prepared_for=None,
-            record=record,
-            steps=steps,
-        )
-
-        def on_progress(at: TrainingProgress) -> None:
-            progress(PAIRS_SHARE + (1.0 - PAIRS_SHARE) * at.fraction, told(at))
-
-        if session.discarded is not None:
-            progress(PAIRS_SHARE, session.discarded)
-        session.run(on_progress, cancelled)
-        return load_networks(out)
+    counterfactual = settings.step.counterfactual if with_cal else 0.0
+    return replace(settings, step=replace(settings.step, counterfactual=counterfactual))
 
 
 @dataclass(frozen=True)
@@ -150,22 +165,34 @@ def _of_phantoms(
     pairs: Path,
     spines: int,
     pairs_per_vertebra: int,
+    ranks: Ranks,
     tell: Callable[[float, str], None],
     cancelled: Callable[[], bool],
 ) -> _PairFiles:
     if spines < 2:
         raise InputFileError("One spine cannot be trained on and held out.", "Ask for two spines or more.")
-    files = make_phantom_pairs(pairs, range(spines), pairs_per_vertebra, progress=tell, cancelled=cancelled)
+    own = range(ranks.number, spines, ranks.count)
+    make_phantom_pairs(pairs, own, pairs_per_vertebra, progress=tell, cancelled=cancelled)
     if cancelled():
         raise RadgsError("Stopped while pairs were made.", "The same command goes on from here.")
+    ranks.wait()
+    files = make_phantom_pairs(pairs, range(spines), pairs_per_vertebra)  # all are there
     record = {"spines": spines, "first_seed": FIRST_SEED}
     return _PairFiles(files, f"{spines} x {pairs_per_vertebra}", record)
 
 
 def _of_verse(
-    pairs: Path, verse: VerseSettings, tell: Callable[[float, str], None], cancelled: Callable[[], bool]
+    pairs: Path,
+    verse: VerseSettings,
+    ranks: Ranks,
+    tell: Callable[[float, str], None],
+    cancelled: Callable[[], bool],
 ) -> _PairFiles:
+    if not ranks.first:
+        ranks.wait()  # until the first one has made them
     made = make_verse_pairs(pairs, verse, progress=tell, cancelled=cancelled)
+    if ranks.first:
+        ranks.wait()
     record = {"verse": {"cts": made.cts, "vertebrae": len(made.files), "left_out": list(made.left_out)}}
     subject = f"VerSe {made.cts} CTs, {len(made.files)} x {verse.pairs_per_vertebra}"
     return _PairFiles(made.files, subject, record, made.held_out)

@@ -14,6 +14,7 @@ from radgs.io.atomic import cannot_write, write_text
 from radgs.networks import Accuracy, Networks, PreparedFor, load_networks, save_networks
 from radgs.training.batches import BatchSource, PairSource
 from radgs.training.checkpoint import load_checkpoint, save_checkpoint
+from radgs.training.ranks import ALONE, Ranks
 from radgs.training.scoring import score
 from radgs.training.trainer import Trainer, TrainingProgress, TrainingSettings
 from radgs.versions import versions
@@ -35,6 +36,7 @@ class TrainingSession:
         record: How the pairs came about; ends up in the model file.
         best_before: Of the model that the file holds already; it is kept until a validation finds better networks.
         steps: Trains for so many steps instead of the time.
+        ranks: The processes that train together; this is the first.
 
     Attributes:
         discarded: Why a checkpoint was not taken up, as a sentence; None where none was discarded.
@@ -55,10 +57,11 @@ class TrainingSession:
         record: Mapping[str, Any],
         best_before: Accuracy | None = None,
         steps: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._networks, self._held_out, self._out = networks, held_out, out
         self._prepared_for, self._record = prepared_for, dict(record)
-        self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed, budget_steps=steps)
+        self.trainer = Trainer(networks, training, held_out, settings, budget_seconds, seed, steps, ranks)
         self._checkpoint, beginning = work / "checkpoint.safetensors", work / "record.json"
         self.discarded = self._taken_up()
         if self._checkpoint.exists():
