@@ -29,7 +29,8 @@ SLICER_TESTS := $(addprefix Testing/,engine/io engine/case engine/geometry engin
 FUSED_SITE ?= .venv-fused
 FUSED_LOCK := requirements/fused.txt
 FUSED_INSTALLED = $(FUSED_SITE)/.installed-$(shell { cat $(FUSED_LOCK); pwd; } | cksum | tr ' ' '-')
-FUSED_TESTS := Testing/engine/drr/test_fused_ray_caster.py Testing/engine/gaussians/test_splat_fused.py
+FUSED_TESTS := Testing/engine/drr/test_fused_ray_caster.py Testing/engine/gaussians/test_splat_fused.py \
+  Testing/engine/gaussians/test_voxel_fused.py
 
 # The engine's packages, each with its face.
 PACKAGES = $(patsubst RadGSReg/radgs/%/__init__.py,radgs.%,$(wildcard RadGSReg/radgs/*/__init__.py))

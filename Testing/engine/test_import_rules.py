@@ -168,7 +168,7 @@ def test_what_the_panel_uses_never_brings_torch_into_slicer() -> None:
 
 
 #: Triton reads its kernels' names where they are written: these modules import it, and are imported in functions only.
-TRITON_MODULES = {"fused_ray_kernels.py", "splat_fused_kernels.py"}
+TRITON_MODULES = {"fused_ray_kernels.py", "splat_fused_kernels.py", "voxel_fused_kernels.py"}
 
 
 def declared_distributions(extra: str | None = None) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from radgs.gaussians.footprint import setup_dtype
 from radgs.gaussians.model import RadiativeGaussians
+from radgs.gaussians.voxel_fused import FUSED, FusedVoxels
 from radgs.gaussians.voxel_runs import VoxelRuns
 from radgs.gaussians.voxel_runs_compiled import CompiledVoxelRuns
 from radgs.threads import one_thread
@@ -82,6 +84,13 @@ def _runs(
     return VoxelRuns.of(centres, precisions, shape, cutoff_sigma) if compiled is None else compiled
 
 
+def _fused(centres: Tensor, precisions: Tensor, shape: tuple[int, int, int], cutoff_sigma: float) -> FusedVoxels | None:
+    """Fused kernels' form where there is one for these Gaussians."""
+    if centres.dtype != torch.float32:
+        return None
+    return FUSED.attempt(centres.device, partial(FusedVoxels.of, centres, precisions, shape, cutoff_sigma))
+
+
 class _Voxelize(torch.autograd.Function):
     """Sum over runs; the backward pass reduces every run to its moments instead of keeping what autograd would."""
 
@@ -94,16 +103,26 @@ class _Voxelize(torch.autograd.Function):
         shape: tuple[int, int, int],
         cutoff_sigma: float,
     ) -> Tensor:
-        runs = _runs(centres, precisions, shape, cutoff_sigma)
-        ctx.save_for_backward(precisions, densities)
-        ctx.runs = runs
-        return runs.summed(densities)
+        ctx.save_for_backward(centres, precisions, densities)
+        ctx.shape, ctx.cutoff_sigma = shape, cutoff_sigma
+        ctx.fused = _fused(centres, precisions, shape, cutoff_sigma)
+        volume = None if ctx.fused is None else FUSED.attempt(centres.device, partial(ctx.fused.summed, densities))
+        if volume is None:
+            ctx.fused, ctx.runs = None, _runs(centres, precisions, shape, cutoff_sigma)
+            volume = ctx.runs.summed(densities)
+        return volume
 
     @staticmethod
     @one_thread()
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        precisions, densities = ctx.saved_tensors
-        moments = ctx.runs.moments(gradients[0])
+        centres, precisions, densities = ctx.saved_tensors
+        moments = None
+        if ctx.fused is not None:
+            moments = FUSED.attempt(centres.device, partial(ctx.fused.moments, gradients[0]))
+            if moments is None:
+                ctx.runs = _runs(centres, precisions, ctx.shape, ctx.cutoff_sigma)
+        if moments is None:
+            moments = ctx.runs.moments(gradients[0])
         weighted = densities[:, None] * moments
         second = weighted[:, [4, 5, 6, 5, 7, 8, 6, 8, 9]].view(-1, 3, 3)
         centres_gradient = (precisions @ weighted[:, 1:4, None]).squeeze(-1)
