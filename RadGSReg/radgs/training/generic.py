@@ -87,9 +87,9 @@ def train_generic(
             progress(PAIRS_SHARE * done, f"simulated pairs: {what}")
 
         if verse is None:
-            made = _of_phantoms(pairs, spines, pairs_per_vertebra, ranks, tell, cancelled)
+            made = _of_phantoms(pairs, spines, pairs_per_vertebra, ranks, on, tell, cancelled)
         else:
-            made = _of_verse(pairs, verse, ranks, tell, cancelled)
+            made = _of_verse(pairs, verse, ranks, on, tell, cancelled)
         torch.manual_seed(seed)
         networks = new_networks(config, attention=attention or "mass") if base is None else base
         networks = with_attention(networks, attention or kind_of(networks.recm.attention)).to(on)
@@ -166,13 +166,14 @@ def _of_phantoms(
     spines: int,
     pairs_per_vertebra: int,
     ranks: Ranks,
+    device: torch.device,
     tell: Callable[[float, str], None],
     cancelled: Callable[[], bool],
 ) -> _PairFiles:
     if spines < 2:
         raise InputFileError("One spine cannot be trained on and held out.", "Ask for two spines or more.")
     own = range(ranks.number, spines, ranks.count)
-    make_phantom_pairs(pairs, own, pairs_per_vertebra, progress=tell, cancelled=cancelled)
+    make_phantom_pairs(pairs, own, pairs_per_vertebra, device=device, progress=tell, cancelled=cancelled)
     if cancelled():
         raise RadgsError("Stopped while pairs were made.", "The same command goes on from here.")
     ranks.wait()
@@ -185,12 +186,13 @@ def _of_verse(
     pairs: Path,
     verse: VerseSettings,
     ranks: Ranks,
+    device: torch.device,
     tell: Callable[[float, str], None],
     cancelled: Callable[[], bool],
 ) -> _PairFiles:
     if not ranks.first:
         ranks.wait()  # until the first one has made them
-    made = make_verse_pairs(pairs, verse, progress=tell, cancelled=cancelled)
+    made = make_verse_pairs(pairs, verse, device=device, progress=tell, cancelled=cancelled)
     if ranks.first:
         ranks.wait()
     record = {"verse": {"cts": made.cts, "vertebrae": len(made.files), "left_out": list(made.left_out)}}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from radgs.case import Level
 from radgs.errors import CaseError
@@ -30,6 +31,7 @@ def make_phantom_pairs(
     numbers: range,
     pairs_per_vertebra: int,
     settings: PairSettings = GENERIC,
+    device: torch.device | str = "cpu",
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
@@ -42,6 +44,7 @@ def make_phantom_pairs(
         numbers: Which patients; a number always gives the same patient and the same pairs.
         pairs_per_vertebra: Pairs of each vertebra.
         settings: How far poses, views and motion range.
+        device: Where images are computed.
         progress: Called with the fraction done and what is being done.
         cancelled: Asked before every patient; true ends the work.
 
@@ -54,11 +57,13 @@ def make_phantom_pairs(
         if cancelled():
             break
         progress(done / len(numbers), f"patient {number}")
-        paths += _pairs_of_one_patient(folder, number, pairs_per_vertebra, settings)
+        paths += _pairs_of_one_patient(folder, number, pairs_per_vertebra, settings, device)
     return paths
 
 
-def _pairs_of_one_patient(folder: Path, number: int, count: int, settings: PairSettings) -> list[Path]:
+def _pairs_of_one_patient(
+    folder: Path, number: int, count: int, settings: PairSettings, device: torch.device | str
+) -> list[Path]:
     variant = Variant.drawn(FIRST_SEED + number)
     paths = {level: folder / f"patient_{number:04d}_{level}_{ANATOMY}.npz" for level in variant.extent.whole}
     missing = [level for level, path in paths.items() if not path.exists() and not path.with_suffix(".json").exists()]
@@ -66,7 +71,7 @@ def _pairs_of_one_patient(folder: Path, number: int, count: int, settings: PairS
         spine = variant.spine()
         for level in missing:
             draws = np.random.default_rng([FIRST_SEED, number, spine.levels[level]])
-            _pairs_of_one_level(spine, variant, level, paths[level], number, count, settings, draws)
+            _pairs_of_one_level(spine, variant, level, paths[level], number, count, settings, draws, device)
     return [path for path in paths.values() if path.exists()]
 
 
@@ -79,9 +84,10 @@ def _pairs_of_one_level(
     count: int,
     settings: PairSettings,
     rng: np.random.Generator,
+    device: torch.device | str,
 ) -> None:
     try:
-        vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(level, spine.levels[level]))
+        vertebra = TrainingVertebra.of(spine.ct, spine.labels, Level(level, spine.levels[level]), device)
     except CaseError as problem:
         write_text(path.with_suffix(".json"), json.dumps({"left_out": str(problem)}) + "\n")
         return

@@ -133,7 +133,8 @@ def prepare(
             progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
         tell("pairs", 0.0, f"separating {level.name} from the CT")
-        vertebra = TrainingVertebra.of(ct, labels, level)
+        on_device = choose_device(device)
+        vertebra = TrainingVertebra.of(ct, labels, level, on_device)
 
         def spent() -> float:
             return (time.monotonic() - began) / budget
@@ -143,7 +144,7 @@ def prepare(
         if training is None or held_out is None:
             return _kept(out)
 
-        networks = base.to(choose_device(device))
+        networks = base.to(on_device)
         voxels, on = networks.recm.config.voxels, networks.recm.points.device
         session = TrainingSession(
             networks,

@@ -44,13 +44,14 @@ class TrainingVertebra:
     _rest: HalfResolution
 
     @classmethod
-    def of(cls, ct: Volume, labels: Volume, level: Level) -> TrainingVertebra:
+    def of(cls, ct: Volume, labels: Volume, level: Level, device: torch.device | str = "cpu") -> TrainingVertebra:
         """Separates a vertebra from its CT.
 
         Args:
             ct: Hounsfield units.
             labels: Label map, on any grid.
             level: The vertebra.
+            device: Where its images are computed.
 
         Raises:
             CaseError: The label map has no such vertebra, or not the whole of one.
@@ -60,14 +61,16 @@ class TrainingVertebra:
         ct_to_frame = frame_to_ct.inverse()
         excess = separated.sampled_excess(level.label, VERTEBRA_VOXEL_MM)
         neighbours = [separated.sampled_excess(other, WHOLE_VOXEL_MM) for other in separated.neighbours]
-        rest = VolumeRenderer(resampled_isotropic(separated.remainder, WHOLE_VOXEL_MM))
+        rest = VolumeRenderer(resampled_isotropic(separated.remainder, WHOLE_VOXEL_MM), device=device)
         return cls(
             frame_to_ct=frame_to_ct,
             excess=Volume(excess.array, ct_to_frame.matrix @ excess.index_to_ras),
             surface=ct_to_frame.apply(separated.surface(level.label, SURFACE_POINTS)),
             joints=tuple(separated.joint(level.label, other) for other in separated.neighbours),
-            _vertebra=VolumeRenderer(excess).sampled_every(VERTEBRA_STEP_MM),
-            _neighbours=tuple(VolumeRenderer(volume).sampled_every(NEIGHBOUR_STEP_MM) for volume in neighbours),
+            _vertebra=VolumeRenderer(excess, device=device).sampled_every(VERTEBRA_STEP_MM),
+            _neighbours=tuple(
+                VolumeRenderer(volume, device=device).sampled_every(NEIGHBOUR_STEP_MM) for volume in neighbours
+            ),
             _rest=HalfResolution(rest.sampled_every(REST_STEP_MM)),
         )
 
@@ -80,7 +83,7 @@ class TrainingVertebra:
     def vertebra_image(self, ct_to_roi: RigidTransform, geometry: ViewGeometry) -> NDArray[np.float32]:
         """(H, W) line integrals of the vertebra's excess."""
         with torch.no_grad():
-            return self._vertebra.render(ct_to_roi, geometry).numpy()
+            return self._vertebra.render(ct_to_roi, geometry).cpu().numpy()
 
     def background_image(self, poses: tuple[RigidTransform, ...], geometry: ViewGeometry) -> NDArray[np.float32]:
         """(H, W) line integrals of everything but the vertebra, at the poses of ``random_background``."""
@@ -89,7 +92,7 @@ class TrainingVertebra:
             image = self._rest.render(rest, geometry)
             for part, pose in zip(self._neighbours, neighbours, strict=True):
                 image = image + part.render(pose, geometry)
-        return image.numpy()
+        return image.cpu().numpy()
 
     def random_background(
         self, ct_to_roi: RigidTransform, settings: SimulationSettings, rng: np.random.Generator

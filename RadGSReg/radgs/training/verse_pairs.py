@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from radgs.case import Level
 from radgs.case.checks import check_ct, check_label
@@ -74,6 +75,7 @@ def make_verse_pairs(
     folder: Path,
     settings: VerseSettings,
     ranges: PairSettings | None = None,
+    device: torch.device | str = "cpu",
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> VersePairs:
@@ -85,6 +87,7 @@ def make_verse_pairs(
         folder: Where; made if need be.
         settings: How much is taken.
         ranges: How far poses, views and motion range.
+        device: Where images are computed.
         progress: Called with the fraction done and what is being done.
         cancelled: Asked before every vertebra.
 
@@ -107,7 +110,7 @@ def make_verse_pairs(
         if taken == settings.cts or room <= 0:
             break
         progress(min(1.0, taken / min(settings.cts, len(scans))), scan.name)
-        made = _ScanPairs(folder, scan, settings.pairs_per_vertebra, ranges, cancelled).found_or_made()
+        made = _ScanPairs(folder, scan, settings.pairs_per_vertebra, ranges, device, cancelled).found_or_made()
         left_out += made.left_out
         files += made.files[:room]
         taken += bool(made.files)
@@ -130,6 +133,7 @@ class _ScanPairs:
     scan: VerseScan
     count: int
     ranges: PairSettings | None
+    device: torch.device | str
     cancelled: Callable[[], bool]
 
     def found_or_made(self) -> _Made:
@@ -175,7 +179,7 @@ class _ScanPairs:
         if not path.exists():
             try:
                 check_label(ct, mask, level)
-                vertebra = TrainingVertebra.of(ct, mask, level)
+                vertebra = TrainingVertebra.of(ct, mask, level, self.device)
             except RadgsError as error:
                 made.left_out.append(f"{self.scan.name}: {level.name} is left out: {error.problem}")
                 return

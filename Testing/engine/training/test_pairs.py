@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from radgs.case import Level
 from radgs.drr import VolumeRenderer
 from radgs.errors import InputFileError
 from radgs.geometry import RigidTransform, Volume, mean_distance
@@ -16,7 +17,9 @@ from radgs.geometry.roi import crop_geometry, roi_index_to_ras
 from radgs.networks.recm import COMPACT, RecM
 from radgs.networks.recm.loss import occupancy_target
 from radgs.networks.regm import kabsch
+from radgs.phantom import PhantomSpine
 from radgs.simulation import Exposure
+from radgs.training import training_vertebra
 from radgs.training.batches import PairSource
 from radgs.training.pairs import PairBank, PairSettings, StoredPairs, make_pairs
 from radgs.training.training_vertebra import TrainingVertebra
@@ -100,3 +103,19 @@ def test_stored_pairs_are_drawn_as_those_in_memory(
     (tmp_path / "a L3.npz").write_bytes(b"damaged")
     with pytest.raises(InputFileError, match="are damaged"):
         StoredPairs.checked(tmp_path / "a L3.npz")
+
+
+def test_images_are_computed_where_they_are_asked_for(
+    phantom_spine: PhantomSpine, level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every part of a pair: a renderer left on the CPU would be what a GPU waits for."""
+    asked: list[torch.device | str] = []
+
+    class Noted(VolumeRenderer):
+        def __init__(self, volume: Volume, *, device: torch.device | str = "cpu") -> None:
+            asked.append(device)
+            super().__init__(volume)
+
+    monkeypatch.setattr(training_vertebra, "VolumeRenderer", Noted)
+    vertebra = TrainingVertebra.of(phantom_spine.ct, phantom_spine.labels, level, "cuda:1")
+    assert asked == ["cuda:1"] * (2 + len(vertebra.joints))
