@@ -54,11 +54,13 @@ class Additions:
         before: Sections in Markdown before all tables; pictures that they name lie in the report's folder.
         after: Sections at the end.
         members: Of benchmark.json, in place of those of the same name.
+        others: How many trials its sections alone tell of.
     """
 
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     members: Mapping[str, Any] = field(default_factory=dict)
+    others: int = 0
 
 
 def write_report(
@@ -86,7 +88,7 @@ def write_report(
     write_text(folder / "benchmark.json", benchmark + "\n", private=False)
     parts = [
         f"# {title}",
-        _setting(trials),
+        _setting(trials, additions.others),
         *additions.before,
         _accuracy(trials),
         worlds_section(trials),
@@ -126,10 +128,13 @@ def _headline(trials: Sequence[Trial]) -> Markup:
     return element("section", *cards, id="headline")
 
 
-def _setting(trials: Sequence[Trial]) -> str:
+def _setting(trials: Sequence[Trial], others: int) -> str:
     seeds = ", ".join(str(seed) for seed in sorted({trial.seed for trial in trials}))
     software = ", ".join(f"{name} {number}" for name, number in versions().items())
-    return f"{len(trials)} trials, seed {seeds}. {software}; {os.cpu_count()} CPU cores.\n\n{CAVEAT}"
+    count = f"{len(trials)} trials"
+    if others:
+        count = f"{len(trials) + others} trials ({len(trials)} in the tables of accuracy, the others in their own)"
+    return f"{count}, seed {seeds}. {software}; {os.cpu_count()} CPU cores.\n\n{CAVEAT}"
 
 
 def _accuracy(trials: Sequence[Trial]) -> str:

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from radgs.colours import SERIES_COLOURS
-from radgs.evaluation.benchmark import is_silent_failure
+from radgs.evaluation.benchmark import HARMFUL_MM, is_silent_failure
 from radgs.evaluation.full.capture import (
     LEAST_SUCCESS,
     CaptureRange,
@@ -25,6 +25,7 @@ from radgs.evaluation.full.capture import (
 from radgs.evaluation.full.plan import CohortPlan
 from radgs.evaluation.full.records import FullTrial
 from radgs.evaluation.tables import table
+from radgs.geometry import FloatArray
 from radgs.io.atomic import write_atomically
 
 #: What the values of a kind are called on an axis.
@@ -46,6 +47,10 @@ STAGES: Mapping[str, str] = {
 #: A capture range in degrees is counted over starts that lie no further off than the goal in mm.
 NEAR_MM = 40.0
 MARKERS = ("o", "s", "^", "D")
+#: Height of a row of numbers above the curves, as a share of the trials.
+ROW_OF_N = 0.06
+#: Errors on their logarithmic axis: none is drawn below, and the axis reaches so far at least.
+LEAST_DRAWN_MM, LEAST_TOP_MM = 0.02, 3.0
 
 
 def percent(point: Point) -> str:
@@ -65,6 +70,15 @@ def by_value(cohort: CohortPlan, trials: Sequence[FullTrial]) -> list[Point]:
     return points
 
 
+def errors_by_value(cohort: CohortPlan, trials: Sequence[FullTrial]) -> dict[float, FloatArray]:
+    """The mTRE of all trials at each value of a cohort, mm; infinite where there is no pose."""
+    errors = {}
+    for value in cohort.values:
+        at = [one.trial.mtre_mm for one in trials if one.planned.value == value]
+        errors[float(value)] = np.where(np.isnan(at), math.inf, at)
+    return errors
+
+
 def curve_section(cohort: CohortPlan, trials: Sequence[FullTrial], picture: Path) -> str:
     """A cohort's table, real CT and phantoms apart, and its picture."""
     name = AXIS_NAMES[cohort.kind]
@@ -82,6 +96,7 @@ def curve_section(cohort: CohortPlan, trials: Sequence[FullTrial], picture: Path
         cohort.name,
         name,
         {kind: by_value(cohort, [one for one in trials if one.trial.cohort == kind]) for kind in kinds},
+        errors={kind: errors_by_value(cohort, [one for one in trials if one.trial.cohort == kind]) for kind in kinds},
         logarithmic=cohort.kind == "dose",
     )
     return "\n\n".join([f"## {cohort.name}", _who(trials), table(headings, rows), f"![{cohort.name}]({picture.name})"])
@@ -177,21 +192,82 @@ def _who(trials: Sequence[FullTrial]) -> str:
 
 
 def draw_curves(
-    path: Path, title: str, name: str, curves: Mapping[str, Sequence[Point]], logarithmic: bool = False
+    path: Path,
+    title: str,
+    name: str,
+    curves: Mapping[str, Sequence[Point]],
+    errors: Mapping[str, Mapping[float, FloatArray]] | None = None,
+    logarithmic: bool = False,
 ) -> None:
-    """Writes a PNG: success over what was varied, with Clopper and Pearson's intervals and n of each point."""
-    figure = Figure(figsize=(6.4, 4.4), dpi=100, facecolor="white", layout="constrained")
+    """Writes a PNG: success over what was varied, with Clopper and Pearson's intervals and n of each point.
+
+    Args:
+        path: Of the picture.
+        title: Over it.
+        name: What was varied.
+        curves: By kind of CT, or by way.
+        errors: The same trials' mTRE, mm, at each value: drawn above, where success alone would say little.
+        logarithmic: Whether values are on a logarithmic axis.
+    """
+    figure = Figure(figsize=(6.4, 6.8 if errors else 4.4), dpi=100, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    axis = figure.add_subplot()
+    axis: Axes
+    if errors:
+        above, axis = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        draw_errors(above, errors, logarithmic)
+        above.set_title(title)
+    else:
+        axis = figure.add_subplot(title=title)
     draw_success(axis, curves)
     axis.axhline(LEAST_SUCCESS, color="0.5", linewidth=0.8, linestyle=(0, (2.0, 2.0)))
-    axis.set(xlabel=name, ylabel="share of trials below 2 mm", ylim=(-0.02, 1.06), title=title)
+    axis.set(xlabel=name, ylabel="share of trials below 2 mm", ylim=(-0.02, 1.02 + ROW_OF_N * (len(curves) + 0.5)))
+    axis.set_yticks(np.linspace(0.0, 1.0, 6))
     if logarithmic:
         axis.set_xscale("log")
     axis.legend(loc="best", fontsize="small")
     axis.grid(alpha=0.25)
     with write_atomically(path, private=False) as aside:
         figure.savefig(aside)
+
+
+def draw_errors(axis: Axes, errors: Mapping[str, Mapping[float, FloatArray]], logarithmic: bool = False) -> None:
+    """A dot for each trial and a line through the medians, for each kind of CT beside the others.
+
+    One without a pose lies where the farthest of all does.
+    """
+    places = sorted({value for by_value in errors.values() for value in by_value})
+    farthest = max(
+        LEAST_TOP_MM, *(float(e[np.isfinite(e)].max(initial=0.0)) for by in errors.values() for e in by.values())
+    )
+    for number, (label, by_value) in enumerate(errors.items()):
+        colour, aside = SERIES_COLOURS[number % len(SERIES_COLOURS)], number - (len(errors) - 1) / 2
+        for value, at in by_value.items():
+            x = _beside(value, aside, places, logarithmic)
+            drawn = np.clip(np.where(np.isfinite(at), at, farthest), LEAST_DRAWN_MM, None)
+            axis.plot(np.full(at.size, x), drawn, ".", color=colour, alpha=0.35, markeredgewidth=0)
+        there = {value: float(np.median(at)) for value, at in by_value.items() if at.size}
+        middle = [_beside(value, aside, places, logarithmic) for value in there]
+        axis.plot(
+            middle,
+            np.clip(list(there.values()), LEAST_DRAWN_MM, farthest),
+            MARKERS[number % len(MARKERS)] + "-",
+            color=colour,
+            label=f"{label}, median",
+        )
+    axis.set_yscale("log")
+    axis.axhline(HARMFUL_MM, color="0.5", linewidth=0.8, linestyle=(0, (2.0, 2.0)))
+    axis.set(ylabel="mTRE of the result, mm")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.legend(loc="best", fontsize="small")
+    axis.grid(alpha=0.25)
+
+
+def _beside(value: float, aside: float, places: Sequence[float], logarithmic: bool) -> float:
+    """Where a value's dots are drawn: next to those of other kinds of CT."""
+    if logarithmic:
+        return value * 10.0 ** (0.04 * aside)
+    across = places[-1] - places[0] if len(places) > 1 else 1.0
+    return value + 0.012 * aside * across
 
 
 def draw_success(axis: Axes, curves: Mapping[str, Sequence[Point]]) -> None:
@@ -203,6 +279,7 @@ def draw_success(axis: Axes, curves: Mapping[str, Sequence[Point]]) -> None:
         share = np.array([point.share for point in there])
         around = np.abs(np.array([point.interval for point in there]).T - share)
         middles = [point.middle for point in there]
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
         axis.errorbar(
             middles,
             share,
@@ -210,9 +287,9 @@ def draw_success(axis: Axes, curves: Mapping[str, Sequence[Point]]) -> None:
             fmt=MARKERS[number % len(MARKERS)] + "-",
             markersize=4,
             capsize=2,
-            color=SERIES_COLOURS[number % len(SERIES_COLOURS)],
+            color=colour,
             label=f"{label} (n = {sum(point.n for point in there)})",
         )
-        if number == 0:
-            for x, point in zip(middles, there, strict=True):
-                axis.annotate(str(point.n), (x, 1.03), ha="center", fontsize=7, color="0.35")
+        for x, point in zip(middles, there, strict=True):
+            above = 1.02 + ROW_OF_N * number
+            axis.annotate(str(point.n), (x, above), ha="center", va="bottom", fontsize=7, color=colour)

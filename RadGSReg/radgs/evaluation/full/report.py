@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from radgs.evaluation.benchmark import HARMFUL_MM, benchmark_dict
+from radgs.case import VERDICTS
+from radgs.evaluation.benchmark import GOOD_MM, HARMFUL_MM, benchmark_dict, is_silent_failure
 from radgs.evaluation.full.capture import Point, by_start_deg, by_start_mm, found
 from radgs.evaluation.full.curves import (
     NEAR_MM,
@@ -55,6 +56,7 @@ def write_full_report(
     by_cohort = {name: [one for one in trials if one.planned.cohort == name] for name in plan.cohorts}
     there = {name: members for name, members in by_cohort.items() if members}
     plain = [one.trial for name, members in there.items() if plan.cohorts[name].kind == "clicks" for one in members]
+    shown = plain or [one.trial for one in trials]
     sections = []
     for name, members in there.items():
         cohort, picture = plan.cohorts[name], folder / f"{name.replace('-', '_')}.png"
@@ -62,15 +64,41 @@ def write_full_report(
             sections.append(capture_section(cohort, members, picture))
         elif cohort.values:
             sections.append(curve_section(cohort, members, picture))
-    before = (reached_section(plan, there, peers), runs_section(runs, trials, peers))
+    before = (
+        short_section(plan, there),
+        reached_section(plan, there, peers),
+        runs_section(runs, trials, peers),
+    )
     after = (peers_section(trials, peers), *sections, grid_section(grids))
     additions = Additions(
         tuple(part for part in before if part),
         tuple(part for part in after if part),
         _members(plan, there, peers, grids),
+        len(trials) - len(shown),
     )
-    shown = plain or [one.trial for one in trials]
     return write_report(shown, folder, TITLE, None, additions)
+
+
+def short_section(plan: FullPlan, there: Mapping[str, Sequence[FullTrial]]) -> str:
+    """A row for every kind of CT in every cohort, and in every world where there are several."""
+    groups: dict[str, list[FullTrial]] = {}
+    for name, members in there.items():
+        apart = plan.cohorts[name].kind == "clicks"
+        for one in members:
+            what = one.planned.world if apart else name
+            groups.setdefault(f"{one.trial.cohort}, {what}", []).append(one)
+    rows = []
+    for words, members in groups.items():
+        errors = np.array([math.inf if math.isnan(one.trial.mtre_mm) else one.trial.mtre_mm for one in members])
+        below = [str(int((errors < limit).sum())) for limit in (GOOD_MM, HARMFUL_MM)]
+        verdicts = [one.trial.verdict for one in members]
+        given = " / ".join(str(verdicts.count(verdict)) for verdict in VERDICTS)
+        silent = sum(is_silent_failure(one.trial) for one in members)
+        rows.append(
+            [words, str(len(members)), f"{np.median(errors):.2f}", f"{errors.max():.2f}", *below, given, str(silent)]
+        )
+    headings = ["mTRE in mm", "n", "median", "worst", "< 1 mm", "< 2 mm", " / ".join(VERDICTS), "accepted beyond 2 mm"]
+    return "\n\n".join(["## In short", table(headings, rows)])
 
 
 def reached_section(plan: FullPlan, there: Mapping[str, Sequence[FullTrial]], peers: Sequence[PeerTrial]) -> str:

@@ -7,12 +7,13 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from full_trials import full_trial
 from matplotlib.figure import Figure
 
 from radgs.evaluation.full.capture import Point
-from radgs.evaluation.full.curves import draw_success, ranges_of
+from radgs.evaluation.full.curves import draw_errors, draw_success, ranges_of
 from radgs.evaluation.full.plan import CohortPlan, FullPlan, PlannedTrial, StartPlan, SubjectPlan
 from radgs.evaluation.full.records import FullTrial, PeerTrial, read_trials
 from radgs.evaluation.full.report import write_full_report
@@ -234,3 +235,33 @@ def test_a_tiny_benchmark_from_config_to_report(tmp_path: Path) -> None:
     assert [row[0] for row in grids[2:]] == ["32^3", "32^3"]
     assert grids[3][4] == "0.0%"
     assert float(grids[2][4].rstrip("%")) > 1.0
+
+
+def test_in_short_every_kind_of_ct_has_its_row(trials: list[FullTrial], tmp_path: Path) -> None:
+    text = written(trials, tmp_path)
+    assert f"{len(trials)} trials (4 in the tables of accuracy" in text
+    rows = {row[0]: row[1:] for row in rows_of(section(text, "In short"))}
+    assert rows["real CT, clean"] == ["2", "0.15", "0.20", "2", "2", "2 / 0 / 0", "0"]
+    assert rows["phantom, along"] == ["4", "31.00", "32.00", "1", "1", "2 / 1 / 1", "1"]
+    assert rows["phantom, dose"][:3] == ["1", "inf", "inf"]
+    assert rows["real CT, capture"] == ["30", "0.30", "7.00", "28", "28", "29 / 0 / 1", "1"]
+
+
+def test_errors_are_drawn_for_every_trial_one_without_a_pose_at_the_top() -> None:
+    axis = Figure().add_subplot()
+    errors = {"real CT": {1.0: np.array([0.2, 0.4, math.inf]), 2.0: np.array([0.1])}, "phantom": {1.0: np.array([5.0])}}
+    draw_errors(axis, errors)
+    dots = sorted(float(y) for line in axis.lines if line.get_marker() == "." for y in np.asarray(line.get_ydata()))
+    assert dots == [0.1, 0.2, 0.4, 5.0, 5.0]
+    medians = {str(line.get_label()): line.get_ydata() for line in axis.lines if "median" in str(line.get_label())}
+    assert np.asarray(medians["real CT, median"]).tolist() == [0.4, 0.1]
+
+
+def test_what_is_published_says_what_the_command_says() -> None:
+    """The evidence's table is the report's, row for row, and the report is of the logs beside it."""
+    folder = Path(__file__).parents[4] / "docs" / "benchmarks"
+    published, report = (folder / "README.md").read_text(encoding="utf-8"), (folder / "report.md").read_text("utf-8")
+    short = [line for line in section(report, "In short").splitlines() if line.startswith("|")]
+    assert len(short) > 2
+    assert "\n".join(short) in published
+    assert report.split("\n\n")[1].startswith(f"{len(read_trials(folder))} trials ")
