@@ -280,6 +280,7 @@ def take_doubts(photo: Photographer) -> None:
     for row, name in ((1, "12_check"), (2, "13_reject")):
         user.choose_row(ui.resultsTable, row)
         photo.take(name, "resultsCollapsibleButton", "resultsCollapsibleButton")
+    take_a_level_never_found(photo)
     user.tick(ui.exportLevelsList.item(1))
     user.press(ui.exportButton)
     photo.take("17_export_question", "exportCollapsibleButton", "exportCollapsibleButton")
@@ -292,6 +293,24 @@ def take_doubts(photo: Photographer) -> None:
     photo.wait(lambda: not logic.running)
     photo.take("14_error", "applyButton", "resultsCollapsibleButton")
     ui.deviceComboBox.setCurrentText("auto")
+
+
+def take_a_level_never_found(photo: Photographer) -> None:
+    """A level without a pose, among others: it has a row too, and its reason below."""
+    from radgs.case import LevelResult, RegistrationResult
+    from radgs.errors import CaseError
+    from RadGSRegLib.engine.result_import import import_steps
+    from RadGSRegLib.review.never_found import forget_never_found
+
+    ct = photo.panel.logic.inputs().ct
+    cut = CaseError("The label of L2 is cut off by the border of the CT.", "Load a CT that shows all of it.")
+    with tempfile.TemporaryDirectory() as folder:
+        RegistrationResult({"L2": LevelResult.failed(cut)}).save(folder)
+        list(import_steps(Path(folder), photo.panel.logic.inputs()))
+    photo.settle()
+    photo.take("32_never_found", "resultsCollapsibleButton", "resultsCollapsibleButton")
+    forget_never_found(ct, "L2")
+    photo.panel.panel.refresh()
 
 
 def take_a_lack(photo: Photographer) -> None:
