@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radgs.geometry import RigidTransform, unit
+from radgs.geometry import FloatArray, RigidTransform, unit
 from radgs.networks.recm import Prediction, RecM
 from radgs.networks.recm.loss import (
     canonical_loss,
@@ -102,19 +103,19 @@ def losses(
         terms["cal"] = settings.counterfactual * _counterfactual(
             recm, batch, prediction, occupied, into_encoder=settings.counterfactual_reaches == "encoder"
         )
-    for index in range(min(settings.rendered, len(batch))):
-        gaussians = recm.gaussians(prediction, index)
-        volume = recm.voxelized(gaussians)
-        share = 1.0 / settings.rendered
-        _add(terms, "volume", settings.volume * share * volume_loss(volume, batch.volumes[index]))
-        if project:
-            projected = projection_loss(gaussians, batch.views.sources[index], batch.images[index])
-            _add(terms, "projection", settings.projection * share * projected)
-        if regm is not None and phase.registering and register:
-            seen = volume if phase.together else volume.detach()
-            implied = kabsch(prediction.logits[index], prediction.canonical[index], recm.points)
-            registered = _registration(regm, seen, batch, index, implied, settings, rng)
-            _add(terms, "registration", settings.registration * share * registered)
+    rendered = range(min(settings.rendered, len(batch)))
+    gaussians = [recm.gaussians(prediction, index) for index in rendered]
+    volumes = torch.stack([recm.voxelized(one) for one in gaussians])
+    terms["volume"] = settings.volume * _mean(volume_loss(volumes[index], batch.volumes[index]) for index in rendered)
+    if project:
+        sources, images = batch.views.sources, batch.images
+        terms["projection"] = settings.projection * _mean(
+            projection_loss(gaussians[index], sources[index], images[index]) for index in rendered
+        )
+    if regm is not None and phase.registering and register:
+        seen = volumes if phase.together else volumes.detach()
+        implied = [kabsch(prediction.logits[index], prediction.canonical[index], recm.points) for index in rendered]
+        terms["registration"] = settings.registration * _registration(regm, seen, batch, implied, settings, rng)
     return terms
 
 
@@ -142,33 +143,53 @@ def _counterfactual(
 
 def _registration(
     regm: RegM,
-    volume: Tensor,
+    volumes: Tensor,
     batch: TrainingBatch,
-    index: int,
-    implied: RigidTransform | None,
+    implied: Sequence[RigidTransform | None],
     settings: StepSettings,
     rng: np.random.Generator,
 ) -> Tensor:
-    """RegM's loss, mm, over several starts: Kabsch's pose, where there is one, and poses around the truth."""
-    truth_rotation, truth_translation = batch.pose[0][index], batch.pose[1][index]
-    truth = RigidTransform(truth_rotation.double().cpu().numpy(), truth_translation.double().cpu().numpy())
+    """RegM's loss, mm, over several starts of each of the batch's first pairs, all at once.
+
+    Args:
+        regm: The network.
+        volumes: (R, N, N, N) reconstructions of these pairs.
+        batch: They are its first.
+        implied: (R,) Kabsch's poses, where there are some: starts, unless they are far off; the others lie around the
+            truth.
+        settings: How many starts, and how far off.
+        rng: Chooses them.
+    """
+    starts: list[RigidTransform] = []
+    for pose, rotation, translation in zip(implied, *batch.pose, strict=False):
+        starts += _starts(RigidTransform(_exact(rotation), _exact(translation)), pose, settings, rng)
+    pair = torch.arange(len(volumes), device=volumes.device).repeat_interleave(settings.starts)
+    rotations = torch.as_tensor(np.stack([start.rotation for start in starts])).to(volumes)
+    translations = torch.as_tensor(np.stack([start.translation for start in starts])).to(volumes)
+    goal = batch.pose[0][pair], batch.pose[1][pair]
+    total = volumes.new_zeros(())
+    for _ in range(settings.rounds):
+        placed = zip(pair.tolist(), rotations, translations, strict=True)
+        vertebrae = torch.stack([batch.vertebrae[index].at(r, t) for index, r, t in placed])
+        motion = regm(volumes[pair], vertebrae)
+        rotations, translations = moved(rotations, translations, motion)
+        total = total + pose_loss((rotations, translations), goal, batch.surface[pair]) / settings.rounds
+        rotations, translations = rotations.detach(), translations.detach()
+    return total
+
+
+def _starts(
+    truth: RigidTransform, implied: RigidTransform | None, settings: StepSettings, rng: np.random.Generator
+) -> list[RigidTransform]:
+    """Poses around the truth, the first one Kabsch's where that is not far off."""
     starts = [disturbed(truth, settings, rng) for _ in range(settings.starts)]
     if implied is not None and np.linalg.norm(implied.translation - truth.translation) < 2 * settings.start_shift_mm:
         starts[0] = implied
-    rotations = torch.as_tensor(np.stack([start.rotation for start in starts])).to(volume)
-    translations = torch.as_tensor(np.stack([start.translation for start in starts])).to(volume)
-    count = len(starts)
-    goal = (truth_rotation.expand(count, 3, 3), truth_translation.expand(count, 3))
-    surface = batch.surface[index].expand(count, -1, -1)
-    total = volume.new_zeros(())
-    for _ in range(settings.rounds):
-        poses = zip(rotations, translations, strict=True)
-        vertebra = torch.stack([batch.vertebrae[index].at(r, t) for r, t in poses])
-        motion = regm(volume.expand(count, -1, -1, -1), vertebra)
-        rotations, translations = moved(rotations, translations, motion)
-        total = total + pose_loss((rotations, translations), goal, surface) / settings.rounds
-        rotations, translations = rotations.detach(), translations.detach()
-    return total
+    return starts
+
+
+def _exact(tensor: Tensor) -> FloatArray:
+    return tensor.double().cpu().numpy()
 
 
 def disturbed(pose: RigidTransform, settings: StepSettings, rng: np.random.Generator) -> RigidTransform:
@@ -178,5 +199,5 @@ def disturbed(pose: RigidTransform, settings: StepSettings, rng: np.random.Gener
     return pose.rotated_about(pose.translation, turn, shift)
 
 
-def _add(terms: dict[str, Tensor], name: str, value: Tensor) -> None:
-    terms[name] = terms[name] + value if name in terms else value
+def _mean(terms: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(terms)).mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -30,6 +30,7 @@ class TrainingSettings:
     Attributes:
         batch: Pairs a step, shared out among the replicas of all processes; each takes one at least...
         gpu_batch: ...and on GPUs, which are hardly busy with few: a preparation came to 2.50 mm by 4 and to 1.95 by 32.
+        gpu_rendered: Of a GPU's pairs so many are voxelized, splatted and seen by RegM (a CPU's: ``step.rendered``).
         replicas: Copies of the networks that work side by side, on a CPU; a GPU works on the whole batch.
         learning_rate: Peak of a schedule that warms up and falls to nothing as a cosine.
         warm_up_steps: Steps until the peak.
@@ -45,6 +46,7 @@ class TrainingSettings:
 
     batch: int = 4
     gpu_batch: int = 32
+    gpu_rendered: int = 8
     replicas: int = 2
     learning_rate: float = 2e-3
     warm_up_steps: int = 50
@@ -119,6 +121,7 @@ class Trainer:
         self._replicas = Replicas(self.modules, settings.replicas if on_cpu else 1)
         batch = settings.batch if on_cpu else settings.gpu_batch
         self._share = max(1, batch // (len(self._replicas) * ranks.count))
+        self._how = settings.step if on_cpu else replace(settings.step, rendered=settings.gpu_rendered)
         self.steps, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
         self._recent: list[dict[str, float]] = []
@@ -194,7 +197,7 @@ class Trainer:
             draw = draws[number]
             batch = self.training.draw(self._share, draw.rng, draw.generator)
             recm, regm = modules.get_submodule("recm"), modules.get_submodule("regm")
-            terms = losses(cast(RecM, recm), cast(RegM, regm), batch, self.settings.step, phase, draw.rng)
+            terms = losses(cast(RecM, recm), cast(RegM, regm), batch, self._how, phase, draw.rng)
             torch.stack(list(terms.values())).sum().backward()
             return {name: float(term.detach()) for name, term in terms.items()}
 

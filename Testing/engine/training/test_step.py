@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from radgs.networks import Networks, new_networks
+from radgs.networks.recm.loss import volume_loss
 from radgs.simulation import Exposure
 from radgs.training.batches import PairSource, TrainingBatch
 from radgs.training.pairs import PairBank
@@ -95,3 +96,23 @@ def test_without_attention_there_is_no_counterfactual(batch: TrainingBatch) -> N
     plain = new_networks("compact", attention="none")
     assert "cal" not in terms_of(plain, batch, together=False)
     assert "cal" not in terms_of(new_networks("compact"), batch, False, StepSettings(counterfactual=0.0))
+
+
+def test_every_pair_that_is_rendered_pays_its_share(networks: Networks, batch: TrainingBatch) -> None:
+    """As many as asked for are voxelized and registered at once; losses are their means."""
+    seen: list[int] = []
+
+    def noted(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen.append(len(inputs[0]))
+
+    with networks.regm.register_forward_pre_hook(noted):
+        terms = terms_of(networks, batch, together=False, settings=replace(EVERYTHING, rendered=2, starts=3, rounds=2))
+    assert seen == [6, 6]
+    with torch.no_grad():
+        prediction = networks.recm(batch.views)
+        alone = [
+            volume_loss(networks.recm.voxelized(networks.recm.gaussians(prediction, index)), batch.volumes[index])
+            for index in range(2)
+        ]
+    assert float(terms["volume"].detach()) == pytest.approx(float(torch.stack(alone).mean()), rel=1e-4)
+    assert float((alone[0] - alone[1]).abs()) > 5e-4
