@@ -145,14 +145,13 @@ def _from_patient(path: Path, out: Path, levels: str | None, view: str | None, d
         from radgs.pipeline.patient_calibration import calibrate_case
 
         case = RegistrationCase.load(path, hashes=ContentHashes(user_cache()))
-        for level in case.levels:  # each tells where the view stands
-            case.usable_level(level.name)
         wanted = tuple(levels.split(",")) if levels else ()
-        calibrated, solved = calibrate_case(case, wanted, view, device=device, progress=bar)
-    views = tuple(CalibratedView(one.name, one.geometry, (), one.geometry_sigma) for one in calibrated.views)
-    report = {"self_calibration": solved.found.to_json_dict()}
+        made = calibrate_case(case, wanted, view, device=device, progress=bar)
+    solved = made.solved
+    views = tuple(CalibratedView(one.name, one.geometry, (), one.geometry_sigma) for one in made.case.views)
+    report = {"self_calibration": solved.found.to_json_dict(), "left_out": list(made.left_out)}
     write_calibration_file(out, Calibration("patient", views, patient_axes=True), {"report": report})
-    for sentence in solved.found.sentences:
+    for sentence in (*made.left_out, *solved.found.sentences):
         typer.echo(sentence)
     worst = float(solved.similarity.min())
     typer.echo(f"The vertebrae explain the X-rays with a gradient correlation of {worst:.2f} at least.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,21 @@ from radgs.vertebra import VertebraAnatomy, build_vertebra_anatomy
 SEPARATED = 0.7
 
 
+@dataclass(frozen=True, eq=False)
+class CalibratedCase:
+    """What a calibration from the patient came to.
+
+    Attributes:
+        case: With the geometry that was found.
+        solved: What was found.
+        left_out: Why levels of the case were not looked at, a sentence each.
+    """
+
+    case: RegistrationCase
+    solved: SelfCalibration
+    left_out: tuple[str, ...] = ()
+
+
 def calibrate_case(
     case: RegistrationCase,
     levels: Sequence[str] = (),
@@ -27,8 +42,10 @@ def calibrate_case(
     *,
     device: str = "auto",
     progress: Callable[[float, str], None] = lambda fraction, message: None,
-) -> tuple[RegistrationCase, SelfCalibration]:
+) -> CalibratedCase:
     """Solves for one view of a case, the others held.
+
+    A level of the case whose label or start cannot be used is left out, unless it was asked for by name.
 
     Args:
         case: CT, labels and X-rays, with a start of one level or more.
@@ -38,34 +55,42 @@ def calibrate_case(
         device: "auto", "cpu" or "cuda".
         progress: Called with the fraction done and what is being done.
 
-    Returns:
-        The case with the geometry that was found, and what was found.
-
     Raises:
-        RadgsError: There is no such level or view, or nothing to start from.
+        RadgsError: There is no such level or view, nothing to start from, or none of the levels can be used.
     """
     names = [one.name for one in case.views]
     if view is not None and view not in names:
         raise CaseError(f"The case has no view {view}.", f"Its views are {', '.join(names)}.")
     moving = 1 if view is None else names.index(view)
-    wanted = [_level(case, text.strip()) for text in levels] or list(case.levels)
-    on_device, vertebrae = choose_device(device), []
+    refused = case.problems_of_levels()
+    asked = [_level(case, text.strip()) for text in levels]
+    for level in asked:
+        if level.name in refused:
+            raise refused[level.name]
+    wanted = asked or [level for level in case.levels if level.name not in refused]
+    on_device, vertebrae = choose_device(device), list[VertebraAnatomy]()
     for number, level in enumerate(wanted):
 
         def separating(done: float, number: int = number, name: str = level.name) -> None:
             progress(SEPARATED * (number + done) / len(wanted), f"separating {name} from the CT")
 
         separating(0.0)
-        vertebrae.append(build_vertebra_anatomy(case.ct, case.labels, level, separating).to(on_device))
+        try:
+            vertebrae.append(build_vertebra_anatomy(case.ct, case.labels, level, separating).to(on_device))
+        except CaseError as error:
+            if asked or len(refused) + 1 == len(case.levels):
+                raise
+            refused[level.name] = error
     vertebrae.sort(key=lambda one: -float(one.centre[2]))
     solved = calibrate_from_patient(
         case.views,
         vertebrae,
-        _starts(case, vertebrae),
+        _starts(case, vertebrae, refused),
         moving=moving,
         progress=lambda done, message: progress(SEPARATED + (1 - SEPARATED) * done, message),
     )
-    return replace(case, views=solved.found.applied(case.views)), solved
+    left_out = () if asked else tuple(f"{name} is left out: {error.problem}" for name, error in refused.items())
+    return CalibratedCase(replace(case, views=solved.found.applied(case.views)), solved, left_out)
 
 
 def _level(case: RegistrationCase, text: str) -> Level:
@@ -85,11 +110,13 @@ def _level(case: RegistrationCase, text: str) -> Level:
     return Level(name, label)
 
 
-def _starts(case: RegistrationCase, vertebrae: Sequence[VertebraAnatomy]) -> dict[str, RigidTransform]:
+def _starts(
+    case: RegistrationCase, vertebrae: Sequence[VertebraAnatomy], refused: Collection[str]
+) -> dict[str, RigidTransform]:
     """Poses of the levels that the case gives a start; of another level, they bring the CT as well."""
     starts = {}
     for level in case.levels:
-        if level.name in case.initial:
+        if level.name in case.initial and level.name not in refused:
             starts[level.name] = case.start_pose(level.name, body_centre(case.labels, level.label))
     known = {name: pose for name, pose in starts.items() if any(one.level.name == name for one in vertebrae)}
     if known or not starts:

@@ -18,7 +18,7 @@ from radgs.cli import app
 from radgs.errors import CaseError
 from radgs.geometry import RigidTransform, ViewGeometry
 from radgs.io.calibrations.calibration_file import read_calibration_file
-from radgs.pipeline import self_calibration
+from radgs.pipeline import patient_calibration, self_calibration
 from radgs.pipeline.patient_calibration import calibrate_case
 
 
@@ -67,6 +67,39 @@ def test_the_label_of_a_level_that_could_not_be_registered_tells_nothing_of_a_vi
     failed = replace(case, levels=(level, Level("L4", 23)))
     self_calibration.neighbours_seen(failed, [registered])
     assert built == [21]
+
+
+def test_a_level_that_cannot_be_used_keeps_no_other_from_telling_where_a_view_stands(
+    demo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its label is a sliver; asked for by name it is refused, and with it the calibration."""
+    seen: list[list[str]] = []
+
+    def solve(views: Any, vertebrae: Any, starts: Any, **_: Any) -> Any:
+        seen.append([one.level.name for one in vertebrae])
+        assert set(starts) == {"L3"}
+        return SimpleNamespace(found=SimpleNamespace(applied=lambda views: views))
+
+    def build(_ct: Any, _labels: Any, level: Level, _progress: Any) -> Any:
+        return SimpleNamespace(to=lambda _device: SimpleNamespace(level=level, centre=np.zeros(3)))
+
+    monkeypatch.setattr(patient_calibration, "calibrate_from_patient", solve)
+    monkeypatch.setattr(patient_calibration, "build_vertebra_anatomy", build)
+    case = RegistrationCase.load(demo_folder)
+    array = case.labels.array.copy()
+    array[tuple(np.argwhere(array == 23)[0])] = 99
+    sliver = replace(
+        case,
+        labels=replace(case.labels, array=array),
+        levels=(*case.levels, Level("L9", 99)),
+        initial={**case.initial, "L9": case.initial["L3"]},
+    )
+    made = calibrate_case(sliver)
+    assert seen == [["L3"]]
+    assert len(made.left_out) == 1
+    assert made.left_out[0].startswith("L9 is left out: ")
+    with pytest.raises(CaseError, match="L9"):
+        calibrate_case(sliver, ["L3", "L9"])
 
 
 @pytest.mark.slow
