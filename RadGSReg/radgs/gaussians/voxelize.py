@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from numpy.typing import ArrayLike
@@ -19,6 +20,8 @@ from radgs.threads import one_thread
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+Result = TypeVar("Result")
 
 
 @one_thread()
@@ -84,11 +87,30 @@ def _runs(
     return VoxelRuns.of(centres, precisions, shape, cutoff_sigma) if compiled is None else compiled
 
 
-def _fused(centres: Tensor, precisions: Tensor, shape: tuple[int, int, int], cutoff_sigma: float) -> FusedVoxels | None:
-    """Fused kernels' form where there is one for these Gaussians."""
-    if centres.dtype != torch.float32:
-        return None
-    return FUSED.attempt(centres.device, partial(FusedVoxels.of, centres, precisions, shape, cutoff_sigma))
+class _Reached:
+    """The voxels that Gaussians reach: by fused kernels on a GPU, elsewhere and where those fail by runs of voxels."""
+
+    def __init__(self, centres: Tensor, precisions: Tensor, shape: tuple[int, int, int], cutoff_sigma: float) -> None:
+        self._gaussians = centres.detach(), precisions.detach(), shape, cutoff_sigma
+        self._fused = self._attempt(partial(FusedVoxels.of, *self._gaussians))
+
+    def summed(self, densities: Tensor) -> Tensor:
+        """(D, H, W) the sum of the Gaussians with densities (N,)."""
+        volume = None if self._fused is None else self._attempt(partial(self._fused.summed, densities))
+        return self._by_runs.summed(densities) if volume is None else volume
+
+    def moments(self, weights: Tensor) -> Tensor:
+        """(N, 10) as ``VoxelRuns.moments`` returns them for weights (D, H, W)."""
+        moments = None if self._fused is None else self._attempt(partial(self._fused.moments, weights))
+        return self._by_runs.moments(weights) if moments is None else moments
+
+    @cached_property
+    def _by_runs(self) -> VoxelRuns | CompiledVoxelRuns:
+        return _runs(*self._gaussians)
+
+    def _attempt(self, call: Callable[[], Result]) -> Result | None:
+        centres = self._gaussians[0]
+        return FUSED.attempt(centres.device, call) if centres.dtype == torch.float32 else None
 
 
 class _Voxelize(torch.autograd.Function):
@@ -103,26 +125,16 @@ class _Voxelize(torch.autograd.Function):
         shape: tuple[int, int, int],
         cutoff_sigma: float,
     ) -> Tensor:
-        ctx.save_for_backward(centres, precisions, densities)
-        ctx.shape, ctx.cutoff_sigma = shape, cutoff_sigma
-        ctx.fused = _fused(centres, precisions, shape, cutoff_sigma)
-        volume = None if ctx.fused is None else FUSED.attempt(centres.device, partial(ctx.fused.summed, densities))
-        if volume is None:
-            ctx.fused, ctx.runs = None, _runs(centres, precisions, shape, cutoff_sigma)
-            volume = ctx.runs.summed(densities)
+        ctx.save_for_backward(precisions, densities)
+        ctx.reached = _Reached(centres, precisions, shape, cutoff_sigma)
+        volume: Tensor = ctx.reached.summed(densities)
         return volume
 
     @staticmethod
     @one_thread()
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        centres, precisions, densities = ctx.saved_tensors
-        moments = None
-        if ctx.fused is not None:
-            moments = FUSED.attempt(centres.device, partial(ctx.fused.moments, gradients[0]))
-            if moments is None:
-                ctx.runs = _runs(centres, precisions, ctx.shape, ctx.cutoff_sigma)
-        if moments is None:
-            moments = ctx.runs.moments(gradients[0])
+        precisions, densities = ctx.saved_tensors
+        moments = ctx.reached.moments(gradients[0])
         weighted = densities[:, None] * moments
         second = weighted[:, [4, 5, 6, 5, 7, 8, 6, 8, 9]].view(-1, 3, 3)
         centres_gradient = (precisions @ weighted[:, 1:4, None]).squeeze(-1)

@@ -133,8 +133,8 @@ def prepare(
             progress(PreparationProgress(stage, fraction, budget * (1.0 - fraction), message, accuracy))
 
         tell("pairs", 0.0, f"separating {level.name} from the CT")
-        on_device = choose_device(device)
-        vertebra = TrainingVertebra.of(ct, labels, level, on_device)
+        on = choose_device(device)
+        vertebra = TrainingVertebra.of(ct, labels, level, on)
 
         def spent() -> float:
             return (time.monotonic() - began) / budget
@@ -144,8 +144,8 @@ def prepare(
         if training is None or held_out is None:
             return _kept(out)
 
-        networks = base.to(on_device)
-        voxels, on = networks.recm.config.voxels, networks.recm.points.device
+        networks = base.to(on)
+        voxels = networks.recm.config.voxels
         session = TrainingSession(
             networks,
             PairSource([training], voxels, Exposure(), on),

@@ -115,6 +115,8 @@ def started_ranks(device: torch.device) -> Iterator[Ranks]:
     if count < 2 or "RANK" not in os.environ:
         yield ALONE
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where kernels of ours are launched, too
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Ranks(distributed.get_rank(), count, device)
