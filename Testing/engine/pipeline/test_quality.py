@@ -49,7 +49,8 @@ def test_good_evidence_is_accepted_without_reasons():
         ({"surface_p95_mm": float("inf")}, "uncertain", "reject"),
         ({"surface_p95_mm": float("nan")}, "uncertain", "reject"),
         ({"similarity_robust": np.array([0.9, 0.5])}, "dissimilar", "check"),
-        ({"similarity_robust": np.array([0.1, 0.9])}, "dissimilar", "reject"),
+        ({"similarity_robust": np.array([0.31, 0.9])}, "dissimilar", "check"),
+        ({"similarity_robust": np.array([0.29, 0.9])}, "dissimilar", "reject"),
         ({"similarity_robust": np.array([np.nan, 0.9])}, "dissimilar", "reject"),
         ({"distinction": 0.05}, "indistinct", "check"),
         ({"distinction": -0.1}, "indistinct", "reject"),
@@ -67,6 +68,16 @@ def test_each_ground_alone_withholds_acceptance_and_is_named(change, code, verdi
     found, reasons = judge(replace(GOOD, **change), ["AP", "LAT"])
     assert found == verdict
     assert [reason.code for reason in reasons] == [code]
+
+
+def test_a_low_similarity_rejects_beside_another_ground_and_is_a_doubt_alone():
+    """Scatter and metal make right poses resemble little; a click that was far off says nothing of the images."""
+    low = replace(GOOD, similarity_robust=np.array([0.9, 0.4]))
+    assert judge(low, ["AP", "LAT"])[0] == "check"
+    assert judge(replace(low, from_click_mm=30.0), ["AP", "LAT"])[0] == "check"
+    verdict, reasons = judge(replace(low, distinction=0.05), ["AP", "LAT"])
+    assert verdict == "reject"
+    assert [reason.code for reason in reasons] == ["dissimilar", "indistinct"]
 
 
 def test_three_grounds_in_doubt_at_once_reject():
