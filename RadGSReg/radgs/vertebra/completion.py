@@ -171,13 +171,31 @@ def _seen(grid: Volume | Attenuation, unknown: BoolArray, fine: Volume, factor: 
     known = np.ones(unknown.shape, dtype=np.uint8)
     if unknown.any():
         reach = np.maximum(1, np.ceil(factor * fine.spacing / 2 / grid.spacing)).astype(int)[::-1]
-        known[ndimage.maximum_filter(unknown.view(np.uint8), 2 * reach + 1) > 0] = 0
+        known[_spread(unknown, reach.tolist())] = 0
     coarse = _coarse_grid(fine.index_to_ras, factor)
     shape = tuple(-(-n // factor) for n in fine.array.shape)
     blocks = Volume(known, grid.index_to_ras).resampled_to(Volume(np.broadcast_to(0, shape), coarse), order=0).array > 0
     for axis, n in enumerate(fine.array.shape):
         blocks = blocks.repeat(factor, axis=axis).take(range(n), axis=axis)
     return blocks
+
+
+def _spread(mask: BoolArray, reach: Sequence[int]) -> BoolArray:
+    """What lies within a box of ``reach`` voxels to either side, along each axis, of the mask.
+
+    By shifts one way and the other, each of what the ones before it have covered: faster than a maximum filter.
+    """
+    for axis, far in enumerate(reach):
+        onward, back = mask.copy(), mask.copy()
+        covered = 1
+        while covered <= far:
+            step = min(covered, far + 1 - covered)
+            before, behind = ((slice(None),) * axis + (part,) for part in (slice(-step), slice(step, None)))
+            onward[behind] |= onward[before]
+            back[before] |= back[behind]
+            covered += step
+        mask = onward | back
+    return mask
 
 
 def _coarse_grid(index_to_ras: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
@@ -218,11 +236,11 @@ def _beyond(means: NDArray[np.float32], inside: BoolArray, voxel_mm: float) -> N
 
 def _block_mean(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Means over cubes of ``factor`` voxels a side; incomplete cubes repeat the last voxel."""
-    padded = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
-    shape: list[int] = []
-    for n in padded.shape:
-        shape += [n // factor, factor]
-    return padded.reshape(shape).mean(axis=(1, 3, 5), dtype=np.float32)
+    values = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
+    for axis in range(values.ndim):
+        layers = np.moveaxis(values, axis, 0)
+        values = np.moveaxis(sum(layers[first::factor] for first in range(1, factor)) + layers[::factor], 0, axis)
+    return values / np.float32(factor**values.ndim)
 
 
 def _block_spread(values: NDArray[np.float32], factor: int, shape: Sequence[int]) -> NDArray[np.float32]:

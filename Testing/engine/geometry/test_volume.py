@@ -80,3 +80,34 @@ def test_an_isotropic_grid_is_centred_along_ras(size: object, spacing: float, vo
     assert grid.size == voxels
     np.testing.assert_allclose(grid.to_ras((np.array(voxels) - 1) / 2), [5.0, -6.0, 7.0])
     np.testing.assert_allclose(grid.index_to_ras[:3, :3], np.eye(3) * spacing)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32, np.float64, np.bool_])
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("mirrored", [(1.0, 1.0, 1.0), (-1.0, -1.0, 1.0), (1.0, -1.0, -1.0)])
+def test_grids_along_the_same_axes_are_resampled_as_any_points_are(
+    kind: type, order: int, mirrored: tuple[float, float, float]
+) -> None:
+    """Finer here, coarser there, beyond the volume on every side, the other way round; axis by axis, to rounding."""
+    values = np.random.default_rng(3).random((7, 9, 11))
+    array = values > 0.5 if kind is np.bool_ else (90 * values).astype(kind)
+    grid = np.diag([0.7, 1.3, 2.5, 1.0])
+    grid[:3, 3] = [4.0, -2.0, 1.0]
+    volume = Volume(array, grid)
+    middle = volume.to_ras((np.array(volume.size) - 1) / 2)
+    finer = np.diag([*(np.array([1.9, 0.4, 1.7]) * mirrored), 1.0])
+    shape = (14, 40, 9)
+    finer[:3, 3] = middle - finer[:3, :3] @ ((np.array(shape[::-1]) - 1) / 2) + 0.013
+    found = volume.resampled_to(Volume(np.zeros(shape), finer), order=order, outside=0.0)
+    i, j, k = np.meshgrid(*(np.arange(n) for n in shape[::-1]), indexing="ij")
+    expected = volume.sample(found.to_ras(np.stack([i, j, k], axis=-1)), order=order, outside=0.0).T
+    assert found.array.dtype == expected.dtype
+    assert len(np.unique(found.array)) > 1
+    np.testing.assert_allclose(found.array.astype(float), expected.astype(float), atol=2e-4 if order else 0.0)
+
+
+def test_a_grid_that_is_turned_a_little_is_not_taken_for_one_along_the_axes() -> None:
+    volume = Volume(np.zeros((50, 60, 70)), np.diag([0.7, 0.7, 1.0, 1.0]))
+    turned = RigidTransform.from_rotation_vector([0.0, 0.0, 1e-5]).matrix @ volume.index_to_ras
+    assert volume.places_along_axes(Volume(volume.array, turned)) is None
+    assert volume.places_along_axes(volume) is not None

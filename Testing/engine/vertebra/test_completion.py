@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from radgs.drr import SOFT_TISSUE, attenuation_from_hu
 from radgs.geometry import Volume
-from radgs.vertebra.completion import Completed, _every, completed, unknown_voxels
+from radgs.vertebra.completion import Completed, _every, _spread, completed, unknown_voxels
 from radgs.vertebra.separation import Attenuation
 
 
@@ -104,3 +105,12 @@ def test_every_so_many_of_the_voxels_are_those_of_the_whole_list(step: int) -> N
     chosen = np.random.default_rng(step).random((6, 7, 8)) < 0.3
     chosen[2] = False
     np.testing.assert_array_equal(_every(chosen, step), np.argwhere(chosen)[::step])
+
+
+@pytest.mark.parametrize("reach", [(0, 1, 2), (3, 4, 5), (9, 0, 7)])
+def test_what_is_near_the_unknown_is_what_a_maximum_filter_finds(reach: tuple[int, int, int]) -> None:
+    mask = np.random.default_rng(1).random((12, 9, 15)) < 0.02
+    expected = ndimage.maximum_filter(mask, [2 * far + 1 for far in reach], mode="constant", cval=False)
+    before = mask.copy()
+    assert np.array_equal(_spread(mask, reach), expected)
+    assert np.array_equal(mask, before)

@@ -160,8 +160,10 @@ def centroid(volume: Volume) -> np.ndarray:
     return volume.to_ras(np.array(ndimage.center_of_mass(volume.array))[::-1])
 
 
-def test_resampling_slab_by_slab_is_resampling_at_once() -> None:
-    turned = RigidTransform.from_rotation_vector([0.2, -0.1, 0.3], [5.0, -7.0, 20.0]).matrix
+@pytest.mark.parametrize("turn", [[0.2, -0.1, 0.3], [0.0, 0.0, 0.0], [np.pi, 0.0, 0.0]])
+def test_resampling_slab_by_slab_is_resampling_at_once(turn: list[float]) -> None:
+    """Across the CT's axes, and along them, either way."""
+    turned = RigidTransform.from_rotation_vector(turn, [5.0, -7.0, 20.0]).matrix
     hu = np.random.default_rng(0).integers(-1000, 1500, (90, 40, 50)).astype(np.int16)
     ct = Volume(hu, turned @ np.diag([0.7, 0.7, 1.25, 1.0]))
     found = resampled_isotropic(ct, 1.5, values=attenuation_from_hu)
