@@ -185,6 +185,8 @@ def _spread(mask: BoolArray, reach: Sequence[int]) -> BoolArray:
 
     By shifts one way and the other, each of what the ones before it have covered: faster than a maximum filter.
     """
+    if len(mask) > 1 and (mask == mask[:1]).all():  # a round field of measurement is the same in every slice
+        return np.broadcast_to(_spread(mask[:1], (0, *reach[1:])), mask.shape)
     for axis, far in enumerate(reach):
         onward, back = mask.copy(), mask.copy()
         covered = 1

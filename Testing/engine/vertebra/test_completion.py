@@ -114,3 +114,6 @@ def test_what_is_near_the_unknown_is_what_a_maximum_filter_finds(reach: tuple[in
     before = mask.copy()
     assert np.array_equal(_spread(mask, reach), expected)
     assert np.array_equal(mask, before)
+    everywhere = np.repeat(mask[3:4], 12, axis=0)
+    expected = ndimage.maximum_filter(everywhere, [2 * far + 1 for far in reach], mode="constant", cval=False)
+    assert np.array_equal(_spread(everywhere, reach), expected)
