@@ -1,9 +1,11 @@
-"""A small, complete case whose every part the tests can spoil."""
+"""A small, complete case whose every part the tests can spoil; helpers beside this file can be imported everywhere."""
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from radgs.phantom import PhantomSpine, make_spine
 if TYPE_CHECKING:  # these need torch, and many tests do not
     from radgs.simulation import ArticulatedAnatomy, Exposure
     from radgs.vertebra import VertebraAnatomy
+
+sys.path.append(str(Path(__file__).resolve().parent))
 
 #: Where the block that plays the vertebra stands in its CT, RAS mm.
 BLOCK_CENTRE = np.array([10.0, 20.0, 30.0])

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from gpu_compilation import compiles_for_a_gpu
 
-import radgs
 from radgs import kernels
 from radgs.drr import VolumeRenderer, fused_ray_caster, torch_ray_caster
 from radgs.drr.fused_ray_caster import (
@@ -93,17 +89,9 @@ def test_rays_along_two_faces_are_between_them_or_beside_them(row: float, betwee
     torch.testing.assert_close(found, expected(one), rtol=1e-5, atol=1e-5)
 
 
-#: Compiles every kernel down to a GPU's code: Triton needs no GPU for that, and its interpreter is laxer.
+#: Compiles every kernel.
 COMPILE = """
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
 from radgs.drr import fused_ray_kernels as kernels
-
-def compiled(kernel, types, constants):
-    signature = {**types, **{name: "constexpr" for name in constants}}
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    return triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": 4}).asm["ptx"]
 
 tables = {"geometries": "*fp64", "sizes": "*i64", "spans": "*fp64", "samples": "*i32"}
 assert "atom" in compiled(kernels.cut_rays, {**tables, "total": "i32"}, {"BLOCK": 128})
@@ -114,10 +102,7 @@ for derivatives in (False, True):
 
 
 def test_the_kernels_compile_for_a_gpu() -> None:
-    folders = [str(Path(radgs.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "TRITON_INTERPRET": "0", "PYTHONPATH": os.pathsep.join(folders)}
-    done = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    compiles_for_a_gpu(COMPILE)
 
 
 def test_the_probe_is_passed() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from gpu_compilation import compiles_for_a_gpu
 
-import radgs
 from radgs.gaussians import RadiativeGaussians, splat_fused
 from radgs.gaussians.footprint import Detectors, footprints
 from radgs.gaussians.splat_derivatives import accumulate_with_derivatives
@@ -79,17 +74,9 @@ def test_the_probe_is_passed() -> None:
     splat_fused.compare_with_pytorch(DEVICE)
 
 
-#: Compiles every kernel down to a GPU's code: Triton needs no GPU for that, and its interpreter is laxer.
+#: Compiles every kernel.
 COMPILE = """
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
 from radgs.gaussians import splat_fused_kernels as kernels
-
-def compiled(kernel, types, constants):
-    signature = {**types, **{name: "constexpr" for name in constants}}
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    return triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": 4}).asm["ptx"]
 
 shape = {"count": "i32", "rows": "i32", "columns": "i32", "squares": "i32", "across": "i32", "held": "fp32"}
 lists = {"boxes": "*i32", "members": "*i32", "lengths": "*i32"}
@@ -104,7 +91,4 @@ for derivatives in (False, True):
 
 
 def test_the_kernels_compile_for_a_gpu() -> None:
-    folders = [str(Path(radgs.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "TRITON_INTERPRET": "0", "PYTHONPATH": os.pathsep.join(folders)}
-    done = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    compiles_for_a_gpu(COMPILE)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from gpu_compilation import compiles_for_a_gpu
 from torch import Tensor
 
-import radgs
 from radgs.gaussians import RadiativeGaussians, voxel_fused, voxelize
 from radgs.gaussians.voxel_fused import FUSED, TOLERANCE, FusedVoxels
 from radgs.gaussians.voxel_runs import VoxelRuns
@@ -105,17 +100,9 @@ def test_the_probe_is_passed() -> None:
     voxel_fused.compare_with_pytorch(DEVICE)
 
 
-#: Compiles every kernel down to a GPU's code: Triton needs no GPU for that, and its interpreter is laxer.
+#: Compiles every kernel.
 COMPILE = """
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
 from radgs.gaussians import voxel_fused_kernels as kernels
-
-def compiled(kernel, types, constants):
-    signature = {**types, **{name: "constexpr" for name in constants}}
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
-    return triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": 4}).asm["ptx"]
 
 gaussians, size = {"centres": "*fp32", "precisions": "*fp32"}, {"columns": "i32", "rows": "i32"}
 cubes = {"across": "i32", "down": "i32", "layer": "i32"}
@@ -131,7 +118,4 @@ assert "ex2" in compiled(kernels.sum_moments, {**summed, "variance": "fp32"}, {"
 
 
 def test_the_kernels_compile_for_a_gpu() -> None:
-    folders = [str(Path(radgs.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "TRITON_INTERPRET": "0", "PYTHONPATH": os.pathsep.join(folders)}
-    done = subprocess.run([sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    compiles_for_a_gpu(COMPILE)

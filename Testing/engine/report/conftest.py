@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from radgs.case import LevelResult, Reason, RegistrationCase, RegistrationResult
 
