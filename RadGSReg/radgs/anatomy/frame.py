@@ -288,8 +288,9 @@ def _mirror_normal(surface: _Surface, centre: FloatArray, right: FloatArray) -> 
         points, partners = surface.sparse[agreeing], surface.dense[nearest[agreeing]]
         products = (points - points.mean(axis=0)).T @ (partners - partners.mean(axis=0))
         lowest = np.linalg.eigh(products + products.T)[1][:, 0]
-        before, normal = normal, lowest if lowest @ normal > 0 else -lowest
+        before = np.append(normal, offset)
+        normal = lowest if lowest @ normal > 0 else -lowest
         offset = float((points.mean(axis=0) + partners.mean(axis=0)) / 2 @ normal)
-        if np.abs(normal - before).max() < 1e-12:  # the same partners: they will be the same again
+        if np.abs(np.append(normal, offset) - before).max() < 1e-12:  # the same partners: they will be the same again
             break
     return normal

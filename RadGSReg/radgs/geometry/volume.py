@@ -83,7 +83,7 @@ class Volume:
         """Where a grid's voxels lie along k, j and i of this one, in voxels; None where its axes run otherwise."""
         to_own = np.linalg.inv(self.index_to_ras) @ grid.index_to_ras
         turned = np.abs(to_own[:3, :3] * (1 - np.eye(3)))
-        if (turned @ np.asarray(grid.size)).max() > SAME_PLACE:
+        if not self.array.size or (turned @ np.asarray(grid.size)).max() > SAME_PLACE:
             return None
         lines = [to_own[axis, axis] * np.arange(grid.size[axis]) + to_own[axis, 3] for axis in (2, 1, 0)]
         return [_snapped(line, n - 1.0) for line, n in zip(lines, self.array.shape, strict=True)]

@@ -111,3 +111,7 @@ def test_a_grid_that_is_turned_a_little_is_not_taken_for_one_along_the_axes() ->
     turned = RigidTransform.from_rotation_vector([0.0, 0.0, 1e-5]).matrix @ volume.index_to_ras
     assert volume.places_along_axes(Volume(volume.array, turned)) is None
     assert volume.places_along_axes(volume) is not None
+
+
+def test_an_empty_volume_has_no_axes_to_go_along() -> None:
+    assert Volume(np.zeros((0, 4, 4)), np.eye(4)).places_along_axes(Volume(np.zeros((2, 2, 2)), np.eye(4))) is None

@@ -70,12 +70,17 @@ def by_value(cohort: CohortPlan, trials: Sequence[FullTrial]) -> list[Point]:
     return points
 
 
+def errors_mm(trials: Sequence[FullTrial]) -> FloatArray:
+    """(N,) the trials' mTRE, mm; infinite where there is no pose."""
+    errors = np.array([one.trial.mtre_mm for one in trials])
+    return np.where(np.isnan(errors), math.inf, errors)
+
+
 def errors_by_value(cohort: CohortPlan, trials: Sequence[FullTrial]) -> dict[float, FloatArray]:
-    """The mTRE of all trials at each value of a cohort, mm; infinite where there is no pose."""
+    """``errors_mm`` of the trials at each value of a cohort."""
     errors = {}
     for value in cohort.values:
-        at = [one.trial.mtre_mm for one in trials if one.planned.value == value]
-        errors[float(value)] = np.where(np.isnan(at), math.inf, at)
+        errors[float(value)] = errors_mm([one for one in trials if one.planned.value == value])
     return errors
 
 
@@ -83,9 +88,9 @@ def curve_section(cohort: CohortPlan, trials: Sequence[FullTrial], picture: Path
     """A cohort's table, real CT and phantoms apart, and its picture."""
     name = AXIS_NAMES[cohort.kind]
     kinds = sorted({one.trial.cohort for one in trials})
+    of_kind = {kind: [one for one in trials if one.trial.cohort == kind] for kind in kinds}
     rows = []
-    for kind in kinds:
-        members = [one for one in trials if one.trial.cohort == kind]
+    for kind, members in of_kind.items():
         for point in by_value(cohort, members):
             at = [one for one in members if one.planned.value == point.low]
             rows.append([kind, f"{point.low:g}", *_cells(cohort, point, at)])
@@ -95,15 +100,15 @@ def curve_section(cohort: CohortPlan, trials: Sequence[FullTrial], picture: Path
         picture,
         cohort.name,
         name,
-        {kind: by_value(cohort, [one for one in trials if one.trial.cohort == kind]) for kind in kinds},
-        errors={kind: errors_by_value(cohort, [one for one in trials if one.trial.cohort == kind]) for kind in kinds},
+        {kind: by_value(cohort, members) for kind, members in of_kind.items()},
+        errors={kind: errors_by_value(cohort, members) for kind, members in of_kind.items()},
         logarithmic=cohort.kind == "dose",
     )
     return "\n\n".join([f"## {cohort.name}", _who(trials), table(headings, rows), f"![{cohort.name}]({picture.name})"])
 
 
 def _cells(cohort: CohortPlan, point: Point, at: Sequence[FullTrial]) -> list[str]:
-    errors = np.array([math.inf if math.isnan(one.trial.mtre_mm) else one.trial.mtre_mm for one in at])
+    errors = errors_mm(at)
     silent = sum(is_silent_failure(one.trial) for one in at)
     cells = [
         percent(point),

@@ -19,6 +19,7 @@ from radgs.evaluation.full.curves import (
     by_value,
     capture_section,
     curve_section,
+    errors_mm,
     percent,
     ranges_of,
 )
@@ -89,7 +90,7 @@ def short_section(plan: FullPlan, there: Mapping[str, Sequence[FullTrial]]) -> s
             groups.setdefault(f"{one.trial.cohort}, {what}", []).append(one)
     rows = []
     for words, members in groups.items():
-        errors = np.array([math.inf if math.isnan(one.trial.mtre_mm) else one.trial.mtre_mm for one in members])
+        errors = errors_mm(members)
         below = [str(int((errors < limit).sum())) for limit in (GOOD_MM, HARMFUL_MM)]
         verdicts = [one.trial.verdict for one in members]
         given = " / ".join(str(verdicts.count(verdict)) for verdict in VERDICTS)
