@@ -304,6 +304,9 @@ def _register_and_report(
     from radgs.cli.console import EXIT_OF_VERDICT, ending_well
 
     with ending_well(as_json):
+        from radgs.kernels.aside import begin_compiling_aside
+
+        begin_compiling_aside()
         from radgs.io.case_file import read_case_file
         from radgs.pipeline.result_folder import naming_case, result_folder, write_result_folder
 

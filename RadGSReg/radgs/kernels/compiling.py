@@ -9,17 +9,16 @@ form of a computation runs never depends on how fast a machine compiles. The env
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from threading import Lock
 from typing import Any
 
+from radgs.kernels.aside import compiling_aside
 from radgs.kernels.store import KernelStore
+from radgs.kernels.switch import switched_off
 
-#: "off" leaves everything to PyTorch.
-VARIABLE = "RADGS_KERNELS"
 #: Sums may be taken in any order and products fused; NaN and infinity keep their meaning.
 FAST_MATH = frozenset({"contract", "reassoc", "nsz", "arcp", "afn"})
 
@@ -70,9 +69,9 @@ def begin_compiling() -> None:
             one.begin()
 
 
-def switched_off() -> bool:
-    """Whether RADGS_KERNELS leaves everything to PyTorch."""
-    return os.environ.get(VARIABLE, "").strip().lower() in ("off", "0", "no", "false")
+def compile_all() -> bool:
+    """Compiles every kernel of the modules imported so far; whether all of them could be."""
+    return all(one.compiled() is not None for one in _registered)
 
 
 @cache
@@ -98,7 +97,7 @@ def _compile(one: Kernel) -> Callable[..., Any]:
     import numba
 
     dispatcher: Any = numba.njit(nogil=True, fastmath=set(FAST_MATH), error_model="numpy")(one.function)
-    dispatcher._cache = KernelStore(one.function, one.signature)
+    dispatcher._cache = KernelStore(one.function, one.signature, expected=compiling_aside)
     dispatcher.compile(one.signature)
     dispatcher.disable_compile()
     compiled: Callable[..., Any] = dispatcher

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import torch
 
-from radgs.kernels.compiling import switched_off
+from radgs.kernels.switch import switched_off
 
 #: How long a probe may take, compilation included, seconds.
 PROBE_SECONDS = 90.0

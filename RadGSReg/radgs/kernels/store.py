@@ -10,6 +10,7 @@ import hashlib
 import logging
 import pickle
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +19,8 @@ from radgs.io.cache_folder import CacheFolder, user_cache
 
 #: What entries of the cache are called.
 KIND = "kernels"
+#: Between two looks for what another process compiles, s.
+PAUSE = 0.02
 
 _logger = logging.getLogger("radgs.kernels")
 
@@ -29,13 +32,21 @@ class KernelStore:
         function: The kernel's function.
         signature: Its types.
         folder: Where entries are kept; by default the user's cache.
+        expected: Whether another process may still put something there: it is waited for.
     """
 
     #: numba's statistics ask for it.
     cache_path = ""
 
-    def __init__(self, function: Callable[..., Any], signature: str, folder: CacheFolder | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        signature: str,
+        folder: CacheFolder | None = None,
+        expected: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._folder = user_cache() if folder is None else folder
+        self._expected = expected
         code = function.__code__
         self._source = repr((function.__qualname__, code.co_code, code.co_consts, code.co_names, signature))
 
@@ -45,7 +56,7 @@ class KernelStore:
 
         target_context.refresh()
         try:
-            content = self._folder.get(KIND, self._key(target_context.codegen()))
+            content = self._waited_for(self._key(target_context.codegen()))
             return None if content is None else CompileResult._rebuild(target_context, *pickle.loads(content))
         except Exception as problem:  # kept by something that calls itself the same and is not
             _logger.info("A compiled kernel cannot be taken from the cache (%s); it is compiled again.", problem)
@@ -68,6 +79,14 @@ class KernelStore:
 
     def flush(self) -> None:
         """Nothing waits to be written."""
+
+    def _waited_for(self, key: str) -> bytes | None:
+        while True:
+            comes = self._expected()  # asked before looking: what was put there in between is seen
+            content = self._folder.get(KIND, key)
+            if content is not None or not comes:
+                return content
+            time.sleep(PAUSE)
 
     def _key(self, codegen: Any) -> str:
         versions = (version("numba"), version("llvmlite"), sys.version, codegen.magic_tuple())

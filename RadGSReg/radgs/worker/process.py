@@ -68,6 +68,7 @@ from types import FrameType
 from typing import Any, BinaryIO
 
 from radgs.errors import RadgsError, UnwrittenResultError
+from radgs.kernels.aside import begin_compiling_aside
 from radgs.versions import versions
 from radgs.worker.commands import NOUNS, Commands
 from radgs.worker.requests import MAX_REQUEST_BYTES, BadRequestError, Message, fields, parsed
@@ -199,6 +200,7 @@ class Worker:
     def _prepare(self) -> None:
         """Imports what the first request will need; a failure is told by that request."""
         began = time.perf_counter()
+        begin_compiling_aside()
         try:
             import radgs.pipeline.case_cache
             import radgs.pipeline.result_folder  # noqa: F401
