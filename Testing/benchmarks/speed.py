@@ -4,11 +4,11 @@
     python Testing/benchmarks/speed.py --out speed-small --small       # a phantom, one size: whether it runs
     python Testing/benchmarks/speed.py --out speed-gpu --device cuda   # on a GPU, its name in the table
 
-The vertebra is cropped from the CT; CT and vertebra are drawn by our ray caster, by nanodrr (where it is installed) and
-the vertebra by splats of Gaussians fitted to it. Ours give six exact derivatives of every pixel; nanodrr one gradient
-of a sum over pixels, by a backward pass: less, for its sake. Every image is held against ray casting in double
-precision, steps of a tenth of a voxel; who stays below 45 dB is not comparable, and the table says so. Turns alternate;
-times are medians, milliseconds of wall time.
+The vertebra is cropped from the CT; CT and vertebra are drawn by our ray caster and by the peers that are installed
+(``peer_renderers.py``), the vertebra by splats of Gaussians fitted to it too. Ours give six exact derivatives of every
+pixel; peers one gradient of a sum over pixels, by a backward pass: less, for their sake. Every image is held against
+ray casting in double precision, steps of a tenth of a voxel; who stays below 45 dB is not comparable, and the table
+says so. Turns alternate; times are medians, milliseconds of wall time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
-import peer_nanodrr
+import peer_renderers
 import real_ct_data
 from matplotlib.figure import Figure
 from scipy.ndimage import map_coordinates
@@ -115,28 +115,16 @@ def splats(what: str, gaussians: RadiativeGaussians, geometry: ViewGeometry, cen
     )
 
 
-def peers(what: str, volume: Volume, geometry: ViewGeometry, device: str) -> Entry:
-    """nanodrr, whose rays end at the detector: behind everything here. Its samples lie about as densely as ours."""
-    subject: Any = peer_nanodrr.subject_of(volume).to(device)
-    inverse_intrinsic, camera, away = peer_nanodrr.camera_matrices(geometry)
-    intrinsic, distance = torch.from_numpy(inverse_intrinsic)[None].float(), torch.tensor([away]).float()
-    pose = torch.from_numpy(camera)[None].float().to(device)
-    samples = int(np.ceil(np.linalg.norm(np.array(volume.size) * volume.spacing) / volume.spacing.min()))
-
-    from nanodrr.drr import render
-
-    def draw(at: Tensor = pose) -> Tensor:
-        drawn: Tensor = render(
-            subject, intrinsic.to(device), at, distance.to(device), *geometry.shape, n_samples=samples
-        )
-        return drawn[0, 0]
+def peer(name: str, what: str, volume: Volume, geometry: ViewGeometry, device: str) -> Entry:
+    """A public renderer, and a gradient of its image with respect to the camera's pose."""
+    draw, pose = peer_renderers.installed()[name](volume, geometry, device)
 
     def derive() -> Tensor:
         moving = pose.clone().requires_grad_()
         gradient: Tensor = torch.autograd.grad(draw(moving).square().sum(), moving)[0]
         return gradient
 
-    return Entry(what, "nanodrr", 0, draw, derive)
+    return Entry(what, name, 0, lambda: draw(pose), derive)
 
 
 def seconds(function: Callable[[], object], device: str) -> float:
@@ -181,18 +169,24 @@ def measured(entries: list[Entry], exact: dict[str, np.ndarray], repeats: int, d
 
 
 def plot(rows: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Times with derivatives over pixels, a line a renderer."""
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for one, what in zip(axes, ("vertebra", "CT"), strict=True):
-        shown = [row for row in rows if row["object"] == what]
-        for name in sorted({(row["renderer"], row["gaussians"]) for row in shown}, key=str):
-            line = [row for row in shown if (row["renderer"], row["gaussians"]) == name]
-            label = name[0] if name[1] == "" else f"{name[0]}, {name[1]} Gaussians"
-            one.plot([r["pixels"] for r in line], [r["with_derivative_ms"] for r in line], "o-", label=label)
-        one.set(title=what, xlabel="pixels along a side", xscale="log", yscale="log")
-        one.legend(fontsize=8)
-    axes[0].set_ylabel("image with derivative, ms")
+    """Times with derivatives over pixels: an axis an object, a line a renderer, in the same colour everywhere."""
+    drawn = list(dict.fromkeys(row["object"] for row in rows))
+    renderers = list(dict.fromkeys((row["renderer"], row["gaussians"]) for row in rows))
+    pixels = sorted({row["pixels"] for row in rows})
+    figure = Figure(figsize=(4.0 * len(drawn) + 3.0, 4.5), layout="constrained")
+    every_axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axes, what in zip(every_axes, drawn, strict=True):
+        for number, (renderer, gaussians) in enumerate(renderers):
+            key = what, renderer, gaussians
+            line = [row for row in rows if (row["object"], row["renderer"], row["gaussians"]) == key]
+            label = renderer if gaussians == "" else f"{renderer}, {gaussians} Gaussians"
+            milliseconds = [row["with_derivative_ms"] for row in line]
+            axes.plot([row["pixels"] for row in line], milliseconds, "o-", color=f"C{number}", label=label)
+        axes.set(title=what, xlabel="pixels along a side", xscale="log", yscale="log")
+        axes.set_xticks(pixels, [str(one) for one in pixels])
+        axes.minorticks_off()
+    every_axes[0].set_ylabel("image with derivative, ms")
+    figure.legend(*every_axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
@@ -202,6 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for speed.csv and speed.png")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256, 512], help="pixels along a side")
+    parser.add_argument("--objects", nargs="+", default=["vertebra", "CT"], choices=["vertebra", "CT"])
     parser.add_argument("--gaussians", type=int, nargs="+", default=[2000, 10000, 50000])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
@@ -215,16 +210,16 @@ def main() -> int:
     title = f"{machine}, {arguments.threads} threads, torch {torch.__version__}"
     volumes, centre = objects(arguments.small)
     fitted = [fit(volumes["vertebra"], count).to(arguments.device) for count in arguments.gaussians]
+    volumes = {what: volume for what, volume in volumes.items() if what in arguments.objects}
     rows: list[dict[str, Any]] = []
     source = ViewGeometry(centre - [0.0, SOURCE_MM, 0.0], np.eye(4), (1, 1))
     for pixels in arguments.sizes:
         geometry = source.crop_geometry(centre, CROP_MM, pixels)
         exact = {what: exact_image(volume, geometry) for what, volume in volumes.items()}
-        entries = [splats("vertebra", gaussians, geometry, centre) for gaussians in fitted]
+        entries = [splats("vertebra", gaussians, geometry, centre) for gaussians in fitted if "vertebra" in volumes]
         for what, volume in volumes.items():
             entries.append(ours(what, volume, geometry, centre, arguments.device))
-            if peer_nanodrr.HAS_NANODRR:
-                entries.append(peers(what, volume, geometry, arguments.device))
+            entries += [peer(name, what, volume, geometry, arguments.device) for name in peer_renderers.installed()]
         rows += measured(entries, exact, arguments.repeats, arguments.device)
         print(*rows[-len(entries) :], sep="\n", flush=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
