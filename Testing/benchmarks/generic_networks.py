@@ -32,13 +32,15 @@ from radgs.networks.reconstruction import reconstruct
 from radgs.simulation import Exposure
 from radgs.threads import map_concurrently
 from radgs.training.batches import PairSource
-from radgs.training.pairs import PairBank, StoredPairs, make_pairs
+from radgs.training.pairs import PairBank, PairSettings, StoredPairs, make_pairs
 from radgs.training.phantom_pairs import GENERIC, make_phantom_pairs
 from radgs.training.scoring import EXPOSURE_SEED, PairScore, empty_scores, score_pairs, summarised
 from radgs.training.training_vertebra import TrainingVertebra
 
 #: Patients from this number on: training draws the first few hundred.
 FIRST_PATIENT = 5000
+#: As far off as in training, and everything where it is.
+AS_IT_IS = PairSettings(offset_mm=GENERIC.offset_mm)
 
 
 def phantom_sources(
@@ -46,7 +48,9 @@ def phantom_sources(
 ) -> dict[str, PairSource]:
     """Pairs of unseen phantoms, lumbar and thoracic apart."""
     patients = range(FIRST_PATIENT, FIRST_PATIENT + spines)
-    files = make_phantom_pairs(folder, patients, per_vertebra, progress=lambda done, what: bar(0.3 * done, what))
+    files = make_phantom_pairs(
+        folder, patients, per_vertebra, AS_IT_IS, progress=lambda done, what: bar(0.3 * done, what)
+    )
     apart = {
         "phantoms, lumbar": [path for path in files if "_L" in path.stem],
         "phantoms, thoracic": [path for path in files if "_T" in path.stem],
@@ -66,7 +70,7 @@ def real_sources(folder: Path, per_vertebra: int, voxels: int, bar: ProgressBar)
             bar(0.3, f"real {level}")
             ct, labels = real_ct_data.read_ct(where), real_ct_data.read_labels(where)
             vertebra = TrainingVertebra.of(ct, labels, Level(level, label))
-            make_pairs(vertebra, f"real {level}", per_vertebra, np.random.default_rng([7, label]), GENERIC).save(path)
+            make_pairs(vertebra, f"real {level}", per_vertebra, np.random.default_rng([7, label]), AS_IT_IS).save(path)
         sources[f"real {level}"] = PairSource([PairBank.load(path)], voxels, Exposure())
     return sources
 

@@ -26,6 +26,8 @@ from radgs.simulation.articulated import c_arm_view
 from radgs.threads import map_concurrently
 from radgs.training.training_vertebra import TrainingVertebra
 
+#: Share of pairs whose surroundings stay where they are, where others' slide.
+UNSLID = 0.25
 #: Directions of the views' rays, patient's AP and lateral.
 DIRECTIONS = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0))
 #: What numpy raises for an archive that is none, or damaged.
@@ -43,12 +45,15 @@ class PairSettings:
         offset_mm: The body's centre lies off the ROI's centre, uniform in a ball of this radius...
         within_level: ...but along the spine by no more than this share of the way to the next body: beyond half of it
             nobody could tell which of the two is meant.
+        rest_slides: In three pairs of four everything that is no vertebra stands up or down the spine by as much as
+            this share of the way to the next body: nothing but vertebrae then says where they are.
         simulation: Joints, soft tissue and the C-arm's geometry.
     """
 
     rotation_deg: float = 28.0
     offset_mm: float = 12.0
     within_level: float = 0.45
+    rest_slides: float = 0.0
     simulation: SimulationSettings = field(
         default_factory=lambda: SimulationSettings(joint_rotation_deg=5.0, joint_shift_mm=2.5, view_tilt_deg=12.0)
     )
@@ -216,7 +221,8 @@ def make_pairs(
         nonlocal done
         ct_to_roi = random_pose(vertebra.frame_to_ct.translation, settings, draws, vertebra.spacing_mm)
         poses[index] = (ct_to_roi @ vertebra.frame_to_ct).matrix
-        around = vertebra.random_background(ct_to_roi, settings.simulation, draws)
+        slide_mm = random_slide(settings, draws, vertebra.spacing_mm)
+        around = vertebra.random_background(ct_to_roi, settings.simulation, draws, slide_mm)
         for view, source in enumerate(random_sources(DIRECTIONS, settings.simulation, draws)):
             geometry = crop_geometry(source)
             sources[index, view] = source
@@ -239,6 +245,14 @@ def random_pose(
     offset[2] = np.clip(offset[2], -most, most)
     turn = unit(rng.normal(size=3)) * np.radians(rng.uniform(0, settings.rotation_deg))
     return RigidTransform(np.eye(3), offset - centre_ct).rotated_about(offset, turn)
+
+
+def random_slide(settings: PairSettings, rng: np.random.Generator, spacing_mm: float) -> float:
+    """How far up the spine everything that is no vertebra stands, mm."""
+    most = settings.rest_slides * spacing_mm
+    if most == 0.0 or not np.isfinite(most) or rng.uniform() < UNSLID:
+        return 0.0
+    return float(rng.uniform(-most, most))
 
 
 def random_sources(

@@ -20,8 +20,9 @@ from radgs.training.training_vertebra import TrainingVertebra
 
 #: Patients of the generic model have seeds from here on: none that tests, demo or benchmarks use.
 FIRST_SEED = 800_000
-#: Regions of interest of generic networks are off by what clicks may be off.
-GENERIC = PairSettings(offset_mm=20.0)
+#: Regions of interest of generic networks are off by what clicks may be off. Phantoms' ribs are more alike than
+#: people's, and told networks where a vertebra is along the spine: they slide.
+GENERIC = PairSettings(offset_mm=20.0, rest_slides=0.6)
 #: Levels that have grown together hardly move against each other: degrees, mm.
 FUSED_ROTATION_DEG, FUSED_SHIFT_MM = 0.3, 0.2
 
@@ -35,7 +36,7 @@ def make_phantom_pairs(
     progress: Callable[[float, str], None] = lambda fraction, message: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
-    """Writes ``patient_<number>_<level>_<anatomy>.npz`` for every whole vertebra of every patient; what exists is kept.
+    """Writes a file (``file_name``) for every whole vertebra of every patient; what exists is kept.
 
     A vertebra that no frame can be fitted to is left out; a note (``.json``) in its place says why.
 
@@ -61,11 +62,16 @@ def make_phantom_pairs(
     return paths
 
 
+def file_name(number: int, level: str, settings: PairSettings = GENERIC) -> str:
+    """What the pairs of a patient's vertebra are called: of other phantoms, or made otherwise, they are others."""
+    return f"patient_{number:04d}_{level}_{ANATOMY}{'s' if settings.rest_slides else ''}.npz"
+
+
 def _pairs_of_one_patient(
     folder: Path, number: int, count: int, settings: PairSettings, device: torch.device | str
 ) -> list[Path]:
     variant = Variant.drawn(FIRST_SEED + number)
-    paths = {level: folder / f"patient_{number:04d}_{level}_{ANATOMY}.npz" for level in variant.extent.whole}
+    paths = {level: folder / file_name(number, level, settings) for level in variant.extent.whole}
     missing = [level for level, path in paths.items() if not path.exists() and not path.with_suffix(".json").exists()]
     if missing:
         spine = variant.spine()

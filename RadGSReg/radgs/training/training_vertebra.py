@@ -95,8 +95,17 @@ class TrainingVertebra:
         return image.cpu().numpy()
 
     def random_background(
-        self, ct_to_roi: RigidTransform, settings: SimulationSettings, rng: np.random.Generator
+        self, ct_to_roi: RigidTransform, settings: SimulationSettings, rng: np.random.Generator, slide_mm: float = 0.0
     ) -> tuple[RigidTransform, ...]:
-        """Poses of the rest and of every neighbour, each moved a little against the vertebra's."""
+        """Poses of the rest and of every neighbour, each moved a little against the vertebra's.
+
+        Args:
+            ct_to_roi: The vertebra's pose.
+            settings: How far they move.
+            rng: Chooses it.
+            slide_mm: How far up the spine the rest stands besides.
+        """
         places = (self.frame_to_ct.translation, *self.joints)
-        return tuple(small_motion(ct_to_roi, place, settings, rng) for place in places)
+        rest, *neighbours = (small_motion(ct_to_roi, place, settings, rng) for place in places)
+        up = (ct_to_roi @ self.frame_to_ct).rotation[:, 2]
+        return RigidTransform(rest.rotation, rest.translation + slide_mm * up), *neighbours

@@ -12,10 +12,9 @@ from radgs.errors import InputFileError
 from radgs.networks import Networks, load_generic
 from radgs.networks.recm.attention import MassAttention
 from radgs.phantom import Variant
-from radgs.phantom.variants import ANATOMY
 from radgs.training.generic import train_generic
 from radgs.training.pairs import PairBank
-from radgs.training.phantom_pairs import FIRST_SEED
+from radgs.training.phantom_pairs import FIRST_SEED, file_name
 
 
 @pytest.fixture
@@ -25,9 +24,7 @@ def bank(pairs: PairBank, tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(2):
         for level in Variant.drawn(FIRST_SEED + number).extent.whole:
-            replace(pairs.part(slice(2)), name=f"patient {number} {level}").save(
-                folder / f"patient_{number:04d}_{level}_{ANATOMY}.npz"
-            )
+            replace(pairs.part(slice(2)), name=f"patient {number} {level}").save(folder / file_name(number, level))
     return folder
 
 

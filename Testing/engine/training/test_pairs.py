@@ -18,10 +18,10 @@ from radgs.networks.recm import COMPACT, RecM
 from radgs.networks.recm.loss import occupancy_target
 from radgs.networks.regm import kabsch
 from radgs.phantom import PhantomSpine
-from radgs.simulation import Exposure
+from radgs.simulation import Exposure, SimulationSettings
 from radgs.training import training_vertebra
 from radgs.training.batches import PairSource
-from radgs.training.pairs import PairBank, PairSettings, StoredPairs, make_pairs
+from radgs.training.pairs import PairBank, PairSettings, StoredPairs, make_pairs, random_slide
 from radgs.training.training_vertebra import TrainingVertebra
 
 
@@ -59,6 +59,26 @@ def test_poses_and_motion_stay_within_their_settings(vertebra: TrainingVertebra)
         ct_to_roi = bank.pose(number) @ vertebra.frame_to_ct.inverse()
         assert np.degrees(ct_to_roi.angle) <= 10.0 + 1e-6
         assert np.linalg.norm(bank.pose(number).translation) <= 5.0 + 1e-6
+
+
+def test_the_rest_slides_along_the_spine_and_the_vertebrae_stay(vertebra: TrainingVertebra) -> None:
+    still = SimulationSettings(joint_rotation_deg=0.0, joint_shift_mm=0.0)
+    ct_to_roi = RigidTransform.identity().rotated_about(np.zeros(3), np.array([0.1, 0.3, 0.2]))
+    rest, *neighbours = vertebra.random_background(ct_to_roi, still, np.random.default_rng(0), slide_mm=9.0)
+    up = (ct_to_roi @ vertebra.frame_to_ct).rotation[:, 2]
+    assert np.allclose(rest.matrix, RigidTransform(ct_to_roi.rotation, ct_to_roi.translation + 9.0 * up).matrix)
+    for pose in neighbours:
+        assert np.allclose(pose.matrix, ct_to_roi.matrix)
+
+
+def test_three_pairs_of_four_slide_by_as_much_as_their_settings() -> None:
+    rng = np.random.default_rng(1)
+    slides = np.array([random_slide(PairSettings(rest_slides=0.6), rng, 25.0) for _ in range(1000)])
+    assert 0.2 < np.mean(slides == 0.0) < 0.3
+    assert 14.0 < slides.max() <= 15.0
+    assert -15.0 <= slides.min() < -14.0
+    assert random_slide(PairSettings(), rng, 25.0) == 0.0
+    assert random_slide(PairSettings(rest_slides=0.6), rng, np.inf) == 0.0
 
 
 def test_the_same_generator_makes_the_same_pairs(vertebra: TrainingVertebra) -> None:

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from radgs.phantom import Extent, Pathology, PhantomSpine, Variant, make_spine
-from radgs.phantom.variants import ANATOMY
 from radgs.training import phantom_pairs
 from radgs.training.pairs import PairBank, PairSettings, random_pose
-from radgs.training.phantom_pairs import GENERIC, make_phantom_pairs
+from radgs.training.phantom_pairs import GENERIC, file_name, make_phantom_pairs
 
 
 class Small(Variant):
@@ -36,8 +35,9 @@ def test_files_that_are_there_are_kept_and_what_cannot_be_used_is_noted(
 ) -> None:
     monkeypatch.setattr(phantom_pairs, "Variant", Small)
     files = make_phantom_pairs(tmp_path, range(1), 2)
-    assert [path.name for path in files] == [f"patient_0000_L1_{ANATOMY}.npz", f"patient_0000_L3_{ANATOMY}.npz"]
-    assert "label" in json.loads((tmp_path / f"patient_0000_L2_{ANATOMY}.json").read_text())["left_out"].lower()
+    assert [path.name for path in files] == [file_name(0, "L1"), file_name(0, "L3")]
+    note = (tmp_path / file_name(0, "L2")).with_suffix(".json")
+    assert "label" in json.loads(note.read_text())["left_out"].lower()
     first = PairBank.load(files[0])
     assert first.name == "patient 0 L1"
     assert len(first) == 2
@@ -57,6 +57,10 @@ def test_starts_are_off_by_up_to_20_mm_but_never_nearer_to_the_next_vertebra() -
         assert np.quantile(distances, 0.9) > 14.0
         assert np.abs(offsets[:, 2]).max() <= most + 1e-9
         assert np.abs(offsets[:, 2]).max() > 0.8 * most
+
+
+def test_pairs_made_otherwise_are_called_otherwise() -> None:
+    assert file_name(3, "T11") != file_name(3, "T11", replace(GENERIC, rest_slides=0.0))
 
 
 def test_a_patient_cancelled_before_leaves_nothing(tmp_path: Path) -> None:
