@@ -20,7 +20,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from radgs.io.cache_folder import user_cache
+from radgs.io.cache_folder import VARIABLE, user_cache
 from radgs.kernels.store import KIND
 from radgs.kernels.switch import switched_off
 
@@ -38,6 +38,7 @@ def begin_compiling_aside() -> None:
     kept, name = user_cache(), compiled_set()
     if switched_off() or kept.folder is None or name is None or kept.get(KIND, name) is not None:
         return
+    cache = str(kept.folder.resolve())
     path = os.pathsep.join([str(_ENGINE), *filter(None, [os.environ.get("PYTHONPATH")])])
     with suppress(OSError):
         child = subprocess.Popen(
@@ -45,7 +46,8 @@ def begin_compiling_aside() -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            cwd=cache,  # modules are looked for there first: a folder that its owner alone can write to
+            env={**os.environ, "PYTHONPATH": path, VARIABLE: cache},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         _begun.append((child, time.monotonic()))

@@ -49,14 +49,19 @@ def test_every_module_with_kernels_is_named() -> None:
     assert names == set(aside.MODULES)
 
 
-def test_the_next_process_compiles_nothing(cache_folder: Path) -> None:
+def test_the_next_process_compiles_nothing(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba", reason=MISSING)
+    (tmp_path / "numba.py").write_text("raise SystemExit('a file of the folder that one works in was run')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RADGS_CACHE", cache_folder.name)
     aside.begin_compiling_aside()
     ((child, _),) = aside._begun
     assert aside.compiling_aside()
     assert child.wait(120) == 0
     assert not aside.compiling_aside()
 
+    assert len(list((cache_folder / KIND).iterdir())) > 9
+    (tmp_path / "numba.py").unlink()
     program = """if True:
         from radgs.kernels import aside, compiling
         from radgs.kernels.store import KernelStore
