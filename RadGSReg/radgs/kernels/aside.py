@@ -3,7 +3,7 @@
 In one interpreter a compiler and the work beside it wait for each other. The commands that register, and the worker,
 begin a process that compiles before they load anything heavy; it leaves kernel after kernel in the user's cache, where
 ``radgs.kernels.store`` waits for them. What is missing when it has ended, however it did, is compiled where it is
-needed.
+needed; it may outlive, by some seconds, the process that began it, and serves the next one.
 
 Only programs of ours do so, never ``radgs.pipeline.register``: within another application ``sys.executable`` may be
 that application.

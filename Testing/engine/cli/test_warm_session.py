@@ -177,7 +177,7 @@ def test_a_dead_worker_is_replaced(home: Home, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_worker_nobody_asks_ends(tmp_path: Path) -> None:
-    home = a_home(RADGS_WORKER_IDLE="1.5")
+    home = a_home(RADGS_WORKER_IDLE="1.5", RADGS_KERNELS="off")  # nothing is compiled beside it that would outlive it
     home.run("register", "no/case.json", "--out", "out", "--worker", cwd=tmp_path)
     wait_until(lambda: not home.sockets())
     shutil.rmtree(home.cache)
