@@ -130,14 +130,22 @@ def main(out: Path, models: Mapping[str, Networks], spines: int, per_vertebra: i
     return told
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for pairs and the table")
+def from_command_line(description: str | None, of_pairs: str) -> tuple[Path, dict[str, Networks], int, int]:
+    """Where to write, the networks to compare by name, how many unseen patients, and how many pairs.
+
+    Args:
+        description: What the program does.
+        of_pairs: What these pairs are of.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the table, and for pairs that are kept")
     parser.add_argument("--model", type=Path, action="append", default=[], help="beside the bundled one; repeatable")
     parser.add_argument("--spines", type=int, default=8, help="unseen synthetic patients")
-    parser.add_argument(
-        "--pairs", type=int, default=4, help="of each of their vertebrae; four times as many of real ones"
-    )
+    parser.add_argument("--pairs", type=int, default=4, help=of_pairs)
     given = parser.parse_args()
     compared = {"bundled": load_generic(), **{path.name.split(".")[0]: load_networks(path) for path in given.model}}
-    print(main(given.out, compared, given.spines, given.pairs))
+    return given.out, compared, given.spines, given.pairs
+
+
+if __name__ == "__main__":
+    print(main(*from_command_line(__doc__, "of each of their vertebrae; four times as many of real ones")))

@@ -9,15 +9,16 @@ it is found by the vertebrae; 1, by what is around them. Clean exposures. Writes
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.append(str(Path(__file__).resolve().parents[2] / "RadGSReg"))
 
 import numpy as np
 import torch
+from generic_networks import FIRST_PATIENT, from_command_line
 
 from radgs.case import Level
 from radgs.cli.console import ProgressBar, people_console
@@ -25,7 +26,7 @@ from radgs.errors import CaseError
 from radgs.evaluation.tables import table
 from radgs.geometry.roi import crop_geometry
 from radgs.io.atomic import write_text
-from radgs.networks import Networks, load_generic, load_networks
+from radgs.networks import Networks
 from radgs.networks.reconstruction import reconstruct
 from radgs.phantom import Variant
 from radgs.simulation import Exposure
@@ -37,8 +38,6 @@ from radgs.training.phantom_pairs import FIRST_SEED, GENERIC
 from radgs.training.scoring import EXPOSURE_SEED
 from radgs.training.training_vertebra import TrainingVertebra
 
-#: Patients from this number on: training draws the first few hundred.
-FIRST_PATIENT = 5000
 SLIDES_MM = (-6.0, -3.0, 0.0, 3.0, 6.0)
 AS_IT_IS = Exposure(
     photons=(1.4e6, 1.5e6), scatter=(0.0, 0.0), gain=(1.0, 1.0), field=0.0, blur=0.0, collimated=0.0, with_tools=0.0,
@@ -127,11 +126,4 @@ def main(out: Path, models: Mapping[str, Networks], spines: int, pairs: int) -> 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the table")
-    parser.add_argument("--model", type=Path, action="append", default=[], help="beside the bundled one; repeatable")
-    parser.add_argument("--spines", type=int, default=8, help="unseen synthetic patients")
-    parser.add_argument("--pairs", type=int, default=4, help="of each of their vertebrae")
-    given = parser.parse_args()
-    compared = {"bundled": load_generic(), **{path.name.split(".")[0]: load_networks(path) for path in given.model}}
-    print(main(given.out, compared, given.spines, given.pairs))
+    print(main(*from_command_line(__doc__, "of each of their vertebrae")))

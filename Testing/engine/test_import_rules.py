@@ -17,7 +17,7 @@ ENGINE = MODULE_FOLDER / "radgs"
 
 # The engine's packages, the lowest first. A package imports only from the rows below its own, for types too.
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("colours", "errors", "filters", "ports", "rotations", "threads", "versions"),
+    ("child_processes", "colours", "errors", "filters", "ports", "rotations", "threads", "versions"),
     ("geometry",),
     ("anatomy", "io"),
     ("kernels",),
@@ -37,7 +37,18 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 ROW_OF = {name: height for height, names in enumerate(ROWS) for name in names}
 # What the panel may use; Slicer's own process has no PyTorch.
-WITHOUT_TORCH = ("anatomy", "case", "colours", "errors", "export", "geometry", "io", "ports", "versions")
+WITHOUT_TORCH = (
+    "anatomy",
+    "case",
+    "child_processes",
+    "colours",
+    "errors",
+    "export",
+    "geometry",
+    "io",
+    "ports",
+    "versions",
+)
 
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "PythonQt", "mrml", "RadGSReg", "RadGSRegLib"}
 # Where a distribution's import name is not its own name.

@@ -113,6 +113,7 @@ class WorkerClient:
         environment = qt.QProcessEnvironment.systemEnvironment()
         former = os.environ.get("PYTHONPATH")
         environment.insert("PYTHONPATH", os.pathsep.join([str(MODULE_FOLDER), *([former] if former else [])]))
+        environment.insert("PYTHONSAFEPATH", "1")  # no module is looked for in the folder that Slicer runs in
         process = self._process = qt.QProcess()
         process.setProcessEnvironment(environment)
         process.connect("readyReadStandardOutput()", lambda: self._read(process))

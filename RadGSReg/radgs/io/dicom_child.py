@@ -8,7 +8,6 @@ say (rescaling, per-frame groups), ITK neither sees nor applies.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
+from radgs.child_processes import child_environment
 from radgs.errors import InputFileError
 from radgs.io.dicom_versions import write_dicom_file
 
@@ -46,12 +46,10 @@ def decode_with_itk(files: Sequence[tuple[Path, pydicom.Dataset]]) -> list[NDArr
         folder = Path(name)
         for number, (path, dataset) in enumerate(files):
             _write_pixels(folder / f"{number}.dcm", path, dataset)
-        engine = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join([engine, *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else [])])
         with suppress(subprocess.TimeoutExpired):  # what was not decoded by then is missing below
             subprocess.run(
                 [sys.executable, "-m", "radgs.io.dicom_child", name],
-                env={**os.environ, "PYTHONPATH": paths},
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=MAX_SECONDS,

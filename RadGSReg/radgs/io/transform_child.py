@@ -5,7 +5,6 @@ python -m radgs.io.transform_child FILE TEXT
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,21 +12,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from radgs.child_processes import child_environment
+
 MAX_SECONDS = 60
 
 
 @contextmanager
 def as_text(path: Path) -> Iterator[Path]:
     """A copy of a transform as .tfm, for as long as the context lasts; empty where ITK cannot read it."""
-    engine = str(Path(__file__).resolve().parents[2])
-    paths = os.pathsep.join([engine, *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else [])])
     with tempfile.TemporaryDirectory(prefix="radgs-") as folder:
         copy = Path(folder) / "transform.tfm"
         copy.touch()
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
                 [sys.executable, "-m", "radgs.io.transform_child", str(path.resolve()), str(copy)],
-                env={**os.environ, "PYTHONPATH": paths},
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=MAX_SECONDS,

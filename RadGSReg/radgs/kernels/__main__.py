@@ -18,7 +18,8 @@ def main() -> None:
     """Compiles all, and notes it."""
     for name in MODULES:
         spec = importlib.util.spec_from_file_location(name, module_file(name))
-        assert spec is not None and spec.loader is not None  # noqa: PT018
+        assert spec is not None
+        assert spec.loader is not None
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     name_of_all = compiled_set()

@@ -12,7 +12,6 @@ that application.
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +19,8 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from radgs.io.cache_folder import VARIABLE, user_cache
+from radgs.child_processes import child_environment
+from radgs.io.cache_folder import user_cache
 from radgs.kernels.store import KIND
 from radgs.kernels.switch import switched_off
 
@@ -38,16 +38,13 @@ def begin_compiling_aside() -> None:
     kept, name = user_cache(), compiled_set()
     if switched_off() or kept.folder is None or name is None or kept.get(KIND, name) is not None:
         return
-    cache = str(kept.folder.resolve())
-    path = os.pathsep.join([str(_ENGINE), *filter(None, [os.environ.get("PYTHONPATH")])])
     with suppress(OSError):
         child = subprocess.Popen(
             [sys.executable, "-m", "radgs.kernels"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=cache,  # modules are looked for there first: a folder that its owner alone can write to
-            env={**os.environ, "PYTHONPATH": path, VARIABLE: cache},
+            env=child_environment(),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         _begun.append((child, time.monotonic()))

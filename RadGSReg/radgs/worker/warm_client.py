@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from radgs.child_processes import child_environment
 from radgs.worker.warm_place import NoWorkerError, WarmPlace
 
 Message = dict[str, Any]
@@ -113,8 +114,6 @@ def _start(place: WarmPlace) -> subprocess.Popen[bytes]:
     """Starts a worker that outlives its caller and hears no key that is pressed in its terminal."""
     idle = os.environ.get(IDLE_VARIABLE, "")
     seconds = float(idle) if idle.replace(".", "", 1).isdigit() else IDLE_SECONDS
-    module_folder = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join([module_folder, *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
         with os.fdopen(os.open(place.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as log:
             return subprocess.Popen(
@@ -123,7 +122,7 @@ def _start(place: WarmPlace) -> subprocess.Popen[bytes]:
                 stdout=log,
                 stderr=log,
                 cwd=place.socket.parent,
-                env={**os.environ, "PYTHONPATH": path},
+                env=child_environment(),
                 start_new_session=True,
             )
     except OSError as problem:
